@@ -1,0 +1,95 @@
+// Package wire is one NATS connection as the contract (core-nats.md) has it: the
+// server pool, status and last error, subscriptions with IDs, requests with
+// deadlines, and what is kept while there is no server. nats.go speaks the
+// protocol: one nats.Conn (NoReconnect) for each attempt at one server.
+//
+// Nothing here blocks its caller on the network. What takes time ends in a
+// done function, called exactly once, unless the call itself returned an error:
+// then nothing was sent, and done is never called.
+//
+// Deliveries and done functions of one Conn are called one after another, in
+// the order in which things came from the wire, by goroutines of the Conn. They
+// must return soon, and may call the Conn.
+package wire
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+)
+
+// Status of a connection, by the contract's words.
+type Status string
+
+const (
+	Closed       Status = "closed"
+	Connecting   Status = "connecting"
+	Connected    Status = "connected"
+	Reconnecting Status = "reconnecting"
+)
+
+// Level of a log line.
+type Level string
+
+const (
+	LogError Level = "error"
+	LogWarn  Level = "warn"
+	LogInfo  Level = "info"
+	LogDebug Level = "debug"
+)
+
+// Observer is told what happens to a connection, in order. Its methods are
+// called under the Conn's lock, by whatever goroutine made the change: they must
+// not block and must not call the Conn. (The Tcl packages post to the mailbox.)
+type Observer interface {
+	// Status is told of each change, once.
+	Status(Status)
+	// LastError is told of each error, before the status that changes because
+	// of it; nil empties it.
+	LastError(*Error)
+	// ServerInfo is told each INFO, as the server sent it.
+	ServerInfo(dict.Dict)
+	Log(Level, string)
+	// ReconnectDelay asks for the wait before a further attempt at a server
+	// (contract, -custom_reconnect_delay). Only called where
+	// Options.CustomReconnectDelay is set. answer may be called by any goroutine, once.
+	ReconnectDelay(server dict.Dict, answer func(time.Duration))
+}
+
+// Options of a connection; DefaultOptions has the contract's defaults. Durations
+// as they are, not ms.
+type Options struct {
+	Name                 string
+	Pedantic, Verbose    bool
+	Secure               bool // demand TLS
+	Echo                 bool // receive own messages
+	Randomize            bool
+	CheckSubjects        bool
+	ConnectTimeout       time.Duration // one server's whole handshake
+	ReconnectTimeWait    time.Duration
+	MaxReconnectAttempts int // per server, -1: without end
+	CustomReconnectDelay bool
+	PingInterval         time.Duration
+	MaxOutstandingPings  int
+	RequestTimeout       time.Duration // 0: without end
+	User, Password       string
+	Token                string
+	TLS                  TLSOptions
+	// ReadFile opens the files that TLS names, at connect time. nil: os.ReadFile.
+	// It may be called by any goroutine.
+	ReadFile func(name string) ([]byte, error)
+}
+
+// TLSOptions by the names of tls::import. Unknown holds names that cannot be
+// honoured: connect fails with ErrTLS and a text that names them.
+type TLSOptions struct {
+	CAFile, CADir, CertFile, KeyFile string
+	ServerName                       string
+	Require                          bool
+	Unknown                          []string
+}
+
+// Deliver takes the messages of a subscription. msg.Data and msg.Header belong to
+// the receiver.
+type Deliver func(msg *nats.Msg)

@@ -1,0 +1,95 @@
+// Package tclbind is the Tcl package nats, without the Tcl: the commands that
+// the TclOO classes (script/) call, and what they need – handles, waiting,
+// events, values and errors. It talks to the Go core (kv and below) on one side,
+// and to one Tcl interpreter, a Host, on the other.
+package tclbind
+
+// Host is one Tcl interpreter. ctcl (C Tcl) and gotcl (modernc.org/tcl) implement
+// it; they know no NATS.
+//
+// All methods but Wake are called in the interpreter's own thread alone, and
+// only until Package.Close has returned.
+//
+// The host turns Go values into Tcl values, in one place. It takes those that
+// package dict lists and these: Value (handed on as it is). Text becomes a Tcl
+// string, []byte a byte array, bool true or false, integers and dict.Number
+// integers or numbers as written, nil "null" inside a dict or list,
+// []string and []any a list, dict.Dict a dict.
+type Host interface {
+	// Define makes the command name (fully qualified). run is called with the
+	// arguments, without the command's own name. The values in args are valid
+	// until run returns, unless retained. A result of nil is the empty string. The
+	// host recovers a panic of run and makes it an error. ErrorCode gives errorCode
+	// of an error, except for a ScriptError, which leaves the interpreter's
+	// result, errorCode and errorInfo as a script left them.
+	Define(name string, run func(args []Value) (any, error))
+
+	// Eval runs a script at global level and returns its error's text as error.
+	Eval(script string) error
+
+	// Callback calls prefix, a command prefix, with args appended, at global level,
+	// as from an event. An error (also a break, a continue, …) goes to interp
+	// bgerror, with its errorInfo. Callback reports whether there was none.
+	Callback(prefix Value, args ...any) bool
+
+	// HasCommand tells whether a command of this fully qualified name exists.
+	HasCommand(name string) bool
+
+	// Background reports err to interp bgerror, as Callback does.
+	Background(err error)
+
+	// SetVar writes a namespace variable (fully qualified name), traces and all.
+	// An error (of a trace, of a namespace that is gone) is returned.
+	SetVar(name string, value any) error
+	// SetElement writes one element of an array, or makes the array.
+	SetElement(array, key string, value any) error
+	// UnsetElement removes one element. One that is not there is no error.
+	UnsetElement(array, key string) error
+
+	// NewValue makes a Tcl value that is retained: for a prefix of the package's own.
+	NewValue(v any) Value
+
+	// WaitEvent serves one event, as vwait does, waiting for one where there is
+	// none. An error ends the wait that asked for it: canceled, a limit exceeded,
+	// or the interpreter deleted.
+	WaitEvent() error
+
+	// Wake makes the interpreter's event loop call Package.Drain soon. Any goroutine
+	// may call it; the package calls it once until the next Drain begins, and
+	// never after Close.
+	Wake()
+	// Again does the same from within the interpreter's thread, behind the events
+	// that are queued now. It is cheaper: the notifier is awake.
+	Again()
+	// Later does the same, but lets the event loop look at its timers, files and
+	// idle callbacks first.
+	Later()
+
+	// Write writes line and a newline to a Tcl channel, and flushes it.
+	Write(channel, line string) error
+	// ReadFile reads a file by Tcl's rules (~, virtual file systems).
+	ReadFile(name string) ([]byte, error)
+	// Getenv reads env(name) as the script sees it, "" where it is not set.
+	Getenv(name string) string
+}
+
+// Value is a Tcl value. It belongs to the interpreter's thread.
+type Value interface {
+	// Text returns the string, as UTF-8 (Tcl's own encoding of NUL and of
+	// characters outside the BMP undone).
+	Text() string
+	// Bytes returns a copy of the byte array; of a string with characters above 255
+	// their low eight bits, as Tcl 8.6 sends them to a binary channel.
+	Bytes() []byte
+	// List returns the elements, valid as long as the value itself.
+	List() ([]Value, error)
+	// Retain returns a value that lives until its Release.
+	Retain() Value
+	Release()
+}
+
+// ScriptError is the error of a script that the host ran for the command, whose
+// result and errorInfo the interpreter still holds.
+type ScriptError struct{ Text string }
+
+func (e ScriptError) Error() string { return e.Text }
