@@ -1,0 +1,519 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+)
+
+// Conn is one connection, over all its attempts and servers: a state machine closed →
+// connecting → connected → reconnecting. All its methods may be called by any
+// goroutine.
+type Conn struct {
+	obs   Observer
+	inbox string // prefix of the replies' subjects, with a dot at its end
+
+	mu      sync.Mutex
+	options Options
+	status  Status
+	servers pool
+	current *server
+	info    dict.Dict
+	engine  *engine // while connected
+	// Ends what goes on for one connect: attempts, waits between them, the
+	// connection. Not nil unless closed.
+	cancel context.CancelFunc
+	nudge  chan struct{} // tells who waits between two attempts that options changed
+
+	kept      []*nats.Msg // published while there was no server
+	keptBytes int
+	subs      map[int]*Sub      // those with an ID
+	internal  map[*Sub]struct{} // and those without
+	lastID    int
+	pings     map[*ping]struct{}
+	watchers  map[int]func(Status)
+	lastWatch int
+
+	pending pendings
+}
+
+var errDisconnected = Fail("ErrConnectionClosed", "Connection closed")
+
+// DefaultOptions are the contract's.
+func DefaultOptions() Options {
+	return Options{
+		Echo: true, Randomize: true, CheckSubjects: true,
+		ConnectTimeout:       2 * time.Second,
+		ReconnectTimeWait:    2 * time.Second,
+		MaxReconnectAttempts: 60,
+		PingInterval:         2 * time.Minute,
+		MaxOutstandingPings:  2,
+		RequestTimeout:       10 * time.Second,
+		TLS:                  TLSOptions{Require: true},
+	}
+}
+
+// New makes a connection that is closed and has no servers. obs may be nil.
+func New(options Options, obs Observer) *Conn {
+	if obs == nil {
+		obs = silent{}
+	}
+	c := &Conn{
+		obs: obs, options: options, status: Closed, inbox: newInbox() + ".",
+		subs: map[int]*Sub{}, internal: map[*Sub]struct{}{},
+		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){},
+	}
+	c.pending.init()
+	return c
+}
+
+// silent observes for one who does not care.
+type silent struct{}
+
+func (silent) Status(Status)                                          {}
+func (silent) LastError(*Error)                                       {}
+func (silent) ServerInfo(dict.Dict)                                   {}
+func (silent) Log(Level, string)                                      {}
+func (silent) ReconnectDelay(_ dict.Dict, answer func(time.Duration)) { answer(0) }
+
+// Options returns those in force.
+func (c *Conn) Options() Options {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.options
+}
+
+// Configure replaces the options. Those of the connection count from the next attempt
+// on, also in the middle of reconnecting, those of a call from the next call on.
+func (c *Conn) Configure(options Options) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.options = options
+	if c.nudge != nil {
+		select {
+		case c.nudge <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// SetServers replaces the pool, all or nothing. ErrInvalidArg: a bad URL, or the
+// connection is not closed.
+func (c *Conn) SetServers(urls []string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status != Closed {
+		return Fail("ErrInvalidArg", "Cannot configure servers when already connected")
+	}
+	p, err := newPool(urls, c.options.Randomize)
+	if err != nil {
+		return err
+	}
+	c.servers = p
+	return nil
+}
+
+// ResetServers empties the pool, under the same conditions.
+func (c *Conn) ResetServers() error { return c.SetServers(nil) }
+
+// ServerURLs returns the pool's URLs in the order in which they will be tried.
+func (c *Conn) ServerURLs() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	urls := []string{}
+	for _, s := range c.servers {
+		urls = append(urls, s.url)
+	}
+	return urls
+}
+
+// Servers returns the pool (contract, all_servers): the next to try first.
+func (c *Conn) Servers() []dict.Dict {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := []dict.Dict{}
+	for _, s := range c.servers {
+		out = append(out, s.dict())
+	}
+	return out
+}
+
+// CurrentServer returns the server that is connected, or was until a reconnect began.
+func (c *Conn) CurrentServer() (host string, port int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status == Closed || c.current == nil {
+		return "", 0, errNoConnection()
+	}
+	return c.current.host, c.current.port, nil
+}
+
+func errNoConnection() error { return Fail("ErrConnectionClosed", "No connection to NATS server") }
+
+// Info returns the last INFO as it was sent; it is kept after a disconnect.
+func (c *Conn) Info() dict.Dict {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info
+}
+
+// Status returns the status.
+func (c *Conn) Status() Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+// OnState has f called at each change of the status, in order with the deliveries as
+// far as the end of a connection goes. f is called under the Conn's lock, and must
+// not call it.
+func (c *Conn) OnState(f func(Status)) (stop func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastWatch++
+	n := c.lastWatch
+	c.watchers[n] = f
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.watchers, n)
+	}
+}
+
+// setStatus changes the status, once for each change. c.mu is held, as in all that
+// follows with "Locked" in its name.
+func (c *Conn) setStatusLocked(s Status) {
+	if c.status == s {
+		return
+	}
+	c.status = s
+	c.obs.Status(s)
+	for _, f := range c.watchers {
+		f(s)
+	}
+}
+
+// ReportAsync tells an asynchronous error: a warning, and last_error.
+func (c *Conn) ReportAsync(e *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reportLocked(e)
+}
+
+func (c *Conn) reportLocked(e *Error) {
+	c.obs.Log(LogWarn, e.Text)
+	c.obs.LastError(e)
+}
+
+// Logf writes to the connection's log.
+func (c *Conn) Logf(level Level, format string, args ...any) {
+	c.obs.Log(level, fmt.Sprintf(format, args...))
+}
+
+// Connect tries each server of the pool once. done gets nil once one is connected, or
+// what the contract's connect throws.
+func (c *Conn) Connect(done func(error)) error {
+	c.mu.Lock()
+	if c.status != Closed {
+		c.mu.Unlock()
+		done(nil)
+		return nil
+	}
+	defer c.mu.Unlock()
+	if len(c.servers) == 0 {
+		e := Fail("ErrNoServers", "Server pool is empty")
+		c.obs.Log(LogError, e.Text)
+		return e
+	}
+	for _, s := range c.servers {
+		s.reconnects, s.lastAttempt = 0, time.Time{}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.nudge = make(chan struct{}, 1)
+	c.obs.LastError(nil)
+	c.setStatusLocked(Connecting)
+	// Ends with success, with the last server, or with ctx.
+	go c.guarded(func() { done(c.connectFirst(ctx)) })
+	return nil
+}
+
+// guarded keeps a panic in a goroutine of the Conn from ending the process.
+func (c *Conn) guarded(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.Logf(LogError, "panic in a connection: %v\n%s", r, debug.Stack())
+		}
+	}()
+	f()
+}
+
+// connectFirst is the goroutine of Connect.
+func (c *Conn) connectFirst(ctx context.Context) error {
+	c.mu.Lock()
+	todo := append(pool(nil), c.servers...)
+	c.mu.Unlock()
+	var last *Error
+	for _, s := range todo {
+		if last = c.try(ctx, s, false); last == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return Fail("ErrNoServers", "No servers available for connection")
+		}
+	}
+	none := Fail("ErrNoServers", "No servers available for connection")
+	c.giveUp(ctx, none)
+	if len(todo) == 1 {
+		return last
+	}
+	return none
+}
+
+// try makes one attempt at one server. On failure the server goes to the end of the
+// queue, or with counting out of it when it has failed too often.
+func (c *Conn) try(ctx context.Context, s *server, counting bool) *Error {
+	c.mu.Lock()
+	if ctx.Err() != nil {
+		c.mu.Unlock()
+		return errDisconnected
+	}
+	options := c.options
+	c.obs.Log(LogInfo, "Connecting to the server at "+s.address())
+	c.mu.Unlock()
+
+	e, failure := attempt(ctx, c, s, options)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil {
+		if e != nil {
+			go c.guarded(e.close)
+		}
+		return errDisconnected
+	}
+	if failure == nil {
+		failure = c.upLocked(e)
+	}
+	if failure == nil {
+		return nil
+	}
+	s.reconnects++
+	s.lastAttempt = time.Now()
+	c.servers.toBack(s)
+	if most := c.options.MaxReconnectAttempts; counting && most >= 0 && s.reconnects >= most {
+		c.servers.remove(s)
+	}
+	c.reportLocked(failure)
+	return failure
+}
+
+// upLocked hands the new engine what there is to do: subscriptions first, then what
+// was kept, then pings.
+func (c *Conn) upLocked(e *engine) *Error {
+	for _, s := range c.allSubsLocked() {
+		if err := s.restore(e); err != nil {
+			go c.guarded(e.close)
+			return e.because(Fail("ErrBrokenSocket", "Connection to "+e.server.address()+" broken - "+err.Error()))
+		}
+	}
+	s := e.server
+	s.reconnects, s.lastAttempt = 0, time.Time{}
+	c.servers.toBack(s)
+	c.current, c.engine = s, e
+	c.infoLocked(e.info)
+	kept := c.kept
+	c.kept, c.keptBytes = nil, 0
+	for i, m := range kept {
+		if err := e.publish(m); err != nil {
+			if err == nats.ErrConnectionClosed {
+				c.kept = append(c.kept, kept[i:]...)
+				for _, m := range c.kept {
+					c.keptBytes += keptSize(m)
+				}
+				break
+			}
+			c.reportLocked(publishError(err, e.info))
+		}
+	}
+	for p := range c.pings {
+		p.sendOn(e)
+	}
+	c.obs.Log(LogInfo, "Connected to the server at "+s.address())
+	c.obs.LastError(nil)
+	c.setStatusLocked(Connected)
+	return nil
+}
+
+// serverInfo is called by an engine's reader at each INFO after the first.
+func (c *Conn) serverInfo(e *engine, info dict.Dict) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.engine == e {
+		c.infoLocked(info)
+	}
+}
+
+func (c *Conn) infoLocked(info dict.Dict) {
+	c.info = info
+	if urls, ok := info.Path("connect_urls").([]any); ok {
+		c.servers.discover(urls, c.current)
+	}
+	c.obs.ServerInfo(info)
+}
+
+// lost is called by an engine's reader when the connection has ended and all that had
+// come is delivered.
+func (c *Conn) lost(e *engine, cause *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.engine != e {
+		return // by Disconnect
+	}
+	c.engine = nil
+	c.reportLocked(cause)
+	c.setStatusLocked(Reconnecting)
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel()
+	c.cancel = cancel
+	// Ends with success, with the pool, or with ctx.
+	go c.guarded(func() { c.reconnect(ctx) })
+}
+
+// reconnect tries the servers in turn until one is connected or none is left.
+func (c *Conn) reconnect(ctx context.Context) {
+	for {
+		c.mu.Lock()
+		if ctx.Err() != nil {
+			c.mu.Unlock()
+			return
+		}
+		if len(c.servers) == 0 {
+			c.mu.Unlock()
+			c.giveUp(ctx, Fail("ErrNoServers", "No servers available for connection"))
+			return
+		}
+		s := c.servers[0]
+		c.mu.Unlock()
+		if !c.awaitTurn(ctx, s) {
+			return
+		}
+		if c.try(ctx, s, true) == nil {
+			return
+		}
+	}
+}
+
+// awaitTurn waits until a server that has failed may be tried again. The options count
+// as they are at each moment.
+func (c *Conn) awaitTurn(ctx context.Context, s *server) bool {
+	var asked *time.Duration
+	for {
+		c.mu.Lock()
+		failedAt, options, nudge := s.lastAttempt, c.options, c.nudge
+		description := s.dict()
+		c.mu.Unlock()
+		if failedAt.IsZero() {
+			return ctx.Err() == nil
+		}
+		wait := options.ReconnectTimeWait
+		if options.CustomReconnectDelay {
+			if asked == nil {
+				answer := make(chan time.Duration, 1)
+				c.obs.ReconnectDelay(description, func(d time.Duration) { answer <- d })
+				select {
+				case d := <-answer:
+					asked = &d
+				case <-ctx.Done():
+					return false
+				}
+			}
+			wait = *asked
+		}
+		timer := time.NewTimer(time.Until(failedAt.Add(wait)))
+		select {
+		case <-timer.C:
+			return true
+		case <-nudge:
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
+	}
+}
+
+// giveUp ends a connect or a reconnect that has failed.
+func (c *Conn) giveUp(ctx context.Context, why *Error) {
+	c.mu.Lock()
+	if ctx.Err() != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.obs.Log(LogError, why.Text)
+	end := c.closeLocked(Fail("ErrTimeout", "Connection lost"))
+	c.mu.Unlock()
+	end()
+}
+
+// closeLocked is the way into the status closed; requests and pings that are pending
+// get why. What it returns is to be called without the lock.
+func (c *Conn) closeLocked(why *Error) (end func()) {
+	if n := len(c.kept); n > 0 {
+		c.obs.Log(LogWarn, fmt.Sprintf("%d messages that were waiting to be sent are discarded", n))
+	}
+	c.kept, c.keptBytes = nil, 0
+	c.cancel()
+	c.cancel, c.nudge, c.engine = nil, nil, nil
+	clear(c.subs)
+	clear(c.internal)
+	c.pending.muxed = false
+	pings := c.pings
+	c.pings = map[*ping]struct{}{}
+	requests := c.pending.takeAll()
+	c.setStatusLocked(Closed)
+	return func() {
+		for p := range pings {
+			p.finish(errDisconnected)
+		}
+		for _, p := range requests {
+			p.finish(nil, why)
+		}
+	}
+}
+
+// Disconnect closes the connection: closed when it returns. What was published is
+// flushed meanwhile, for two seconds at most; the channel is closed after that.
+// Pending requests and pings get ErrConnectionClosed. What had been received is
+// delivered.
+func (c *Conn) Disconnect() <-chan struct{} {
+	ended := make(chan struct{})
+	c.mu.Lock()
+	if c.status == Closed {
+		c.mu.Unlock()
+		close(ended)
+		return ended
+	}
+	e := c.engine
+	if e != nil {
+		c.obs.Log(LogInfo, "Closing connection to "+e.server.address())
+	}
+	c.obs.LastError(nil)
+	end := c.closeLocked(errDisconnected)
+	c.mu.Unlock()
+	end()
+	if e == nil {
+		close(ended)
+		return ended
+	}
+	// Ends with the flush and the socket, after flushTimeout at the latest.
+	go c.guarded(func() {
+		defer close(ended)
+		e.close()
+	})
+	return ended
+}

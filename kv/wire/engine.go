@@ -1,0 +1,515 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+)
+
+// backlog is how many messages may wait between nats.go's reader and ours. Reading
+// from the socket pauses at half of it, so that the channel is never full: nats.go
+// would drop messages then, replies included.
+const backlog = 8192
+
+// engine is one nats.Conn: one attempt at one server, and the connection that it
+// became. nats.go's own reconnecting is off: the contract's pool, counters, statuses
+// and errors (core-nats.md, Reconnecting) need a machine of our own around it.
+type engine struct {
+	conn     *Conn
+	server   *server
+	options  Options
+	ctx      context.Context // ends with the attempt, or with the connection
+	cancel   context.CancelFunc
+	deadline time.Time // of the handshake
+	nc       *nats.Conn
+	socket   *socket
+	letGo    func() bool // the end of ctx does not close the socket any more
+	secure   bool
+	info     dict.Dict // the first INFO
+
+	messages chan *nats.Msg // all subscriptions' and markers, in the order of the wire
+	room     chan struct{}  // tells the socket's reader that there is room again
+	paused   atomic.Bool    // the socket's reader waits for room
+	drained  chan struct{}  // closed when the reader of messages has ended
+
+	mu    sync.RWMutex
+	subs  map[*nats.Subscription]*Sub
+	cause *Error // why it ended; the first one counts
+	up    bool   // the handshake is over
+	over  bool   // nats.go has closed it
+}
+
+// A marker is a message of our own in the channel: what it stands for happens after
+// the deliveries that came before.
+type marker struct {
+	msg  nats.Msg
+	do   func()
+	last bool // the reader ends here
+}
+
+// markers by the address of their message. There are few at a time.
+var markers sync.Map
+
+func (e *engine) mark(do func(), last bool) {
+	m := &marker{do: do, last: last}
+	markers.Store(&m.msg, m)
+	select {
+	case e.messages <- &m.msg:
+	case <-e.drained:
+		markers.Delete(&m.msg)
+	}
+}
+
+// attempt connects to one server; it blocks until that has succeeded or failed.
+func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Error) {
+	e := &engine{
+		conn: c, server: s, options: o,
+		deadline: time.Now().Add(o.ConnectTimeout),
+		messages: make(chan *nats.Msg, backlog),
+		room:     make(chan struct{}, 1),
+		drained:  make(chan struct{}),
+		subs:     map[*nats.Subscription]*Sub{},
+	}
+	e.ctx, e.cancel = context.WithCancel(ctx)
+	no := nats.Options{
+		Url:                     "nats://" + s.address(),
+		Name:                    o.Name,
+		Verbose:                 o.Verbose,
+		Pedantic:                o.Pedantic,
+		NoEcho:                  !o.Echo,
+		AllowReconnect:          false,
+		NoRandomize:             true,
+		IgnoreDiscoveredServers: true,
+		SkipHostLookup:          true,
+		Timeout:                 max(o.ConnectTimeout, time.Millisecond),
+		PingInterval:            o.PingInterval,
+		MaxPingsOut:             o.MaxOutstandingPings,
+		FlusherTimeout:          0,
+		CustomDialer:            dialer{e},
+		AsyncErrorCB:            e.asyncError,
+		ClosedCB:                e.closed,
+		SubChanLen:              backlog,
+	}
+	no.User, no.Password, no.Token = e.credentials()
+	nc, err := no.Connect()
+	if err != nil {
+		e.cancel()
+		if ctx.Err() != nil {
+			return nil, errDisconnected
+		}
+		return nil, e.because(e.handshakeError(err))
+	}
+	e.nc = nc
+	e.mu.Lock()
+	e.up = true
+	over := e.over
+	e.mu.Unlock()
+	if over {
+		e.cancel()
+		return nil, e.because(Fail("ErrBrokenSocket", "Server "+s.address()+" closed the connection"))
+	}
+	e.letGo()      // from here on close flushes first
+	go e.deliver() // until closed's marker
+	return e, nil
+}
+
+// credentials are those of the URL, or else -user with -password, or else -token.
+func (e *engine) credentials() (user, password, token string) {
+	s, o := e.server, e.options
+	switch {
+	case s.withPassword:
+		return s.user, s.password, ""
+	case s.token != "":
+		return "", "", s.token
+	case o.User != "":
+		return o.User, o.Password, ""
+	}
+	return "", "", o.Token
+}
+
+// because keeps the first cause of the end, and returns it.
+func (e *engine) because(err *Error) *Error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cause == nil {
+		e.cause = err
+	}
+	return e.cause
+}
+
+// handshakeError finds the contract's error for what ended an attempt.
+func (e *engine) handshakeError(err error) *Error {
+	address := e.server.address()
+	var ours *Error
+	var network net.Error
+	switch {
+	case errors.As(err, &ours):
+		return ours
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout(), errors.Is(err, nats.ErrTimeout):
+		return Fail("ErrConnectionTimeout", "Connection timeout for "+address)
+	case errors.Is(err, io.EOF):
+		return Fail("ErrBrokenSocket", "Server "+address+" closed the connection")
+	}
+	return Fail("ErrProtocol", strings.TrimPrefix(err.Error(), "nats: "))
+}
+
+// dialer connects the socket for nats.go, and does what has to be seen or said
+// before nats.go takes over: the server's INFO, and TLS.
+type dialer struct{ e *engine }
+
+func (dialer) SkipTLSHandshake() bool { return true }
+
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	e := d.e
+	ctx, cancel := context.WithDeadline(e.ctx, e.deadline)
+	defer cancel()
+	tcp, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, e.because(Fail("ErrConnectionTimeout", "Connection timeout for "+e.server.address()))
+		}
+		return nil, e.because(Fail("ErrConnectionRefused", "Failed to connect to "+e.server.address()+": "+reason(err)))
+	}
+	s := newSocket(tcp)
+	e.socket = s
+	// A disconnect in the middle of the handshake ends it by closing the socket.
+	e.letGo = context.AfterFunc(e.ctx, func() { s.Close() })
+	_ = s.SetReadDeadline(e.deadline)
+	conn, err := d.greet(s)
+	if err != nil {
+		e.letGo()
+		s.Close()
+		return nil, e.because(e.handshakeError(err))
+	}
+	return conn, nil
+}
+
+// reason is the end of an error's chain: "connection refused" without the address
+// that the message has already.
+func reason(err error) string {
+	var lookup *net.DNSError
+	if errors.As(err, &lookup) {
+		return lookup.Err
+	}
+	var system *os.SyscallError
+	if errors.As(err, &system) {
+		return system.Err.Error()
+	}
+	return err.Error()
+}
+
+// greet reads the server's INFO and secures the connection, if either side wants it.
+func (d dialer) greet(s *socket) (net.Conn, error) {
+	e := d.e
+	address := e.server.address()
+	line, err := readLine(s)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := strings.CutPrefix(line, "INFO ")
+	if !ok {
+		return nil, Fail("ErrProtocol", "Server "+address+" did not send INFO but: "+strings.TrimSpace(line[:min(len(line), 80)]))
+	}
+	info, err := dict.Parse([]byte(text))
+	if err != nil {
+		return nil, Fail("ErrProtocol", "Server "+address+" sent an "+err.Error())
+	}
+	e.info, _ = info.(dict.Dict)
+	isTrue := func(field string) bool { b, _ := e.info.Path(field).(bool); return b }
+	if required, wanted := isTrue("tls_required"), e.options.Secure || e.server.scheme == "tls"; required || wanted {
+		if !required && !isTrue("tls_available") && !isTrue("tls_verify") {
+			return nil, Fail("ErrSecureConnWanted", "Server "+address+" does not provide TLS")
+		}
+		config, err := e.options.TLS.config(e.server.host, e.options.ReadFile)
+		if err != nil {
+			return nil, err
+		}
+		secured := tls.Client(s, config)
+		if err := secured.HandshakeContext(e.ctx); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil, err
+			}
+			return nil, tlsFailure(address, err)
+		}
+		e.secure = true
+		return newTap(e, secured, line), e.wantsCredentials(isTrue("auth_required"))
+	}
+	return newTap(e, s, line), e.wantsCredentials(isTrue("auth_required"))
+}
+
+// wantsCredentials is the error where the server wants some and the client has none.
+func (e *engine) wantsCredentials(required bool) error {
+	user, password, token := e.credentials()
+	if required && user+password+token == "" && e.options.TLS.CertFile == "" {
+		return Fail("ErrAuthorization", "No credentials known for NATS server at "+e.server.address())
+	}
+	return nil
+}
+
+// readLine reads up to a line feed and no further: the TLS handshake begins behind it.
+func readLine(r io.Reader) (string, error) {
+	var line []byte
+	var b [1]byte
+	for len(line) < maxLine {
+		if _, err := io.ReadFull(r, b[:]); err != nil {
+			return "", err
+		}
+		line = append(line, b[0])
+		if b[0] == '\n' {
+			return string(line), nil
+		}
+	}
+	return "", Fail("ErrProtocol", "A protocol line is too long")
+}
+
+// tap is the connection as nats.go sees it. It hands the INFO out again that greet
+// has read, looks at what comes, and says why the connection ended.
+type tap struct {
+	net.Conn
+	e       *engine
+	ahead   string // the INFO line
+	sniffer sniffer
+}
+
+func newTap(e *engine, c net.Conn, infoLine string) *tap {
+	t := &tap{Conn: c, e: e, ahead: infoLine}
+	t.sniffer.onErr = e.serverError
+	t.sniffer.onInfo = func(json []byte) {
+		if v, err := dict.Parse(json); err == nil {
+			if info, ok := v.(dict.Dict); ok {
+				e.conn.serverInfo(e, info)
+			}
+		}
+	}
+	return t
+}
+
+func (t *tap) Read(b []byte) (int, error) {
+	if t.ahead != "" {
+		n := copy(b, t.ahead)
+		t.ahead = t.ahead[n:]
+		return n, nil
+	}
+	t.e.awaitRoom()
+	for {
+		n, err := t.Conn.Read(b)
+		kept, refusal := t.sniffer.filter(b[:n])
+		switch {
+		case refusal != nil:
+			return len(kept), t.e.because(refusal.(*Error))
+		case errors.Is(err, net.ErrClosed):
+			return len(kept), err // by us: there is another cause, or none
+		case err != nil:
+			return len(kept), t.e.because(t.readError(err))
+		case len(kept) > 0:
+			return len(kept), nil
+		}
+	}
+}
+
+func (t *tap) readError(err error) *Error {
+	address := t.e.server.address()
+	var alert tls.AlertError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return Fail("ErrConnectionTimeout", "Connection timeout for "+address)
+	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error":
+		return tlsFailure(address, err)
+	case errors.Is(err, io.EOF):
+		return Fail("ErrBrokenSocket", "Server "+address+" closed the connection")
+	}
+	return Fail("ErrBrokenSocket", "Connection to "+address+" broken - "+reason(err))
+}
+
+func (t *tap) Write(b []byte) (int, error) {
+	n, err := t.Conn.Write(b)
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		failure := Fail("ErrBrokenSocket", "Failed to send data to "+t.e.server.address()+": "+reason(err))
+		// nats.go goes on until it reads: end that too.
+		t.e.because(failure)
+		t.e.socket.Close()
+	}
+	return n, err
+}
+
+// Close closes the socket beneath: with TLS, saying goodbye first would wait for a
+// server that is frozen.
+func (t *tap) Close() error { return t.e.socket.Close() }
+
+// The handshake has one deadline, from the first moment on.
+func (t *tap) SetDeadline(d time.Time) error {
+	if !d.IsZero() {
+		d = t.e.deadline
+	}
+	return t.Conn.SetReadDeadline(d)
+}
+
+func (t *tap) SetWriteDeadline(time.Time) error { return nil }
+
+// awaitRoom pauses nats.go's reading while ours is behind.
+func (e *engine) awaitRoom() {
+	if len(e.messages) < backlog/2 {
+		return
+	}
+	e.paused.Store(true)
+	for len(e.messages) >= backlog/2 {
+		select {
+		case <-e.room:
+		case <-e.drained:
+			return
+		case <-time.After(100 * time.Millisecond):
+			// In case the reader took the last one before paused was set.
+		}
+	}
+	e.paused.Store(false)
+}
+
+// asyncErrors is what nats.go tells beside the stream.
+func (e *engine) asyncError(_ *nats.Conn, s *nats.Subscription, err error) {
+	switch {
+	case errors.Is(err, nats.ErrBadHeaderMsg):
+		e.conn.ReportAsync(Fail("ErrBadHeaderMsg", "A message with an invalid header came on "+s.Subject))
+	case errors.Is(err, nats.ErrSlowConsumer):
+		e.conn.ReportAsync(Fail("ErrSlowConsumer", "Messages on "+s.Subject+" were dropped"))
+	}
+}
+
+// serverError sorts the server's -ERR lines; what it returns ends the connection.
+func (e *engine) serverError(text string) error {
+	lower := strings.ToLower(text)
+	switch {
+	case strings.HasPrefix(lower, "permissions violation"):
+		e.conn.ReportAsync(Fail("ErrPermissions", text))
+		return nil
+	case lower == "invalid subject", lower == "invalid publish subject":
+		e.conn.ReportAsync(Fail("ErrBadSubject", text))
+		return nil
+	case lower == "stale connection":
+		return Fail("ErrStaleConnection", text)
+	}
+	for _, known := range []struct{ prefix, code string }{
+		{"authorization violation", "ErrAuthorization"},
+		{"authorization timeout", "ErrAuthorization"},
+		{"authentication timeout", "ErrAuthorization"},
+		{"user authentication expired", "ErrAuthExpired"},
+		{"user authentication revoked", "ErrAuthRevoked"},
+		{"account authentication expired", "ErrAccountAuthExpired"},
+	} {
+		if strings.HasPrefix(lower, known.prefix) {
+			return Fail(known.code, lower)
+		}
+	}
+	return Fail("ErrServer", text)
+}
+
+// closed is called once by nats.go, when the connection has ended for whatever reason.
+func (e *engine) closed(nc *nats.Conn) {
+	e.mu.Lock()
+	e.over = true
+	up := e.up
+	e.mu.Unlock()
+	if !up {
+		return // a failed attempt: attempt tells
+	}
+	address := e.server.address()
+	if errors.Is(nc.LastError(), nats.ErrStaleConnection) {
+		e.because(Fail("ErrStaleConnection", "The server did not respond to "+
+			strconv.Itoa(e.options.MaxOutstandingPings)+" PINGs"))
+	}
+	cause := e.because(Fail("ErrBrokenSocket", "Server "+address+" closed the connection"))
+	// Behind all that has come: a reply that made it is no reply lost.
+	e.mark(func() { e.conn.lost(e, cause) }, true)
+	e.cancel()
+}
+
+// deliver is the reader: it takes the messages in the order of the wire and never
+// blocks on anything but them. It ends with the engine, by a marker.
+func (e *engine) deliver() {
+	defer close(e.drained)
+	for m := range e.messages {
+		if !e.one(m) {
+			return
+		}
+		if e.paused.Load() && len(e.messages) < backlog/4 {
+			select {
+			case e.room <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// one handles one message; a panic above must not take the process with it.
+func (e *engine) one(m *nats.Msg) (goOn bool) {
+	goOn = true
+	defer func() {
+		if r := recover(); r != nil {
+			e.conn.Logf(LogError, "panic in a delivery: %v\n%s", r, debug.Stack())
+		}
+	}()
+	if m.Sub == nil {
+		if mk, ok := markers.LoadAndDelete(m); ok {
+			goOn = !mk.(*marker).last
+			mk.(*marker).do()
+		}
+		return
+	}
+	e.mu.RLock()
+	sub := e.subs[m.Sub]
+	e.mu.RUnlock()
+	if sub != nil {
+		sub.take(e, m)
+	}
+	return
+}
+
+// subscribe brings a subscription to the server. left is how many messages it may
+// still have, 0 for no limit.
+func (e *engine) subscribe(s *Sub, left int) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var ns *nats.Subscription
+	var err error
+	if s.queue == "" {
+		ns, err = e.nc.ChanSubscribe(s.subject, e.messages)
+	} else {
+		ns, err = e.nc.ChanQueueSubscribe(s.subject, s.queue, e.messages)
+	}
+	if err != nil {
+		return err
+	}
+	if left > 0 {
+		if err := ns.AutoUnsubscribe(left); err != nil {
+			return err
+		}
+	}
+	e.subs[ns] = s
+	s.on = ns
+	return nil
+}
+
+// close flushes what was published, for a bounded time, and closes the connection. It
+// blocks: it has a goroutine of its own. What was received before it began is
+// delivered.
+func (e *engine) close() {
+	_ = e.nc.FlushTimeout(flushTimeout)
+	e.nc.Close()
+	<-e.drained
+	e.cancel()
+}
+
+// flushTimeout bounds how long the end of a connection waits for its server.
+const flushTimeout = 2 * time.Second

@@ -1,0 +1,291 @@
+package wire
+
+import (
+	"cmp"
+	"container/heap"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Pending is a request whose end is to come: a reply, an error, or its deadline.
+type Pending struct {
+	conn     *Conn
+	id       uint64
+	subject  string
+	deadline time.Time // zero: without end
+	place    int       // in the heap of deadlines, -1: not there
+	sub      *Sub      // of Collect
+	reply    func(*nats.Msg, error)
+}
+
+// pendings is the one table of requests, for publishing with acknowledgements and the
+// JetStream API as well: nats.go's own would block, or fail what is pending at a
+// reconnect. All deadlines share one timer.
+type pendings struct {
+	mu        sync.Mutex
+	byID      map[uint64]*Pending
+	last      uint64
+	deadlines deadlines
+	timer     *time.Timer
+	timerAt   time.Time // zero: not armed
+
+	muxed bool // the inbox subscription is there; guarded by Conn.mu
+}
+
+func (t *pendings) init() { t.byID = map[uint64]*Pending{} }
+
+// add enters p and arms the timer.
+func (t *pendings) add(p *Pending, timeout time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last++
+	p.id, p.place = t.last, -1
+	t.byID[p.id] = p
+	if timeout > 0 {
+		p.deadline = time.Now().Add(timeout)
+		heap.Push(&t.deadlines, p)
+		t.armLocked()
+	}
+}
+
+// remove takes p out; false where it is out already, and its end is told.
+func (t *pendings) remove(id uint64) *Pending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.removeLocked(id)
+}
+
+func (t *pendings) removeLocked(id uint64) *Pending {
+	p := t.byID[id]
+	if p == nil {
+		return nil
+	}
+	delete(t.byID, id)
+	if p.place >= 0 {
+		heap.Remove(&t.deadlines, p.place)
+	}
+	return p
+}
+
+// armLocked sets the timer to the first deadline. It may be set too early, for a
+// request that is answered by then, which is cheaper than setting it each time.
+func (t *pendings) armLocked() {
+	if len(t.deadlines) == 0 {
+		return
+	}
+	first := t.deadlines[0].deadline
+	if !t.timerAt.IsZero() && !first.Before(t.timerAt) {
+		return
+	}
+	t.timerAt = first
+	wait := time.Until(first)
+	if t.timer == nil {
+		t.timer = time.AfterFunc(wait, t.expire)
+	} else {
+		t.timer.Reset(wait)
+	}
+}
+
+// expire runs in the timer's goroutine.
+func (t *pendings) expire() {
+	now := time.Now()
+	var late []*Pending
+	t.mu.Lock()
+	for len(t.deadlines) > 0 && !t.deadlines[0].deadline.After(now) {
+		late = append(late, t.removeLocked(t.deadlines[0].id))
+	}
+	t.timerAt = time.Time{}
+	t.armLocked()
+	t.mu.Unlock()
+	for _, p := range late {
+		p.conn.guarded(func() {
+			p.finish(nil, Fail("ErrTimeout", "Request to "+p.subject+" timed out"))
+		})
+	}
+}
+
+// takeAll empties the table, and returns what was in it in the order in which it began.
+func (t *pendings) takeAll() []*Pending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]*Pending, 0, len(t.byID))
+	for _, p := range t.byID {
+		p.place = -1
+		all = append(all, p)
+	}
+	clear(t.byID)
+	t.deadlines = nil
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	t.timerAt = time.Time{}
+	slices.SortFunc(all, func(a, b *Pending) int { return cmp.Compare(a.id, b.id) })
+	return all
+}
+
+// finish tells the end; whoever has taken p out of the table calls it.
+func (p *Pending) finish(m *nats.Msg, err error) {
+	if p.sub != nil {
+		p.sub.Stop()
+	}
+	p.reply(m, err)
+}
+
+// Cancel takes the request back: its done is not called. False where its end has come
+// before.
+func (p *Pending) Cancel() bool {
+	if p.conn.pending.remove(p.id) == nil {
+		return false
+	}
+	if p.sub != nil {
+		p.sub.Stop()
+	}
+	return true
+}
+
+// Request sends m with a reply subject of its own making, and has done called with the
+// one reply. It waits through reconnects.
+//
+// Errors of done: ErrTimeout (after timeout; 0: without end; or the connection is lost
+// for good), ErrNoResponders (with the server's message), ErrConnectionClosed.
+func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, error)) (*Pending, error) {
+	c.mu.Lock()
+	if err := c.muxLocked(); err != nil {
+		c.mu.Unlock()
+		return nil, err
+	}
+	p := &Pending{conn: c, subject: m.Subject, reply: done}
+	c.pending.add(p, timeout)
+	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
+	e, err := c.publishLocked(m)
+	c.mu.Unlock()
+	if err != nil {
+		c.pending.remove(p.id)
+		return nil, err
+	}
+	if e != nil {
+		e.socket.backpressure()
+	}
+	return p, nil
+}
+
+// muxLocked sees to it that replies are listened to.
+func (c *Conn) muxLocked() error {
+	if c.pending.muxed {
+		return nil
+	}
+	_, err := c.listenLocked(c.inbox+"*", c.replied)
+	c.pending.muxed = err == nil
+	return err
+}
+
+// replied is the delivery of the inbox subscription.
+func (c *Conn) replied(m *nats.Msg) {
+	id, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, c.inbox), 36, 64)
+	if err != nil {
+		return
+	}
+	if p := c.pending.remove(id); p != nil {
+		var failure error
+		if IsNoResponders(m) {
+			failure = Fail("ErrNoResponders", "No responders available for request")
+		}
+		p.finish(m, failure)
+	}
+}
+
+// IsNoResponders tells whether a message is the server's word that nobody listens.
+func IsNoResponders(m *nats.Msg) bool {
+	return len(m.Data) == 0 && len(m.Header) > 0 && m.Header.Get("Status") == "503"
+}
+
+// Collect sends m with a reply subject of its own, and has take called with each reply
+// until it returns true. done gets nil then, or the error: ErrTimeout, ErrNoResponders
+// (nobody listens), ErrConnectionClosed.
+func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) (end bool), done func(error)) (*Pending, error) {
+	p := &Pending{conn: c, subject: m.Subject, reply: func(_ *nats.Msg, err error) { done(err) }}
+	c.mu.Lock()
+	m.Reply = newInbox()
+	first := true
+	sub, err := c.listenLocked(m.Reply, func(reply *nats.Msg) {
+		if first && IsNoResponders(reply) {
+			if c.pending.remove(p.id) != nil {
+				p.finish(reply, Fail("ErrNoResponders", "No responders available for request to "+p.subject))
+			}
+			return
+		}
+		first = false
+		if !c.pending.has(p.id) {
+			return
+		}
+		if take(reply) && c.pending.remove(p.id) != nil {
+			p.finish(reply, nil)
+		}
+	})
+	if err != nil {
+		c.mu.Unlock()
+		return nil, err
+	}
+	p.sub = sub
+	c.pending.add(p, timeout)
+	e, err := c.publishLocked(m)
+	c.mu.Unlock()
+	if err != nil {
+		p.Cancel()
+		return nil, err
+	}
+	if e != nil {
+		e.socket.backpressure()
+	}
+	return p, nil
+}
+
+func (t *pendings) has(id uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byID[id] != nil
+}
+
+// NewInbox returns a new subject for replies.
+func (c *Conn) NewInbox() string { return newInbox() }
+
+// newInbox is _INBOX. and 22 characters, as the contract has it.
+func newInbox() string {
+	const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	b := []byte("_INBOX.0123456789012345678901")
+	for i := len("_INBOX."); i < len(b); i++ {
+		b[i] = letters[rand.IntN(len(letters))]
+	}
+	return string(b)
+}
+
+// deadlines is a heap of those requests that have one.
+type deadlines []*Pending
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].deadline.Before(d[j].deadline) }
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].place, d[j].place = i, j
+}
+
+func (d *deadlines) Push(x any) {
+	p := x.(*Pending)
+	p.place = len(*d)
+	*d = append(*d, p)
+}
+
+func (d *deadlines) Pop() any {
+	old := *d
+	p := old[len(old)-1]
+	old[len(old)-1] = nil
+	*d = old[:len(old)-1]
+	p.place = -1
+	return p
+}

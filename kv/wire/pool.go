@@ -1,0 +1,173 @@
+package wire
+
+import (
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"natstcl/kv/dict"
+)
+
+// server is one server of the pool.
+type server struct {
+	scheme         string // "nats" or "tls"
+	host           string // IPv6 without brackets
+	port           int
+	user, password string
+	token          string
+	withPassword   bool   // the URL had user:password
+	url            string // as given
+	discovered     bool
+	reconnects     int       // failed attempts since it was last connected
+	lastAttempt    time.Time // of the last failed one; zero: none
+}
+
+// defaultPort is that of NATS.
+const defaultPort = 4222
+
+// parseServer reads a URL of -servers. Credentials are taken literally: nothing in
+// them is escaped.
+func parseServer(url string) (*server, error) {
+	bad := Fail("ErrInvalidArg", "Invalid URL "+url)
+	s := &server{scheme: "nats", port: defaultPort, url: url}
+	rest := url
+	if scheme, after, ok := strings.Cut(rest, "://"); ok {
+		s.scheme, rest = strings.ToLower(scheme), after
+		if s.scheme != "nats" && s.scheme != "tls" {
+			return nil, bad
+		}
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		credentials := rest[:i]
+		rest = rest[i+1:]
+		if credentials == "" {
+			return nil, bad
+		}
+		if s.user, s.password, s.withPassword = strings.Cut(credentials, ":"); !s.withPassword {
+			s.user, s.token = "", credentials
+		}
+	}
+	rest = strings.TrimSuffix(rest, "/")
+	port := ""
+	if strings.HasPrefix(rest, "[") {
+		end := strings.IndexByte(rest, ']')
+		if end < 0 || net.ParseIP(rest[1:end]) == nil {
+			return nil, bad
+		}
+		s.host, rest = rest[1:end], rest[end+1:]
+		if rest != "" && rest[0] != ':' {
+			return nil, bad
+		}
+		port = rest
+	} else if i := strings.IndexByte(rest, ':'); i >= 0 {
+		s.host, port = rest[:i], rest[i:]
+	} else {
+		s.host = rest
+	}
+	if s.host == "" || strings.ContainsAny(s.host, "/ \t\r\n?#[]@") {
+		return nil, bad
+	}
+	if port != "" {
+		n, err := strconv.ParseUint(port[1:], 10, 16)
+		if err != nil || n == 0 {
+			return nil, bad
+		}
+		s.port = int(n)
+	}
+	return s, nil
+}
+
+// address is HOST:PORT, as messages have it and as it is dialled.
+func (s *server) address() string { return net.JoinHostPort(s.host, strconv.Itoa(s.port)) }
+
+// dict is the server as all_servers has it.
+func (s *server) dict() dict.Dict {
+	d := dict.Dict{
+		{Key: "scheme", Value: s.scheme},
+		{Key: "host", Value: s.host},
+		{Key: "port", Value: s.port},
+		{Key: "discovered", Value: s.discovered},
+		{Key: "reconnects", Value: s.reconnects},
+		{Key: "last_attempt", Value: s.lastAttemptMillis()},
+	}
+	switch {
+	case s.withPassword:
+		d.Set("user", s.user)
+		d.Set("password", s.password)
+	case s.token != "":
+		d.Set("auth_token", s.token)
+	}
+	return d
+}
+
+func (s *server) lastAttemptMillis() int64 {
+	if s.lastAttempt.IsZero() {
+		return 0
+	}
+	return s.lastAttempt.UnixMilli()
+}
+
+// pool is a queue of servers: the next to try first, the current one last. It is
+// guarded by the Conn's lock.
+type pool []*server
+
+func newPool(urls []string, randomize bool) (pool, error) {
+	var p pool
+	seen := map[string]bool{}
+	for _, url := range urls {
+		s, err := parseServer(url)
+		if err != nil {
+			return nil, err
+		}
+		if randomize && seen[s.address()] {
+			continue
+		}
+		seen[s.address()] = true
+		p = append(p, s)
+	}
+	if randomize {
+		rand.Shuffle(len(p), func(i, j int) { p[i], p[j] = p[j], p[i] })
+	}
+	return p, nil
+}
+
+// discover adds the addresses of an INFO's connect_urls, once each, at the front. They
+// speak as the server that told of them.
+func (p *pool) discover(addresses []any, teller *server) {
+	for _, a := range addresses {
+		text, _ := a.(string)
+		s, err := parseServer(text)
+		if err != nil || p.has(s.address()) {
+			continue
+		}
+		s.scheme, s.discovered = teller.scheme, true
+		s.url = s.scheme + "://" + s.address()
+		*p = append(pool{s}, *p...)
+	}
+}
+
+func (p pool) has(address string) bool {
+	for _, s := range p {
+		if s.address() == address {
+			return true
+		}
+	}
+	return false
+}
+
+// toBack makes s the last one to be tried.
+func (p *pool) toBack(s *server) {
+	p.remove(s)
+	*p = append(*p, s)
+}
+
+func (p *pool) remove(s *server) {
+	for i, other := range *p {
+		if other == s {
+			*p = append((*p)[:i:i], (*p)[i+1:]...)
+			return
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package wire
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+)
+
+// keptLimit bounds, in bytes, what is kept while there is no server. Past it publish
+// throws.
+const keptLimit = 64 << 20
+
+func keptSize(m *nats.Msg) int { return len(m.Data) + len(m.Subject) + len(m.Reply) + 64 }
+
+// Publish sends m, in the order of the calls. While connecting or reconnecting it is
+// kept, and sent later. m belongs to the Conn from then on.
+//
+// Errors: ErrConnectionClosed, ErrBadSubject, ErrMaxPayload, ErrHeadersNotSupported,
+// ErrBufferExceeded (too much is kept already).
+func (c *Conn) Publish(m *nats.Msg) error {
+	c.mu.Lock()
+	e, err := c.publishLocked(m)
+	c.mu.Unlock()
+	if e != nil {
+		e.socket.backpressure()
+	}
+	return err
+}
+
+// publishLocked returns the engine that took the message, if one did.
+func (c *Conn) publishLocked(m *nats.Msg) (*engine, error) {
+	if c.status == Closed {
+		return nil, errNoConnection()
+	}
+	if err := checkSubject("subject", m.Subject, c.options.CheckSubjects, false); err != nil {
+		return nil, err
+	}
+	if m.Reply != "" {
+		if err := checkSubject("reply", m.Reply, c.options.CheckSubjects, false); err != nil {
+			return nil, err
+		}
+	}
+	if most := maxPayload(c.info); most > 0 && int64(len(m.Data)) > most {
+		return nil, tooLong(most)
+	}
+	if e := c.engine; e != nil {
+		switch err := e.publish(m); err {
+		case nil:
+			return e, nil
+		case nats.ErrConnectionClosed:
+			// Lost, and about to be told: it goes to the next one.
+		default:
+			return nil, publishError(err, c.info)
+		}
+	}
+	if len(c.kept) > 0 && c.keptBytes+keptSize(m) > keptLimit {
+		return nil, Fail("ErrBufferExceeded", "More than "+strconv.Itoa(keptLimit)+" bytes are waiting to be sent")
+	}
+	c.kept = append(c.kept, m)
+	c.keptBytes += keptSize(m)
+	return nil, nil
+}
+
+func (e *engine) publish(m *nats.Msg) error { return e.nc.PublishMsg(m) }
+
+// maxPayload is the server's limit, 0 where no server has told one yet.
+func maxPayload(info dict.Dict) int64 {
+	n, _ := strconv.ParseInt(info.Text("max_payload"), 10, 64)
+	return n
+}
+
+func tooLong(most int64) *Error {
+	return Fail("ErrMaxPayload", "Maximum size of NATS message is "+strconv.FormatInt(most, 10))
+}
+
+// publishError finds the contract's error for one of nats.go's.
+func publishError(err error, info dict.Dict) *Error {
+	var ours *Error
+	switch {
+	case errors.As(err, &ours):
+		return ours
+	case errors.Is(err, nats.ErrMaxPayload):
+		return tooLong(maxPayload(info))
+	case errors.Is(err, nats.ErrHeadersNotSupported):
+		return Fail("ErrHeadersNotSupported", "Headers are not supported by this server")
+	case errors.Is(err, nats.ErrBadSubject):
+		return Fail("ErrBadSubject", "Invalid subject")
+	}
+	return Fail("ErrServer", err.Error())
+}

@@ -1,0 +1,189 @@
+package wire
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Sub is a subscription. It survives reconnects.
+type Sub struct {
+	conn    *Conn
+	id      int // 0 for one of Listen's
+	subject string
+	queue   string
+	deliver Deliver
+	on      *nats.Subscription // at the engine that is up; guarded by conn.mu
+
+	most     atomic.Int64 // messages it may have in all, 0 for no limit
+	received atomic.Int64
+	stopped  atomic.Bool
+}
+
+// ID is the subscription's number, 0 for one of Listen's.
+func (s *Sub) ID() int { return s.id }
+
+// Subscribe subscribes to subject, in a queue group where queue is not empty, for max
+// messages (0: no limit). IDs count from 1, and go on after a disconnect.
+//
+// Errors: ErrConnectionClosed, ErrBadSubject, ErrBadQueueName.
+func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status == Closed {
+		return nil, errNoConnection()
+	}
+	check := c.options.CheckSubjects
+	if err := checkSubject("subject", subject, check, true); err != nil {
+		return nil, err
+	}
+	if queue != "" && (!SafeSubject(queue) || check && !ValidQueue(queue)) {
+		return nil, Fail("ErrBadQueueName", "Invalid queue "+queue)
+	}
+	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver}
+	s.most.Store(int64(max))
+	if err := c.startLocked(s); err != nil {
+		return nil, err
+	}
+	c.lastID++
+	s.id = c.lastID
+	c.subs[s.id] = s
+	return s, nil
+}
+
+// Listen is Subscribe for the core itself: without an ID. Sub.Stop ends it.
+func (c *Conn) Listen(subject string, deliver Deliver) (*Sub, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.listenLocked(subject, deliver)
+}
+
+func (c *Conn) listenLocked(subject string, deliver Deliver) (*Sub, error) {
+	if c.status == Closed {
+		return nil, errNoConnection()
+	}
+	if !SafeSubject(subject) {
+		return nil, Fail("ErrBadSubject", "Invalid subject "+subject)
+	}
+	s := &Sub{conn: c, subject: subject, deliver: deliver}
+	if err := c.startLocked(s); err != nil {
+		return nil, err
+	}
+	c.internal[s] = struct{}{}
+	return s, nil
+}
+
+// startLocked brings a new subscription to the server, if there is one.
+func (c *Conn) startLocked(s *Sub) error {
+	if c.engine == nil {
+		return nil
+	}
+	err := c.engine.subscribe(s, int(s.most.Load()))
+	if err == nats.ErrConnectionClosed {
+		return nil // lost, and about to be told: the next engine restores it
+	}
+	if err != nil {
+		return publishError(err, c.info)
+	}
+	return nil
+}
+
+// restore brings the subscription to a new engine, with what is left of its messages.
+func (s *Sub) restore(e *engine) error {
+	left := s.most.Load()
+	if left > 0 {
+		if left -= s.received.Load(); left <= 0 {
+			return nil
+		}
+	}
+	return e.subscribe(s, int(left))
+}
+
+// Unsubscribe ends a subscription at once (max 0), or when max messages have come in
+// all. ErrBadSubscription: there is none of this ID, or it is used up.
+func (c *Conn) Unsubscribe(id, max int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status == Closed {
+		return errNoConnection()
+	}
+	s := c.subs[id]
+	if s == nil {
+		return Fail("ErrBadSubscription", "Invalid subscription ID "+strconv.Itoa(id))
+	}
+	if max <= 0 || s.received.Load() >= int64(max) {
+		c.dropLocked(s)
+		return nil
+	}
+	s.most.Store(int64(max))
+	if c.engine != nil && s.on != nil {
+		// What is left is counted here; the server is told so that it does not send
+		// what nobody wants.
+		_ = s.on.AutoUnsubscribe(max)
+	}
+	return nil
+}
+
+// Alive tells whether messages may still come: it was not stopped, is not used up, and
+// its connection has not ended.
+func (s *Sub) Alive() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	_, listed := s.conn.internal[s]
+	return listed || s.id != 0 && s.conn.subs[s.id] == s
+}
+
+// Stop ends the subscription: deliver is not called again by what comes later. It may
+// be called more than once.
+func (s *Sub) Stop() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.conn.dropLocked(s)
+}
+
+func (c *Conn) dropLocked(s *Sub) {
+	s.stopped.Store(true)
+	delete(c.subs, s.id)
+	delete(c.internal, s)
+	if e := c.engine; e != nil && s.on != nil {
+		e.unsubscribe(s.on)
+	}
+	s.on = nil
+}
+
+func (e *engine) unsubscribe(ns *nats.Subscription) {
+	e.mu.Lock()
+	delete(e.subs, ns)
+	e.mu.Unlock()
+	_ = ns.Unsubscribe() // fails only where the connection has ended, or the subscription
+}
+
+// take delivers one message; the reader calls it.
+func (s *Sub) take(e *engine, m *nats.Msg) {
+	if s.stopped.Load() {
+		return
+	}
+	n := s.received.Add(1)
+	if most := s.most.Load(); most > 0 && n >= most {
+		if n > most {
+			return
+		}
+		s.Stop()
+	}
+	s.deliver(m)
+}
+
+// allSubsLocked are those with an ID, in the order of their IDs, and those without.
+func (c *Conn) allSubsLocked() []*Sub {
+	all := make([]*Sub, 0, len(c.subs)+len(c.internal))
+	for id := 1; id <= c.lastID && len(all) < len(c.subs); id++ {
+		if s := c.subs[id]; s != nil {
+			all = append(all, s)
+		}
+	}
+	for s := range c.internal {
+		all = append(all, s)
+	}
+	return all
+}
