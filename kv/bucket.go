@@ -1,0 +1,232 @@
+package kv
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/js"
+	"natstcl/kv/wire"
+)
+
+// Bucket is a bucket as bound. It holds nothing, and any goroutine may use it.
+type Bucket struct {
+	js     *js.JetStream
+	name   string
+	stream string
+	read   string // what precedes a key in the stream's subjects
+	write  string // and where it is written
+	direct bool   // the stream answers direct gets
+}
+
+// newBucket finds out where keys are read and written (kv-details.md, Where a key is read
+// and written).
+func newBucket(j *js.JetStream, name string, info dict.Dict) *Bucket {
+	b := &Bucket{js: j, name: name, stream: streamPrefix + name}
+	b.direct, _ = info.Path("config", "allow_direct").(bool)
+	b.read = subjectPrefix + name + "."
+	b.write = b.read
+	if j.Foreign() {
+		b.write = j.APIPrefix() + "." + b.read
+	}
+	if mirror, ok := info.Path("config", "mirror").(dict.Dict); ok {
+		b.read = subjectPrefix + strings.TrimPrefix(mirror.Text("name"), streamPrefix) + "."
+		b.write = b.read
+		if api := mirror.Text("external", "api"); api != "" {
+			b.write = api + "." + b.read
+		} else if j.Foreign() {
+			b.write = j.APIPrefix() + "." + b.read
+		}
+	}
+	return b
+}
+
+// Name of the bucket.
+func (b *Bucket) Name() string { return b.name }
+
+// Get reads the last entry of a key, or with a revision above 0 that one.
+// ErrKeyNotFound: no such key, it is deleted or purged, or the revision is another key's.
+func (b *Bucket) Get(key string, revision uint64, done func(Entry, error)) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	return b.last(key, revision, func(e Entry, err error) {
+		if err == nil && e.Operation != Put {
+			err = wire.Fail("ErrKeyNotFound", "Key "+key+" was deleted or purged")
+		}
+		done(e, err)
+	})
+}
+
+// last is Get that finds deletions as well.
+func (b *Bucket) last(key string, revision uint64, done func(Entry, error)) error {
+	subject := b.read + key
+	which := js.Which{LastBySubject: subject}
+	if revision > 0 {
+		which = js.Which{Seq: revision}
+	}
+	read := b.js.MsgGet
+	if b.direct {
+		read = b.js.DirectGet
+	}
+	return read(b.stream, which, func(m *js.Message, err error) {
+		switch wire.CodeOf(err) {
+		case "ErrMsgNotFound":
+			err = wire.Fail("ErrKeyNotFound", "Key "+key+" not found in bucket "+b.name)
+		case "ErrStreamNotFound", "ErrNoResponders":
+			err = errBucketNotFound(b.name)
+		}
+		if err == nil && m.Subject != subject {
+			err = wire.Fail("ErrKeyNotFound", "Expected "+subject+", got "+m.Subject)
+		}
+		if err != nil {
+			done(Entry{}, err)
+			return
+		}
+		e := Entry{
+			Bucket: b.name, Key: key, Revision: m.Seq, Created: m.Time,
+			Operation: operationOf(m.Header),
+		}
+		if e.Operation == Put {
+			e.Value = m.Data
+		}
+		done(e, nil)
+	})
+}
+
+// publish writes to a key. expected is the revision that must be the last one, -1 for any.
+func (b *Bucket) publish(key string, value []byte, header nats.Header, expected int64, done func(uint64, error)) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if expected >= 0 {
+		if header == nil {
+			header = nats.Header{}
+		}
+		header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatInt(expected, 10))
+	}
+	m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
+	return b.js.PublishForSeq(m, func(seq uint64, err error) {
+		switch wire.CodeOf(err) {
+		case "ErrNoResponders", "ErrStreamNotFound":
+			err = errBucketNotFound(b.name)
+		}
+		done(seq, err)
+	})
+}
+
+// Put writes a value, and returns its revision. value belongs to the Bucket from then on.
+func (b *Bucket) Put(key string, value []byte, done func(uint64, error)) error {
+	return b.publish(key, value, nil, -1, done)
+}
+
+// Update is Put on condition that revision is the key's last: else ErrWrongLastSequence.
+func (b *Bucket) Update(key string, value []byte, revision uint64, done func(uint64, error)) error {
+	return b.publish(key, value, nil, int64(revision), done)
+}
+
+// Create is Put on condition that the key does not exist, or is deleted: else
+// ErrWrongLastSequence. It is one atomic compare-and-set either way.
+func (b *Bucket) Create(key string, value []byte, done func(uint64, error)) error {
+	return b.publish(key, value, nil, 0, func(revision uint64, refusal error) {
+		if wire.CodeOf(refusal) != "ErrWrongLastSequence" {
+			done(revision, refusal)
+			return
+		}
+		err := b.last(key, 0, func(e Entry, err error) {
+			if err != nil || e.Operation == Put {
+				done(0, refusal)
+				return
+			}
+			if err := b.Update(key, value, e.Revision, done); err != nil {
+				done(0, err)
+			}
+		})
+		if err != nil {
+			done(0, err)
+		}
+	})
+}
+
+// Delete deletes a key and keeps its history; with a revision above 0 on condition that
+// it is the key's last.
+func (b *Bucket) Delete(key string, revision uint64, done func(error)) error {
+	expected := int64(-1)
+	if revision > 0 {
+		expected = int64(revision)
+	}
+	return b.publish(key, nil, nats.Header{"KV-Operation": {"DEL"}}, expected, func(_ uint64, err error) { done(err) })
+}
+
+// Purge deletes a key and its history.
+func (b *Bucket) Purge(key string, done func(error)) error {
+	header := nats.Header{"KV-Operation": {"PURGE"}, "Nats-Rollup": {"sub"}}
+	return b.publish(key, nil, header, -1, func(_ uint64, err error) { done(err) })
+}
+
+// Revert puts the value of an earlier revision, and returns the new one.
+func (b *Bucket) Revert(key string, revision uint64, done func(uint64, error)) error {
+	return b.Get(key, revision, func(e Entry, err error) {
+		if err == nil {
+			err = b.Put(key, e.Value, done)
+		}
+		if err != nil {
+			done(0, err)
+		}
+	})
+}
+
+// Status returns the bucket's status (KvAPI.md, Bucket status).
+func (b *Bucket) Status(done func(dict.Dict, error)) error {
+	return b.js.StreamInfo(b.stream, func(info dict.Dict, err error) {
+		if err != nil {
+			done(nil, b.gone(err))
+			return
+		}
+		config, _ := info.Path("config").(dict.Dict)
+		state, _ := info.Path("state").(dict.Dict)
+		compressed := 0
+		if c := config.Text("compression"); c != "" && c != "none" {
+			compressed = 1
+		}
+		d := dict.Dict{
+			{Key: "bucket", Value: b.name},
+			{Key: "bytes", Value: state.Path("bytes")},
+			{Key: "history", Value: config.Path("max_msgs_per_subject")},
+			{Key: "ttl", Value: config.Path("max_age")},
+			{Key: "values", Value: state.Path("messages")},
+		}
+		if mirror, ok := config.Path("mirror").(dict.Dict); ok {
+			d.Set("mirror_name", strings.TrimPrefix(mirror.Text("name"), streamPrefix))
+			if domain := domainOf(mirror.Text("external", "api")); domain != "" {
+				d.Set("mirror_domain", domain)
+			}
+		}
+		d.Set("is_compressed", compressed)
+		d.Set("stream_config", config)
+		d.Set("stream_state", state)
+		done(d, nil)
+	})
+}
+
+// domainOf is DOMAIN of $JS.DOMAIN.API, "" for any other prefix.
+func domainOf(api string) string {
+	rest, ok := strings.CutPrefix(api, "$JS.")
+	if !ok {
+		return ""
+	}
+	domain, ok := strings.CutSuffix(rest, ".API")
+	if !ok || strings.Contains(domain, ".") {
+		return ""
+	}
+	return domain
+}
+
+// gone is the error of status, watch, keys and history where the bucket is gone.
+func (b *Bucket) gone(err error) error {
+	if wire.CodeOf(err) == "ErrStreamNotFound" {
+		return errBucketGone(b.name)
+	}
+	return err
+}

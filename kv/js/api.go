@@ -1,0 +1,142 @@
+// Package js is JetStream over a wire.Conn: requests to its API, publishing with
+// acknowledgements, streams, single messages and ordered consumers (jetstream.md).
+//
+// Nothing here blocks. A call that returns an error has sent nothing; otherwise its
+// request is on its way when it returns, and done is called once, by a goroutine of
+// the connection.
+package js
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// Options of a JetStream.
+type Options struct {
+	Timeout   time.Duration // of each request; 0: without end
+	Domain    string        // excludes APIPrefix
+	APIPrefix string        // in place of $JS.API
+	Trace     bool          // requests and replies go to the log at debug level
+}
+
+// JetStream is the JetStream of one connection, under one domain or API prefix. Any
+// goroutine may use it.
+type JetStream struct {
+	conn    *wire.Conn
+	options Options
+	prefix  string
+}
+
+// defaultPrefix is the API of the server's own domain.
+const defaultPrefix = "$JS.API"
+
+// New makes a JetStream. ErrInvalidArg: both Domain and APIPrefix.
+func New(conn *wire.Conn, o Options) (*JetStream, error) {
+	prefix := defaultPrefix
+	switch {
+	case o.Domain != "" && o.APIPrefix != "":
+		return nil, wire.Fail("ErrInvalidArg", "-domain and -api_prefix are mutually exclusive")
+	case o.Domain != "":
+		prefix = "$JS." + o.Domain + ".API"
+	case o.APIPrefix != "":
+		prefix = o.APIPrefix
+	}
+	return &JetStream{conn: conn, options: o, prefix: prefix}, nil
+}
+
+// Conn is the connection beneath.
+func (j *JetStream) Conn() *wire.Conn { return j.conn }
+
+// APIPrefix is the first part of the API's subjects, without a dot at its end.
+func (j *JetStream) APIPrefix() string { return j.prefix }
+
+// Foreign tells whether the API is not that of the server's own domain.
+func (j *JetStream) Foreign() bool { return j.prefix != defaultPrefix }
+
+// Timeout is how long each request may take.
+func (j *JetStream) Timeout() time.Duration { return j.options.Timeout }
+
+// Call sends a request to the API, api being what follows the prefix, and has done
+// called with the reply: every field that the server sent but type.
+func (j *JetStream) Call(api string, body []byte, done func(dict.Dict, error)) error {
+	subject := j.prefix + "." + api
+	return j.request(&nats.Msg{Subject: subject, Data: body}, func(m *nats.Msg, err error) {
+		if wire.CodeOf(err) == "ErrNoResponders" {
+			err = wire.Fail("ErrJetStreamNotEnabled", "JetStream is not enabled in the server")
+		}
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		reply, err := parseReply(subject, m.Data)
+		done(reply, err)
+	})
+}
+
+// request is a request with the timeout of the JetStream, traced where that is wanted.
+func (j *JetStream) request(m *nats.Msg, done func(*nats.Msg, error)) error {
+	subject := m.Subject
+	if j.options.Trace {
+		j.conn.Logf(wire.LogDebug, ">>> %s %s", subject, m.Data)
+	}
+	_, err := j.conn.Request(m, j.options.Timeout, func(reply *nats.Msg, err error) {
+		if j.options.Trace && reply != nil {
+			j.conn.Logf(wire.LogDebug, "<<< %s %s", subject, reply.Data)
+		}
+		done(reply, err)
+	})
+	return err
+}
+
+// parseReply reads a reply of the API, or its error.
+func parseReply(subject string, data []byte) (dict.Dict, error) {
+	v, err := dict.Parse(data)
+	reply, ok := v.(dict.Dict)
+	if err != nil || !ok {
+		text := "not a JSON object"
+		if err != nil {
+			text = err.Error()
+		}
+		return nil, wire.Fail("ErrProtocol", "Invalid reply to "+subject+": "+text)
+	}
+	if failure, ok := reply.Path("error").(dict.Dict); ok {
+		return nil, apiError(failure)
+	}
+	return reply.Without("type"), nil
+}
+
+// apiCodes is the contract's table: the server's err_code -> ours.
+var apiCodes = map[string]string{
+	"10014": "ErrConsumerNotFound",
+	"10037": "ErrMsgNotFound",
+	"10039": "ErrJetStreamNotEnabledForAccount",
+	"10059": "ErrStreamNotFound",
+	"10071": "ErrWrongLastSequence",
+}
+
+// apiError makes an error of the API's: code, err_code, description.
+func apiError(d dict.Dict) *wire.Error {
+	text := d.Text("description")
+	if code, ok := apiCodes[d.Text("err_code")]; ok {
+		return wire.Fail(code, text)
+	}
+	code, errCode := d.Text("code"), d.Text("err_code")
+	return &wire.Error{Code: "ErrJSResponse", Words: []string{orZero(code), orZero(errCode)}, Text: text}
+}
+
+func orZero(number string) string {
+	if number == "" {
+		return "0"
+	}
+	return number
+}
+
+// count reads an integer field of a reply.
+func count(d dict.Dict, keys ...string) uint64 {
+	n, _ := strconv.ParseUint(d.Text(keys...), 10, 64)
+	return n
+}

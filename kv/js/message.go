@@ -1,0 +1,137 @@
+package js
+
+import (
+	"encoding/base64"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// Message is a message of a stream, by its place there.
+type Message struct {
+	Subject string
+	Seq     uint64
+	Time    time.Time
+	Header  nats.Header // without those that the server adds for a direct get
+	Data    []byte
+}
+
+// Which names one message: exactly one of Seq and LastBySubject, or NextBySubject with
+// Seq (0: from the first).
+type Which struct {
+	Seq           uint64
+	LastBySubject string
+	NextBySubject string
+}
+
+func (w Which) json() []byte {
+	d := dict.Dict{}
+	if w.LastBySubject != "" {
+		d.Set("last_by_subj", w.LastBySubject)
+	}
+	if w.NextBySubject != "" {
+		d.Set("next_by_subj", w.NextBySubject)
+	}
+	if w.Seq > 0 {
+		d.Set("seq", w.Seq)
+	}
+	return d.JSON()
+}
+
+// errNoMessage is the text of both ways to get one.
+func errNoMessage() error { return wire.Fail("ErrMsgNotFound", "no message found") }
+
+// MsgGet reads one message from the stream's leader.
+func (j *JetStream) MsgGet(stream string, which Which, done func(*Message, error)) error {
+	return j.Call("STREAM.MSG.GET."+stream, which.json(), func(reply dict.Dict, err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		m, err := storedMessage(reply)
+		done(m, err)
+	})
+}
+
+func storedMessage(reply dict.Dict) (*Message, error) {
+	bad := wire.Fail("ErrProtocol", "Invalid message in a reply of the JetStream API")
+	m := &Message{Subject: reply.Text("message", "subject"), Seq: count(reply, "message", "seq")}
+	var err error
+	if m.Time, err = time.Parse(time.RFC3339Nano, reply.Text("message", "time")); err != nil {
+		return nil, bad
+	}
+	if m.Data, err = base64.StdEncoding.DecodeString(reply.Text("message", "data")); err != nil {
+		return nil, bad
+	}
+	raw, err := base64.StdEncoding.DecodeString(reply.Text("message", "hdrs"))
+	if err != nil {
+		return nil, bad
+	}
+	if len(raw) > 0 {
+		if m.Header, err = nats.DecodeHeadersMsg(raw); err != nil {
+			return nil, bad
+		}
+	}
+	return m, nil
+}
+
+// DirectGet reads one message from any replica or mirror that answers direct gets.
+// Nobody does: ErrNoResponders.
+func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, error)) error {
+	request := &nats.Msg{Subject: j.prefix + ".DIRECT.GET." + stream, Data: which.json()}
+	return j.request(request, func(m *nats.Msg, err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		out, err := directMessage(m)
+		done(out, err)
+	})
+}
+
+func directMessage(m *nats.Msg) (*Message, error) {
+	switch m.Header.Get("Status") {
+	case "":
+	case "404":
+		return nil, errNoMessage()
+	case "408":
+		return nil, wire.Fail("ErrInvalidArg", "Invalid request")
+	default:
+		return nil, &wire.Error{Code: "ErrJSResponse", Words: []string{m.Header.Get("Status"), "0"}, Text: m.Header.Get("Description")}
+	}
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	at, timeErr := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	if err != nil || timeErr != nil {
+		return nil, wire.Fail("ErrProtocol", "Invalid reply to a direct get on "+m.Subject)
+	}
+	out := &Message{Subject: m.Header.Get("Nats-Subject"), Seq: seq, Time: at, Header: m.Header, Data: m.Data}
+	for _, key := range []string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending", "Nats-Last-Sequence"} {
+		delete(out.Header, key)
+	}
+	return out, nil
+}
+
+// Publish publishes with an acknowledgement, the server's reply. Nobody listens:
+// ErrNoResponders. timeout 0 is without end.
+func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, done func(dict.Dict, error)) error {
+	subject := m.Subject
+	_, err := j.conn.Request(m, timeout, func(reply *nats.Msg, err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		ack, err := parseReply(subject, reply.Data)
+		done(ack, err)
+	})
+	return err
+}
+
+// PublishForSeq is Publish for one who wants no more than the sequence number.
+func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
+	return j.Publish(m, j.options.Timeout, func(ack dict.Dict, err error) {
+		done(count(ack, "seq"), err)
+	})
+}

@@ -1,0 +1,447 @@
+package js
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// OrderedConfig configures an ordered consumer (jetstream.md, nats::ordered_consumer).
+type OrderedConfig struct {
+	Description   string
+	HeadersOnly   bool
+	DeliverPolicy string // "all" where empty
+	IdleHeartbeat time.Duration
+	FilterSubject string
+
+	// Deliver gets each message once, in stream order, by a goroutine of the
+	// connection. It must not block; whoever has dealt with the message calls Taken.
+	Deliver func(*OrderedConsumer, *nats.Msg, Metadata)
+	// Started is told at each start that has succeeded how many messages are to come of
+	// those that are there now; in order with Deliver. nil: nobody wants to know.
+	Started func(pending uint64)
+	// Failed is told of each new start, each one that failed, and of the end. nil: nobody
+	// wants to know.
+	Failed func(*wire.Error)
+	// Ended is told, after Failed, that no message will come any more. nil: as above.
+	Ended func(*wire.Error)
+}
+
+const (
+	// missedHeartbeats is how many intervals may pass in silence.
+	missedHeartbeats = 3
+	// retryAfter is the wait after a new start that failed.
+	retryAfter = 10 * time.Second
+	// ackWait is long: nothing is acknowledged.
+	ackWait = 22 * time.Hour
+	// inactiveThreshold is when the server removes a consumer that nobody listens to.
+	inactiveThreshold = 2 * time.Second
+)
+
+// OrderedConsumer reads a stream in order, without a gap and without a double, whatever
+// happens to the consumer, the server and the connection beneath. It is our own, for
+// nats.go's pushing one restarts at sequence 1 when nothing was delivered yet, and ends on
+// errors that the contract survives.
+type OrderedConsumer struct {
+	js     *JetStream
+	stream string
+	config OrderedConfig
+
+	taken     atomic.Uint64 // by the receiver
+	delivered atomic.Uint64 // to the receiver
+
+	mu          sync.Mutex
+	name        string // empty while it is started anew, and after the end
+	info        dict.Dict
+	sub         *wire.Sub
+	generation  int    // of the start; what an earlier one brings is passed over
+	streamSeq   uint64 // of the last message delivered
+	consumerSeq uint64
+	from        uint64 // where the stream was when the consumer was created
+	lastSeen    time.Time
+	restarting  bool
+	retrying    bool // a start has failed, and the next one waits
+	created     bool
+	stopped     bool
+	timer       *time.Timer
+	stopState   func()
+	flowReply   string // owed to the server when flowAt messages are taken
+	flowAt      uint64
+}
+
+// OrderedConsumer creates a consumer; it delivers from the moment of its creation, which
+// may be before done is called.
+func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done func(*OrderedConsumer, error)) error {
+	if err := checkStreamName(stream); err != nil {
+		return err
+	}
+	if config.DeliverPolicy == "" {
+		config.DeliverPolicy = "all"
+	}
+	c := &OrderedConsumer{js: j, stream: stream, config: config}
+	c.stopState = j.conn.OnState(c.stateChanged)
+	err := c.start(0, func(err error) {
+		if err != nil {
+			c.Stop()
+			done(nil, err)
+			return
+		}
+		done(c, nil)
+	})
+	if err != nil {
+		c.Stop()
+	}
+	return err
+}
+
+// start creates the consumer on the server, anew from a sequence number where that is
+// not 0.
+func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
+	inbox := c.js.conn.NewInbox()
+	c.mu.Lock()
+	c.generation++
+	generation := c.generation
+	c.consumerSeq = 0
+	c.flowReply = ""
+	c.mu.Unlock()
+	sub, err := c.js.conn.Listen(inbox, func(m *nats.Msg) { c.receive(generation, m) })
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		sub.Stop()
+		return wire.Fail("ErrConnectionClosed", "stopped")
+	}
+	c.sub = sub
+	c.mu.Unlock()
+
+	name := nuid.Next()
+	config := dict.Dict{
+		{Key: "name", Value: name},
+		{Key: "deliver_subject", Value: inbox},
+		{Key: "deliver_policy", Value: c.config.DeliverPolicy},
+		{Key: "ack_policy", Value: "none"},
+		{Key: "ack_wait", Value: int64(ackWait)},
+		{Key: "max_deliver", Value: 1},
+		{Key: "replay_policy", Value: "instant"},
+		{Key: "flow_control", Value: true},
+		{Key: "idle_heartbeat", Value: int64(c.config.IdleHeartbeat)},
+		{Key: "inactive_threshold", Value: int64(inactiveThreshold)},
+		{Key: "num_replicas", Value: 1},
+		{Key: "mem_storage", Value: true},
+	}
+	if fromSeq > 0 {
+		config.Set("deliver_policy", "by_start_sequence")
+		config.Set("opt_start_seq", fromSeq)
+	}
+	if c.config.Description != "" {
+		config.Set("description", c.config.Description)
+	}
+	if c.config.FilterSubject != "" {
+		config.Set("filter_subject", c.config.FilterSubject)
+	}
+	if c.config.HeadersOnly {
+		config.Set("headers_only", true)
+	}
+	body := dict.Dict{
+		{Key: "stream_name", Value: c.stream},
+		{Key: "config", Value: config},
+		{Key: "action", Value: "create"},
+	}
+	err = c.js.Call("CONSUMER.CREATE."+c.stream+"."+name, body.JSON(), func(reply dict.Dict, err error) {
+		if err == nil && !c.started(generation, name, reply) {
+			err = wire.Fail("ErrConnectionClosed", "stopped")
+		}
+		if err != nil {
+			sub.Stop()
+		}
+		done(err)
+		if err == nil && c.config.Started != nil {
+			c.config.Started(c.toCome(reply))
+		}
+	})
+	if err != nil {
+		sub.Stop()
+	}
+	return err
+}
+
+// started takes over what the server said of the new consumer.
+func (c *OrderedConsumer) started(generation int, name string, reply dict.Dict) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped || c.generation != generation {
+		return false
+	}
+	if !c.created {
+		// The server counts what lies before its start as delivered.
+		c.from = count(reply, "delivered", "stream_seq") + 1
+	}
+	c.name, c.info = name, inMillis(reply, consumerDurations)
+	c.created, c.restarting, c.retrying = true, false, false
+	c.lastSeen = time.Now()
+	c.watchLocked(c.config.IdleHeartbeat)
+	return true
+}
+
+// toCome is the number of pending messages less those that came before the reply.
+func (c *OrderedConsumer) toCome(reply dict.Dict) uint64 {
+	pending := count(reply, "num_pending")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return pending - min(pending, c.consumerSeq)
+}
+
+// watchLocked sets the one timer of the consumer.
+func (c *OrderedConsumer) watchLocked(after time.Duration) {
+	if after <= 0 {
+		return
+	}
+	if c.timer == nil {
+		c.timer = time.AfterFunc(after, c.tick)
+	} else {
+		c.timer.Reset(after)
+	}
+}
+
+// tick looks for signs of life, or makes the next try to start. Heartbeats count when
+// they arrive here, not when a script comes round to look.
+func (c *OrderedConsumer) tick() {
+	c.mu.Lock()
+	switch {
+	case c.stopped || c.restarting && !c.retrying:
+		c.mu.Unlock()
+	case c.retrying:
+		c.mu.Unlock()
+		c.restart("ErrConsumerNotActive")
+	default:
+		silence := time.Since(c.lastSeen)
+		if limit := missedHeartbeats * c.config.IdleHeartbeat; silence < limit {
+			c.watchLocked(min(c.config.IdleHeartbeat, limit-silence))
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		c.restart("ErrConsumerNotActive")
+	}
+}
+
+// receive handles what comes on the deliver subject; the connection's reader calls it.
+func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
+	c.mu.Lock()
+	if c.stopped || c.generation != generation {
+		c.mu.Unlock()
+		return
+	}
+	c.lastSeen = time.Now()
+	if len(m.Header) > 0 && len(m.Data) == 0 && m.Header.Get("Status") == "100" {
+		c.controlLocked(m)
+		return
+	}
+	meta, ok := ParseMetadata(m.Reply)
+	if !ok {
+		c.mu.Unlock()
+		return
+	}
+	if meta.ConsumerSeq != c.consumerSeq+1 {
+		c.mu.Unlock()
+		c.restart("ErrConsumerSequenceMismatch")
+		return
+	}
+	c.consumerSeq, c.streamSeq = meta.ConsumerSeq, meta.StreamSeq
+	c.delivered.Add(1)
+	c.mu.Unlock()
+	c.config.Deliver(c, m, meta)
+}
+
+// controlLocked handles heartbeats and flow control, and unlocks.
+func (c *OrderedConsumer) controlLocked(m *nats.Msg) {
+	if m.Reply != "" { // flow control
+		c.owe(m.Reply)
+		return
+	}
+	if stalled := m.Header.Get("Nats-Consumer-Stalled"); stalled != "" {
+		c.owe(stalled)
+		return
+	}
+	last, ok := decimal(m.Header.Get("Nats-Last-Consumer"))
+	missing := ok && last != c.consumerSeq
+	c.mu.Unlock()
+	if missing {
+		c.restart("ErrConsumerSequenceMismatch")
+	}
+}
+
+// owe answers the server when all that was delivered so far is taken: until then its
+// window bounds what is in memory. It unlocks.
+func (c *OrderedConsumer) owe(reply string) {
+	c.flowReply, c.flowAt = reply, c.delivered.Load()
+	c.mu.Unlock()
+	c.pay()
+}
+
+// pay answers flow control if it is time.
+func (c *OrderedConsumer) pay() {
+	c.mu.Lock()
+	reply := c.flowReply
+	if reply == "" || c.taken.Load() < c.flowAt {
+		c.mu.Unlock()
+		return
+	}
+	c.flowReply = ""
+	c.mu.Unlock()
+	// Where the connection has gone, so has the server's question.
+	_ = c.js.conn.Publish(&nats.Msg{Subject: reply})
+}
+
+// Taken tells that one more message has been dealt with. Any goroutine may call it.
+func (c *OrderedConsumer) Taken() {
+	taken := c.taken.Add(1)
+	// Rarely more than a look at two counters: flow control comes every few hundred
+	// messages.
+	if taken == c.delivered.Load() || taken%64 == 0 {
+		c.pay()
+	}
+}
+
+// restart starts the consumer anew behind the last message delivered.
+func (c *OrderedConsumer) restart(code string) {
+	c.mu.Lock()
+	if c.stopped || !c.created || c.restarting && !c.retrying {
+		c.mu.Unlock()
+		return
+	}
+	c.restarting, c.retrying = true, false
+	c.name = ""
+	c.generation++ // nothing that the old one still brings counts
+	from := c.from
+	again := from
+	if c.streamSeq > 0 {
+		from = c.streamSeq + 1
+		again = from
+	} else if c.config.DeliverPolicy == "last_per_subject" {
+		again = 0 // nothing was delivered yet: as it was created
+	}
+	sub := c.sub
+	c.sub = nil
+	c.mu.Unlock()
+	if sub != nil {
+		sub.Stop()
+	}
+	c.fail(wire.Fail(code, fmt.Sprintf("reset with opt_start_seq = %d due to %s", from, code)))
+	if err := c.start(again, c.restarted); err != nil {
+		c.restarted(err)
+	}
+}
+
+// restarted is the end of one try.
+func (c *OrderedConsumer) restarted(err error) {
+	if err == nil {
+		return
+	}
+	code := wire.CodeOf(err)
+	switch code {
+	case "ErrStreamNotFound":
+		c.end(wire.Fail(code, "stopped due to "+err.Error()))
+		return
+	case "ErrConnectionClosed":
+		return // told by stateChanged
+	}
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return
+	}
+	c.retrying = true
+	c.watchLocked(retryAfter)
+	c.mu.Unlock()
+	c.fail(wire.Fail(code, "failed to reset: "+err.Error()))
+}
+
+// stateChanged is called under the connection's lock.
+func (c *OrderedConsumer) stateChanged(s wire.Status) {
+	switch s {
+	case wire.Closed:
+		go c.end(wire.Fail("ErrConnectionClosed", "stopped"))
+	case wire.Connected:
+		go func() {
+			c.mu.Lock()
+			retrying := c.retrying
+			c.mu.Unlock()
+			if retrying {
+				c.restart("ErrConsumerNotActive")
+			}
+		}()
+	}
+}
+
+func (c *OrderedConsumer) fail(e *wire.Error) {
+	if c.config.Failed != nil {
+		c.config.Failed(e)
+	}
+}
+
+// end stops the consumer for good, and tells why.
+func (c *OrderedConsumer) end(why *wire.Error) {
+	if !c.stop() {
+		return
+	}
+	c.mu.Lock()
+	created := c.created
+	c.mu.Unlock()
+	if !created {
+		return // the error of the creation is told
+	}
+	c.fail(why)
+	if c.config.Ended != nil {
+		c.config.Ended(why)
+	}
+}
+
+// Stop ends the consumer: nothing that comes later is delivered. The server removes it
+// when it sees that nobody listens. It may be called more than once.
+func (c *OrderedConsumer) Stop() { c.stop() }
+
+func (c *OrderedConsumer) stop() bool {
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return false
+	}
+	c.stopped = true
+	c.name = ""
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	sub := c.sub
+	c.sub = nil
+	c.mu.Unlock()
+	c.stopState()
+	if sub != nil {
+		sub.Stop()
+	}
+	return true
+}
+
+// Name is the consumer's name on the server; empty from the moment a new start is
+// decided until it has succeeded, and after the end.
+func (c *OrderedConsumer) Name() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.name
+}
+
+// Info is the consumer's info as last created, durations in ms.
+func (c *OrderedConsumer) Info() dict.Dict {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info
+}

@@ -1,0 +1,60 @@
+// Package kv is NATS key-value buckets for Go programs and for the Tcl packages alike:
+// management, entries and watchers, as the contract has them (KvAPI.md, kv-details.md;
+// ADR-8).
+//
+// Nothing here blocks. A call that returns an error has sent nothing; otherwise its
+// request is on its way when it returns, and done is called once, by a goroutine of
+// the connection, that must not be held up. Await is for programs that want to wait.
+package kv
+
+import (
+	"strings"
+
+	"natstcl/kv/wire"
+)
+
+func invalid(text string) error { return wire.Fail("ErrInvalidArg", text) }
+
+// checkKey is the rule for keys (kv-details.md, Keys; ADR-6).
+func checkKey(key string) error {
+	bad := key == "" || key[0] == '.' || key[len(key)-1] == '.' || strings.HasPrefix(key, "_kv")
+	for i := 0; i < len(key) && !bad; i++ {
+		c := key[i]
+		bad = !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' ||
+			c == '-' || c == '/' || c == '_' || c == '=' || c == '.')
+	}
+	if bad {
+		return invalid("Invalid key name " + key)
+	}
+	if strings.Contains(key, "..") {
+		return wire.Fail("ErrBadSubject", "Invalid subject "+key)
+	}
+	return nil
+}
+
+// checkBucket is the rule for bucket names.
+func checkBucket(name string) error {
+	bad := name == ""
+	for i := 0; i < len(name) && !bad; i++ {
+		c := name[i]
+		bad = !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '_')
+	}
+	if bad {
+		return invalid("Invalid bucket name " + name)
+	}
+	return nil
+}
+
+const (
+	streamPrefix  = "KV_"
+	subjectPrefix = "$KV."
+)
+
+func errBucketNotFound(bucket string) error {
+	return wire.Fail("ErrBucketNotFound", "Bucket "+bucket+" not found")
+}
+
+// errBucketGone is what status, watch, keys and history say, by the contract.
+func errBucketGone(bucket string) error {
+	return wire.Fail("BucketNotFound", "Bucket "+bucket+" not found")
+}

@@ -1,0 +1,164 @@
+package tclbind
+
+import (
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// resource is what a TclOO object stands on: a connection, a bucket, a watcher. It
+// lives in its interpreter's table under a number, the handle.
+type resource interface {
+	// base gives the common part.
+	base() *object
+	// release ends what the resource holds. Called once, in the interpreter's
+	// thread, after its children were released.
+	release(p *Package)
+}
+
+// object is the common part of every resource.
+type object struct {
+	id        int64
+	namespace string // of its TclOO object, "" until that is there
+	parent    *object
+	children  []resource // in order of birth
+}
+
+func (o *object) base() *object { return o }
+
+type handles struct {
+	byID map[int64]resource
+	last int64
+}
+
+// add gives r a handle. parent may be nil.
+func (p *Package) add(r resource, parent resource) int64 {
+	o := r.base()
+	p.handles.last++
+	o.id = p.handles.last
+	p.handles.byID[o.id] = r
+	if parent != nil {
+		o.parent = parent.base()
+		o.parent.children = append(o.parent.children, r)
+	}
+	return o.id
+}
+
+// alive tells whether the resource still has its handle.
+func (p *Package) alive(r resource) bool {
+	_, ok := p.handles.byID[r.base().id]
+	return ok
+}
+
+// get finds the resource of a handle.
+func get[T resource](p *Package, v Value) (T, error) {
+	var none T
+	id, err := integer(v)
+	if err != nil {
+		return none, err
+	}
+	r, ok := p.handles.byID[id].(T)
+	if !ok {
+		return none, wire.Fail("ErrInternal", "no such handle "+v.Text())
+	}
+	return r, nil
+}
+
+// drop releases r with all its children, youngest first.
+func (p *Package) drop(r resource) {
+	o := r.base()
+	if p.handles.byID[o.id] != r {
+		return
+	}
+	delete(p.handles.byID, o.id)
+	for i := len(o.children) - 1; i >= 0; i-- {
+		p.drop(o.children[i])
+	}
+	o.children = nil
+	if o.parent != nil {
+		o.parent.forget(r)
+	}
+	r.release(p)
+}
+
+func (o *object) forget(r resource) {
+	for i, c := range o.children {
+		if c == r {
+			o.children = append(o.children[:i], o.children[i+1:]...)
+			return
+		}
+	}
+}
+
+func (p *Package) releaseAll() {
+	for _, r := range p.handles.byID {
+		if r.base().parent == nil {
+			p.drop(r)
+		}
+	}
+}
+
+// cmdBind tells a resource the namespace of its TclOO object.
+func cmdBind(p *Package, args []Value) (any, error) {
+	r, err := get[resource](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	r.base().namespace = args[1].Text()
+	return nil, nil
+}
+
+// cmdChildren returns the namespaces of the objects that came from this one,
+// youngest first, for its destructor.
+func cmdChildren(p *Package, args []Value) (any, error) {
+	r, err := get[resource](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	o := r.base()
+	out := []string{}
+	for i := len(o.children) - 1; i >= 0; i-- {
+		if ns := o.children[i].base().namespace; ns != "" {
+			out = append(out, ns)
+		}
+	}
+	return out, nil
+}
+
+func cmdRelease(p *Package, args []Value) (any, error) {
+	r, err := get[resource](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	p.drop(r)
+	return nil, nil
+}
+
+// cmdOpen lets the deliveries of a watcher or consumer come.
+func cmdOpen(p *Package, args []Value) (any, error) {
+	r, err := get[interface {
+		resource
+		opened(p *Package)
+	}](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	r.opened(p)
+	return nil, nil
+}
+
+// stats counts what is alive in this interpreter, and in the process.
+func (p *Package) stats(goroutines int) dict.Dict {
+	connections := 0
+	for _, r := range p.handles.byID {
+		if _, ok := r.(*connection); ok {
+			connections++
+		}
+	}
+	return dict.Dict{
+		{Key: "goroutines", Value: goroutines},
+		{Key: "handles", Value: len(p.handles.byID)},
+		{Key: "connections", Value: connections},
+		{Key: "pending", Value: len(p.waits.byID)},
+		{Key: "undelivered", Value: p.mailbox.waiting()},
+	}
+}

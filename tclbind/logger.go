@@ -1,0 +1,73 @@
+package tclbind
+
+import (
+	"fmt"
+	"time"
+
+	"natstcl/kv/wire"
+)
+
+var loggerOptions = []option{
+	{name: "logger", kind: nonempty},
+	{name: "log_chan", kind: nonempty, fallback: "stdout"},
+	{name: "log_level", kind: nonempty, fallback: "warn"},
+}
+
+// logger is where a connection's log goes: a channel with a level, or a tcllib
+// logger object, which has its own.
+type logger struct {
+	object  string // of tcllib, "" for none
+	channel string
+	level   int    // lines above it are not written
+	tail    string // of the object's name, for a connection without one
+}
+
+// logLevels in order of importance.
+var logLevels = map[wire.Level]int{wire.LogError: 0, wire.LogWarn: 1, wire.LogInfo: 2, wire.LogDebug: 3}
+
+func newLogger(o options) (logger, error) {
+	level, ok := logLevels[wire.Level(o.text("log_level"))]
+	if !ok {
+		return logger{}, invalid("Invalid -log_level " + o.text("log_level"))
+	}
+	l := logger{object: o.text("logger"), channel: o.text("log_chan"), level: level}
+	if l.object != "" {
+		l.level = logLevels[wire.LogDebug]
+	}
+	return l, nil
+}
+
+// takes tells whether a line of this level is wanted. Any goroutine may ask.
+func (l *logger) takes(level wire.Level) bool { return logLevels[level] <= l.level }
+
+// logLine writes one line, in the interpreter's thread.
+type logLine struct {
+	c     *connection
+	level wire.Level
+	text  string
+	at    time.Time
+}
+
+func (l *logLine) run(p *Package) {
+	if !p.alive(l.c) {
+		return
+	}
+	log := &l.c.log
+	if log.object != "" {
+		command := p.host.NewValue([]string{log.object + "::" + string(l.level)})
+		p.host.Callback(command, l.text)
+		command.Release()
+		return
+	}
+	name := l.c.settings.values.text("name")
+	if name == "" {
+		name = log.tail
+	}
+	line := fmt.Sprintf("[%s %s %s] %s", l.at.Format(timestampFormat), name, l.level, l.text)
+	// A channel that was closed meanwhile is the script's affair: a log that
+	// cannot be written must not stop what it tells of.
+	_ = p.host.Write(log.channel, line)
+}
+
+// timestampFormat is that of nats::timestamp.
+const timestampFormat = "2006-01-02T15:04:05.000"

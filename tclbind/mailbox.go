@@ -1,0 +1,208 @@
+package tclbind
+
+import (
+	"sync"
+	"time"
+)
+
+// slice is how long deliveries may keep the event loop busy before timers, file
+// events and idle callbacks get their turn.
+const slice = 5 * time.Millisecond
+
+// item is one thing to do in the interpreter's thread: deliver a message,
+// complete a wait, write a variable.
+type item interface {
+	run(p *Package)
+}
+
+// mailbox is the one way from the core's goroutines into an interpreter. Items
+// run in the order in which they were posted, so that no reply overtakes a
+// delivery that came before it on the wire.
+//
+// It has no bound of its own: each source has one (a subscription drops, an
+// ordered consumer leaves the server's flow control unanswered until Taken, a
+// reply was asked for).
+type mailbox struct {
+	host Host
+
+	mu     sync.Mutex
+	queue  []item
+	head   int
+	woken  bool // a Drain is on its way
+	closed bool
+
+	// The rest belongs to the interpreter's thread.
+	busy     time.Duration // time spent in Drain since the event loop last had its turn
+	deferred bool          // a Drain comes by way of Later; others have to let it pass
+	stale    int           // Drains on their way that were asked for before Later
+}
+
+// post adds it, and wakes the interpreter if it sleeps. Any goroutine may call it.
+// It is false where the interpreter is gone.
+func (m *mailbox) post(it item) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.postLocked(it)
+}
+
+// postLocked is post for one who holds the lock. Wake is called under the lock,
+// so that none can come after close.
+func (m *mailbox) postLocked(it item) bool {
+	if m.closed {
+		return false
+	}
+	m.queue = append(m.queue, it)
+	if !m.woken {
+		m.woken = true
+		m.host.Wake()
+	}
+	return true
+}
+
+// next takes the first item. While there are more behind it, it sees to it that a
+// Drain is on its way: the item may run an event loop of its own (vwait, a
+// synchronous call), and Tcl runs no event handler again while it is running.
+func (m *mailbox) next() item {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.head == len(m.queue) {
+		return nil
+	}
+	it := m.queue[m.head]
+	m.queue[m.head] = nil
+	m.head++
+	switch {
+	case m.head == len(m.queue):
+		m.queue, m.head = m.queue[:0], 0
+		if cap(m.queue) > 1<<16 {
+			m.queue = nil // a burst is over: give the memory back
+		}
+	case m.head > 1024 && m.head > len(m.queue)/2:
+		n := copy(m.queue, m.queue[m.head:])
+		clear(m.queue[n:])
+		m.queue, m.head = m.queue[:n], 0
+	}
+	if m.head < len(m.queue) && !m.woken {
+		m.woken = true
+		m.host.Again()
+	}
+	return it
+}
+
+// extract takes the items that match out of the queue, in order.
+func (m *mailbox) extract(match func(item) bool) []item {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []item
+	kept := m.queue[:m.head]
+	for _, it := range m.queue[m.head:] {
+		if match(it) {
+			out = append(out, it)
+		} else {
+			kept = append(kept, it)
+		}
+	}
+	clear(m.queue[len(kept):])
+	m.queue = kept
+	return out
+}
+
+func (m *mailbox) close() {
+	m.mu.Lock()
+	m.closed, m.queue, m.head = true, nil, 0
+	m.mu.Unlock()
+}
+
+func (m *mailbox) waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.queue) - m.head
+}
+
+// Drain runs what is in the mailbox, one item at a time, for at most a slice of
+// time. The host calls it, in the interpreter's thread, after Wake, Again or Later.
+func (p *Package) Drain() {
+	m := &p.mailbox
+	if p.closed || !m.arrived() {
+		return
+	}
+	start := time.Now()
+	for {
+		it := m.next()
+		if it == nil {
+			break
+		}
+		it.run(p)
+		if p.closed {
+			return
+		}
+		if m.busy+time.Since(start) > slice {
+			m.rest()
+			return
+		}
+	}
+	m.busy += time.Since(start)
+}
+
+// arrived is the beginning of a Drain: from here on a post wakes anew. It is
+// false where the event loop is owed its turn first.
+func (m *mailbox) arrived() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.deferred {
+		if m.stale > 0 {
+			m.stale--
+			return false
+		}
+		m.deferred = false
+		m.busy = 0
+	}
+	m.woken = false
+	return true
+}
+
+// rest gives the event loop its turn: the next Drain comes behind timers and
+// files. A Drain that is in the event queue already would come before them, so it
+// has to be let pass.
+func (m *mailbox) rest() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.deferred || m.closed {
+		return
+	}
+	m.deferred = true
+	m.stale = 0
+	if m.woken {
+		m.stale = 1
+	}
+	m.woken = true
+	m.host.Later()
+}
+
+// A source holds its items back until it is opened: so that no callback of a
+// watcher runs before the call that made it has returned.
+type source struct {
+	mailbox *mailbox
+	held    []item // under mailbox.mu, as is open
+	open    bool
+}
+
+func (s *source) post(it item) {
+	s.mailbox.mu.Lock()
+	defer s.mailbox.mu.Unlock()
+	if s.open {
+		s.mailbox.postLocked(it)
+	} else {
+		s.held = append(s.held, it)
+	}
+}
+
+func (s *source) release() {
+	s.mailbox.mu.Lock()
+	defer s.mailbox.mu.Unlock()
+	s.open = true
+	for _, it := range s.held {
+		s.mailbox.postLocked(it)
+	}
+	s.held = nil
+}

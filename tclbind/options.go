@@ -1,0 +1,255 @@
+package tclbind
+
+import (
+	"math"
+	"math/big"
+	"strings"
+	"time"
+
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// kind is the type of an option, by the word that messages use (spec README).
+type kind string
+
+const (
+	anyText  kind = "str"
+	nonempty kind = "valid_str"
+	truth    kind = "bool"
+	whole    kind = "int"     // an integer of any size
+	natural  kind = "pos_int" // none below 0
+	millis   kind = "timeout" // ms, a natural number; a bad one is ErrBadTimeout
+	duration kind = "duration"
+	words    kind = "list"
+	pairs    kind = "dict"
+	metadata kind = "metadata"
+	jsonText kind = "json"
+	jsonList kind = "json_list"
+	enum     kind = "enum"
+	prefix   kind = "command prefix"
+)
+
+// option is one row of a command's table: what is accepted, and what holds where
+// nothing is given. It is the only place where an option is written down.
+type option struct {
+	name     string
+	kind     kind
+	fallback any      // nil: not there unless given
+	allowed  []string // of an enum
+	required bool
+}
+
+// options are the parsed values by name. Their Go types: string for texts and
+// enums, bool, dict.Number for integers, time.Duration for millis, *big.Rat (in ms)
+// for durations, []string for lists, dict.Dict for dicts, Value for a prefix.
+type options map[string]any
+
+// parseOptions reads name-value pairs by a table.
+func parseOptions(args []Value, table []option) (options, error) {
+	given, err := parseGiven(args, table, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range table {
+		if o.required && !given.has(o.name) {
+			return nil, invalid("Option " + o.name + " is required")
+		}
+	}
+	return given.orDefaults(table), nil
+}
+
+// orDefaults adds the defaults of what was not given.
+func (o options) orDefaults(table []option) options {
+	for _, row := range table {
+		if row.fallback != nil && !o.has(row.name) {
+			o[row.name] = row.fallback
+		}
+	}
+	return o
+}
+
+// parseGiven is parseOptions without the defaults. With lax, options that are not
+// in the table are passed over.
+func parseGiven(args []Value, table []option, lax bool) (options, error) {
+	if len(args)%2 == 1 {
+		return nil, invalid("Missing value for option " + args[len(args)-1].Text())
+	}
+	out := options{}
+	for i := 0; i < len(args); i += 2 {
+		name := strings.TrimPrefix(args[i].Text(), "-")
+		o := optionOf(table, name)
+		if o == nil {
+			if lax {
+				continue
+			}
+			return nil, invalid("Unknown option " + name)
+		}
+		v, err := o.parse(args[i+1])
+		if err != nil {
+			return nil, err
+		}
+		out[name] = v
+	}
+	return out, nil
+}
+
+func optionOf(table []option, name string) *option {
+	for i := range table {
+		if table[i].name == name {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+// parse checks one value.
+func (o *option) parse(v Value) (any, error) {
+	text := v.Text()
+	bad := func() error {
+		code := "ErrInvalidArg"
+		if o.kind == millis {
+			code = "ErrBadTimeout"
+		}
+		word := o.kind
+		switch word {
+		case duration:
+			word = millis
+		case jsonList:
+			word = words
+		}
+		return wire.Fail(code, "Invalid value for the "+string(word)+" option "+o.name+" : "+text)
+	}
+	switch o.kind {
+	case anyText:
+		return text, nil
+	case nonempty:
+		if text == "" {
+			return nil, bad()
+		}
+		return text, nil
+	case truth:
+		if b, ok := boolean(text); ok {
+			return b, nil
+		}
+	case whole, natural:
+		if n, ok := bigInteger(text); ok && (o.kind == whole || n.Sign() >= 0) {
+			return dict.Number(n.String()), nil
+		}
+	case millis:
+		if n, ok := bigInteger(text); ok && n.Sign() >= 0 {
+			return fromMillis(n), nil
+		}
+	case duration:
+		if n, ok := decimal(text); ok {
+			return n, nil
+		}
+	case words, jsonList:
+		if list, err := texts(v); err == nil && len(list) > 0 {
+			return list, nil
+		}
+	case pairs, metadata:
+		if d, err := textDict(v); err == nil && (len(d) > 0 || o.kind == pairs) {
+			return d, nil
+		}
+	case jsonText:
+		if _, err := dict.Parse([]byte(text)); err == nil {
+			return text, nil
+		}
+	case prefix:
+		if list, err := v.List(); err == nil && len(list) > 0 {
+			return v, nil
+		}
+	case enum:
+		for _, w := range o.allowed {
+			if w == text {
+				return text, nil
+			}
+		}
+		return nil, invalid("Invalid value for the enum " + o.name + " : " + text + "; allowed values: " + strings.Join(o.allowed, " "))
+	}
+	return nil, bad()
+}
+
+// fromMillis is exact up to what a Duration can hold, about 292 years.
+func fromMillis(ms *big.Int) time.Duration {
+	if !ms.IsInt64() || ms.Int64() > math.MaxInt64/int64(time.Millisecond) {
+		return math.MaxInt64
+	}
+	return time.Duration(ms.Int64()) * time.Millisecond
+}
+
+// texts reads a list of texts.
+func texts(v Value) ([]string, error) {
+	list, err := v.List()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(list))
+	for i, e := range list {
+		out[i] = e.Text()
+	}
+	return out, nil
+}
+
+// textDict reads a dict of texts: as in Tcl, the last value of a key counts, at
+// the key's first place.
+func textDict(v Value) (dict.Dict, error) {
+	list, err := texts(v)
+	if err != nil {
+		return nil, err
+	}
+	if len(list)%2 == 1 {
+		return nil, invalid("missing value to go with key")
+	}
+	out := dict.Dict{}
+	for i := 0; i < len(list); i += 2 {
+		out.Set(list[i], list[i+1])
+	}
+	return out, nil
+}
+
+func (o options) has(name string) bool { _, ok := o[name]; return ok }
+
+func (o options) text(name string) string { s, _ := o[name].(string); return s }
+
+func (o options) bool(name string) bool { b, _ := o[name].(bool); return b }
+
+func (o options) list(name string) []string { l, _ := o[name].([]string); return l }
+
+func (o options) dict(name string) dict.Dict { d, _ := o[name].(dict.Dict); return d }
+
+func (o options) duration(name string) time.Duration { d, _ := o[name].(time.Duration); return d }
+
+// int returns an integer option; one beyond int64 becomes the nearest that is not.
+func (o options) int(name string) int64 {
+	text, _ := o[name].(dict.Number)
+	n, ok := new(big.Int).SetString(string(text), 10)
+	switch {
+	case !ok:
+		return 0
+	case n.IsInt64():
+		return n.Int64()
+	case n.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
+}
+
+// nanos returns a duration option in ns, rounded, and clipped to int64.
+func (o options) nanos(name string) int64 {
+	ms, ok := o[name].(*big.Rat)
+	if !ok {
+		return 0
+	}
+	ns := new(big.Rat).Mul(ms, big.NewRat(int64(time.Millisecond), 1))
+	ns.Add(ns, big.NewRat(1, 2))
+	n := new(big.Int).Div(ns.Num(), ns.Denom()) // floor of x + 1/2
+	switch {
+	case n.IsInt64():
+		return n.Int64()
+	case n.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
+}

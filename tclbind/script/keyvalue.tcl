@@ -1,0 +1,106 @@
+# A key-value bucket: made by a jet_stream's create_kv_bucket and bind_kv_bucket.
+# Each method begins the operation in Go, and waits for its end.
+oo::class create ::nats::key_value {
+    superclass ::nats::core::handled
+    variable handle
+
+    constructor {resource} {
+        my Stand $resource
+    }
+
+    # Returns the entry, a dict: bucket, key, value, revision, created, operation.
+    #
+    # args - ?-revision int?
+    method get {key args} {
+        return [::nats::core::await [::nats::core::kv_get $handle $key {*}$args]]
+    }
+
+    method get_value {key args} {
+        return [::nats::core::await [::nats::core::kv_get_value $handle $key {*}$args]]
+    }
+
+    # These four return the new revision.
+    method put {key value} {
+        return [::nats::core::await [::nats::core::kv_put $handle $key $value]]
+    }
+
+    method create {key value} {
+        return [::nats::core::await [::nats::core::kv_create $handle $key $value]]
+    }
+
+    method update {key value revision} {
+        return [::nats::core::await [::nats::core::kv_update $handle $key $value $revision]]
+    }
+
+    method revert {key revision} {
+        return [::nats::core::await [::nats::core::kv_revert $handle $key $revision]]
+    }
+
+    method delete {key {revision 0}} {
+        ::nats::core::await [::nats::core::kv_delete $handle $key $revision]
+        return
+    }
+
+    method purge {key} {
+        ::nats::core::await [::nats::core::kv_purge $handle $key]
+        return
+    }
+
+    method status {} {
+        return [::nats::core::await [::nats::core::kv_status $handle]]
+    }
+
+    # Returns a list of entries.
+    method history {key} {
+        return [::nats::core::await [::nats::core::kv_history $handle $key]]
+    }
+
+    method keys {} {
+        return [::nats::core::await [::nats::core::kv_keys $handle]]
+    }
+
+    # Returns a kv_watcher object.
+    #
+    # args - -callback cmdPrefix, -values_array varName, or both; ?-include_history?
+    #        ?-meta_only? ?-ignore_deletes? ?-updates_only? ?-idle_heartbeat?
+    method watch {key args} {
+        set watcher [::nats::core::await [::nats::core::kv_watch $handle $key {*}$args]]
+        set object [::nats::core::adopt ::nats::kv_watcher $watcher]
+        try {
+            set array [::nats::core::watch_array $watcher]
+            if {$array ne ""} {
+                # Resolves the name where it was given: Tcl links an object's
+                # variable to a global or a namespace variable, and to no other.
+                set namespace [info object namespace $object]
+                try {
+                    uplevel 1 [list ::namespace eval $namespace [list ::upvar 1 $array values]]
+                } on error {reason} {
+                    throw {NATS ErrInvalidArg} "Invalid array $array: $reason"
+                }
+            }
+        } on error {message options} {
+            $object destroy
+            return -options $options $message
+        }
+        ::nats::core::open $watcher
+        return $object
+    }
+}
+
+# What follows a bucket: destroy it to stop.
+oo::class create ::nats::kv_watcher {
+    superclass ::nats::core::handled
+
+    # consumer - the ordered_consumer object behind it
+    # values   - linked to the array of -values_array
+    variable handle consumer values
+
+    constructor {resource} {
+        my Stand $resource
+        set consumer [::nats::core::adopt ::nats::ordered_consumer [::nats::core::watch_consumer $handle]]
+    }
+
+    method consumer {} {
+        return $consumer
+    }
+}

@@ -1,0 +1,222 @@
+package tclbind
+
+import (
+	"time"
+
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// connectionOptions is the contract's table (core-nats.md, Options).
+var connectionOptions = []option{
+	{name: "servers", kind: words, fallback: []string{}},
+	{name: "name", kind: nonempty, fallback: ""},
+	{name: "pedantic", kind: truth, fallback: false},
+	{name: "verbose", kind: truth, fallback: false},
+	{name: "randomize", kind: truth, fallback: true},
+	{name: "connect_timeout", kind: millis, fallback: 2 * time.Second},
+	{name: "reconnect_time_wait", kind: millis, fallback: 2 * time.Second},
+	{name: "max_reconnect_attempts", kind: whole, fallback: dict.Number("60")},
+	{name: "custom_reconnect_delay", kind: prefix, fallback: ""},
+	{name: "ping_interval", kind: millis, fallback: 2 * time.Minute},
+	{name: "max_outstanding_pings", kind: natural, fallback: dict.Number("2")},
+	{name: "echo", kind: truth, fallback: true},
+	{name: "tls_opts", kind: pairs, fallback: dict.Dict{}},
+	{name: "user", kind: anyText, fallback: ""},
+	{name: "password", kind: anyText, fallback: ""},
+	{name: "token", kind: anyText, fallback: ""},
+	{name: "secure", kind: truth, fallback: false},
+	{name: "check_subjects", kind: truth, fallback: true},
+	{name: "dictmsg", kind: truth, fallback: false},
+	{name: "utf8_convert", kind: truth, fallback: false},
+	{name: "request_timeout", kind: millis, fallback: 10 * time.Second},
+}
+
+// settings are a connection's options as the script set them. A Value among them
+// (the command prefix) is retained.
+type settings struct {
+	values      options
+	utf8Convert bool // of values; read for each payload
+}
+
+func defaultSettings(name string) settings {
+	s := settings{values: options{}}
+	for _, o := range connectionOptions {
+		s.values[o.name] = o.fallback
+	}
+	s.values["name"] = name
+	return s
+}
+
+// read returns an option as the script sees it.
+func (s *settings) read(name string) any {
+	if d, ok := s.values[name].(time.Duration); ok {
+		return d.Milliseconds()
+	}
+	return s.values[name]
+}
+
+// with returns a copy in which the given options have changed. The receiver stays
+// as it is until the change is certain.
+func (s settings) with(given options) settings {
+	next := settings{values: make(options, len(s.values))}
+	for k, v := range s.values {
+		next.values[k] = v
+	}
+	for k, v := range given {
+		next.values[k] = v
+	}
+	next.utf8Convert = next.values.bool("utf8_convert")
+	return next
+}
+
+// retain keeps the prefix that has come with given, and lets go of the one before.
+func (s *settings) retain(before settings, given options) {
+	if v, ok := given["custom_reconnect_delay"]; ok {
+		if old, ok := before.values["custom_reconnect_delay"].(Value); ok {
+			old.Release()
+		}
+		if now, ok := v.(Value); ok {
+			s.values["custom_reconnect_delay"] = now.Retain()
+		}
+	}
+}
+
+func (s *settings) releaseAll() { (&settings{}).retain(*s, options{"custom_reconnect_delay": ""}) }
+
+// wire turns the settings into the core's options.
+func (s *settings) wire(p *Package) wire.Options {
+	v := s.values
+	out := wire.DefaultOptions()
+	out.Name = v.text("name")
+	out.Pedantic, out.Verbose, out.Secure = v.bool("pedantic"), v.bool("verbose"), v.bool("secure")
+	out.Echo, out.Randomize, out.CheckSubjects = v.bool("echo"), v.bool("randomize"), v.bool("check_subjects")
+	out.ConnectTimeout = v.duration("connect_timeout")
+	out.ReconnectTimeWait = v.duration("reconnect_time_wait")
+	out.MaxReconnectAttempts = int(v.int("max_reconnect_attempts"))
+	_, out.CustomReconnectDelay = v["custom_reconnect_delay"].(Value)
+	out.PingInterval = v.duration("ping_interval")
+	out.MaxOutstandingPings = int(v.int("max_outstanding_pings"))
+	out.RequestTimeout = v.duration("request_timeout")
+	out.User, out.Password, out.Token = v.text("user"), v.text("password"), v.text("token")
+	out.TLS = tlsOptions(v.dict("tls_opts"))
+	out.ReadFile = p.readFile
+	return out
+}
+
+// tlsOptions reads the dict by the names of tls::import. -command, its callback for
+// progress and verification, is accepted and called for nothing, by the contract.
+func tlsOptions(d dict.Dict) wire.TLSOptions {
+	out := wire.TLSOptions{Require: true}
+	for _, f := range d {
+		text, _ := f.Value.(string)
+		switch f.Key {
+		case "-cafile", "cafile":
+			out.CAFile = text
+		case "-cadir", "cadir":
+			out.CADir = text
+		case "-certfile", "certfile":
+			out.CertFile = text
+		case "-keyfile", "keyfile":
+			out.KeyFile = text
+		case "-servername", "servername":
+			out.ServerName = text
+		case "-require", "require":
+			require, ok := boolean(text)
+			if !ok {
+				out.Unknown = append(out.Unknown, f.Key)
+			}
+			out.Require = require
+		case "-command", "command":
+		default:
+			out.Unknown = append(out.Unknown, f.Key)
+		}
+	}
+	return out
+}
+
+// cmdConfigure reads all options, reads one, or sets some; a call that is refused
+// changes nothing.
+func cmdConfigure(p *Package, args []Value) (any, error) {
+	c, err := get[*connection](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	switch args = args[1:]; len(args) {
+	case 0:
+		all := dict.Dict{}
+		for _, o := range connectionOptions {
+			all = append(all, dict.Field{Key: o.name, Value: c.settings.read(o.name)})
+		}
+		return all, nil
+	case 1:
+		return c.cget(args[0].Text())
+	}
+	given, err := parseGiven(args, connectionOptions, false)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.change(p, given)
+}
+
+// change takes new settings over, in the core too, or leaves everything as it was.
+func (c *connection) change(p *Package, given options) error {
+	before := c.settings
+	next := before.with(given)
+	wired := next.wire(p)
+	c.wire.Configure(wired)
+	if given.has("servers") {
+		var err error
+		if urls := given.list("servers"); len(urls) > 0 {
+			err = c.wire.SetServers(urls)
+		} else {
+			err = c.wire.ResetServers()
+		}
+		if err != nil {
+			c.wire.Configure(c.options)
+			return err
+		}
+	}
+	next.retain(before, given)
+	c.settings, c.options = next, wired
+	return nil
+}
+
+func cmdCget(p *Package, args []Value) (any, error) {
+	c, err := get[*connection](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	return c.cget(args[1].Text())
+}
+
+func (c *connection) cget(option string) (any, error) {
+	name := option
+	if name != "" && name[0] == '-' {
+		name = name[1:]
+	}
+	if optionOf(connectionOptions, name) == nil {
+		return nil, invalid("Invalid option " + option)
+	}
+	return c.settings.read(name), nil
+}
+
+func cmdReset(p *Package, args []Value) (any, error) {
+	c, err := get[*connection](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	given := options{}
+	for _, a := range args[1:] {
+		name := a.Text()
+		if name != "" && name[0] == '-' {
+			name = name[1:]
+		}
+		o := optionOf(connectionOptions, name)
+		if o == nil {
+			return nil, invalid("Invalid option " + a.Text())
+		}
+		given[name] = o.fallback
+	}
+	return nil, c.change(p, given)
+}
