@@ -1,0 +1,272 @@
+//go:build ctcl
+
+// Package ctcl is C Tcl (8.6, and 9 by its headers) as a host of the package: the one
+// place that knows of cgo. It is bound by Tcl's stubs to whatever Tcl loads it.
+package ctcl
+
+// #include <stdlib.h>
+// #include "shim.h"
+import "C"
+
+import (
+	"fmt"
+	"os"
+	"runtime/cgo"
+	"runtime/debug"
+	"strings"
+	"unsafe"
+
+	"natstcl/kv/wire"
+	"natstcl/tclbind"
+)
+
+// utfMax is the length of the longest character in Tcl's strings.
+var utfMax int
+
+// host is one interpreter.
+type host struct {
+	interp   *C.Tcl_Interp
+	thread   C.Tcl_ThreadId
+	handle   cgo.Handle // what C has in place of the Go pointer
+	commands []func([]tclbind.Value) (any, error)
+	pkg      *tclbind.Package
+	timer    unsafe.Pointer // of Later, nil where none is set
+	scratch  []byte         // for encoding; not while it is in use further up the stack
+}
+
+// Init brings the package into an interpreter. It returns TCL_OK or TCL_ERROR, with the
+// message left in the interpreter.
+func Init(pointer unsafe.Pointer) int {
+	interp := (*C.Tcl_Interp)(pointer)
+	if C.natsInitStubs(interp) == nil {
+		return C.TCL_ERROR
+	}
+	utfMax = int(C.natsUtfMax())
+	h := &host{interp: interp, thread: C.natsThread()}
+	h.handle = cgo.NewHandle(h)
+	C.natsAttachLife(interp, C.uintptr_t(h.handle))
+	pkg, err := tclbind.Attach(h)
+	if err != nil {
+		C.natsDetachLife(interp, C.uintptr_t(h.handle), 0, nil)
+		h.throw(err)
+		return C.TCL_ERROR
+	}
+	h.pkg = pkg
+	return C.TCL_OK
+}
+
+//export natsGoCommand
+func natsGoCommand(owner C.uintptr_t, index C.int, objc C.int, objv **C.Tcl_Obj) (code C.int) {
+	h := cgo.Handle(owner).Value().(*host)
+	defer func() {
+		if r := recover(); r != nil {
+			logPanic(r)
+			h.throw(wire.Fail("ErrInternal", fmt.Sprintf("panic in the package nats: %v", r)))
+			code = C.TCL_ERROR
+		}
+	}()
+	result, err := h.commands[index](values(int(objc), objv)[1:])
+	if err != nil {
+		h.throw(err)
+		return C.TCL_ERROR
+	}
+	if result != nil {
+		b := h.encode(result)
+		p, n := buffer(b)
+		C.natsSetResult(h.interp, p, n)
+		h.scratch = b[:0]
+	}
+	return C.TCL_OK
+}
+
+func logPanic(r any) {
+	fmt.Fprintf(os.Stderr, "nats: panic: %v\n%s", r, debug.Stack())
+}
+
+// encode encodes into the scratch buffer, which is the caller's until it is put back.
+func (h *host) encode(v any) []byte {
+	b := h.scratch
+	h.scratch = nil
+	return appendValue(b[:0], v)
+}
+
+// throw leaves err in the interpreter, unless it came from there.
+func (h *host) throw(err error) {
+	if _, ok := err.(tclbind.ScriptError); ok {
+		return
+	}
+	b := appendValue(appendText(nil, err.Error()), tclbind.ErrorCode(err))
+	p, n := buffer(b)
+	C.natsSetError(h.interp, p, n)
+}
+
+//export natsGoDrain
+func natsGoDrain(owner C.uintptr_t) {
+	h := cgo.Handle(owner).Value().(*host)
+	defer h.recovered()
+	h.pkg.Drain()
+}
+
+//export natsGoTimer
+func natsGoTimer(owner C.uintptr_t) {
+	h := cgo.Handle(owner).Value().(*host)
+	defer h.recovered()
+	h.timer = nil
+	h.pkg.Drain()
+}
+
+func (h *host) recovered() {
+	if r := recover(); r != nil {
+		logPanic(r)
+	}
+}
+
+// natsGoEnd ends the package with its interpreter, thread or process.
+//
+//export natsGoEnd
+func natsGoEnd(owner C.uintptr_t, deleting C.int) {
+	h := cgo.Handle(owner).Value().(*host)
+	defer h.recovered()
+	if h.pkg != nil {
+		h.pkg.Close()
+	}
+	C.natsDetachLife(h.interp, owner, deleting, h.timer)
+	h.timer = nil
+	// The handle stays: a command may still be running further up the stack. It is
+	// small, and there is one for each interpreter.
+}
+
+// text makes a C string of a name. A NUL in it is written as Tcl does.
+func text(s string) *C.char { return C.CString(string(appendTcl(nil, s))) }
+
+func free(p *C.char) { C.free(unsafe.Pointer(p)) }
+
+func (h *host) Define(name string, run func([]tclbind.Value) (any, error)) {
+	p := text(name)
+	defer free(p)
+	C.natsDefine(h.interp, p, C.uintptr_t(h.handle), C.int(len(h.commands)))
+	h.commands = append(h.commands, run)
+}
+
+func (h *host) Eval(script string) error {
+	b := appendTcl(nil, script)
+	p, n := buffer(b)
+	if C.natsEval(h.interp, (*C.char)(p), n) != C.TCL_OK {
+		return h.scriptError()
+	}
+	return nil
+}
+
+// scriptError is the error that the interpreter holds.
+func (h *host) scriptError() error {
+	var p *C.char
+	var n C.natsSize
+	C.natsResultText(h.interp, &p, &n)
+	return tclbind.ScriptError{Text: fromTcl(C.GoStringN(p, C.int(n)))}
+}
+
+func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
+	b := h.encode(args)
+	p, n := buffer(b)
+	ok := C.natsCallback(h.interp, prefix.(value).obj, p, n) != 0
+	h.scratch = b[:0]
+	return ok
+}
+
+func (h *host) HasCommand(name string) bool {
+	p := text(name)
+	defer free(p)
+	return C.natsHasCommand(h.interp, p) != 0
+}
+
+func (h *host) Background(err error) {
+	h.throw(err)
+	C.natsBackground(h.interp)
+}
+
+func (h *host) SetVar(name string, v any) error {
+	p := text(name)
+	defer free(p)
+	return h.setVar(p, nil, v)
+}
+
+func (h *host) SetElement(array, key string, v any) error {
+	p, k := text(array), text(key)
+	defer free(p)
+	defer free(k)
+	return h.setVar(p, k, v)
+}
+
+func (h *host) setVar(name, element *C.char, v any) error {
+	b := h.encode(v)
+	p, n := buffer(b)
+	code := C.natsSetVar(h.interp, name, element, p, n)
+	h.scratch = b[:0]
+	if code != C.TCL_OK {
+		return h.scriptError()
+	}
+	return nil
+}
+
+func (h *host) UnsetElement(array, key string) error {
+	p, k := text(array), text(key)
+	defer free(p)
+	defer free(k)
+	C.natsUnset(h.interp, p, k)
+	return nil
+}
+
+func (h *host) NewValue(v any) tclbind.Value {
+	b := h.encode(v)
+	p, n := buffer(b)
+	obj := C.natsNewValue(p, n)
+	h.scratch = b[:0]
+	return value{obj}
+}
+
+func (h *host) WaitEvent() error {
+	if C.natsWaitEvent(h.interp) != C.TCL_OK {
+		return h.scriptError()
+	}
+	return nil
+}
+
+func (h *host) Wake()  { C.natsWake(h.thread, C.uintptr_t(h.handle)) }
+func (h *host) Again() { C.natsAgain(C.uintptr_t(h.handle)) }
+func (h *host) Later() { h.timer = C.natsLater(C.uintptr_t(h.handle)) }
+
+func (h *host) Write(channel, line string) error {
+	p := text(channel)
+	defer free(p)
+	b := appendText(nil, line)
+	q, n := buffer(b)
+	if C.natsWrite(h.interp, p, q, n) != C.TCL_OK {
+		return h.scriptError()
+	}
+	return nil
+}
+
+func (h *host) ReadFile(name string) ([]byte, error) {
+	b := appendText(nil, name)
+	p, n := buffer(b)
+	obj := C.natsReadFile(h.interp, p, n)
+	if obj == nil {
+		err := h.scriptError()
+		// "couldn't open "x": why": the caller names the file.
+		text := err.Error()
+		return nil, fmt.Errorf("%s", text[strings.LastIndex(text, ": ")+1:])
+	}
+	data := value{obj}
+	defer data.Release()
+	return data.Bytes(), nil
+}
+
+func (h *host) Getenv(name string) string {
+	p := text(name)
+	defer free(p)
+	v := C.natsGetenv(h.interp, p)
+	if v == nil {
+		return ""
+	}
+	return fromTcl(C.GoString(v))
+}

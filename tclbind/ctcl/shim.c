@@ -1,0 +1,412 @@
+//go:build ctcl
+
+#include <pthread.h>
+#include <string.h>
+
+#include "shim.h"
+#include "_cgo_export.h"
+
+/*
+ * A child of fork that has not called exec has no Go scheduler: nothing of Go may be
+ * entered there.
+ */
+static volatile int forked = 0;
+
+static void inChild(void) { forked = 1; }
+
+const char *natsInitStubs(Tcl_Interp *interp)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    extern void natsOnce(void);
+    const char *version = Tcl_InitStubs(interp, TCL_MAJOR_VERSION < 9 ? "8.6" : "9.0", 0);
+
+    if (version != NULL) {
+        pthread_once(&once, natsOnce);
+    }
+    return version;
+}
+
+void natsOnce(void) { pthread_atfork(NULL, NULL, inChild); }
+
+/* How many bytes the longest character of a string representation has. */
+int natsUtfMax(void) { return TCL_MAJOR_VERSION < 9 ? TCL_UTF_MAX : 4; }
+
+/* Values ------------------------------------------------------------------- */
+
+static uint32_t readLength(const unsigned char **p)
+{
+    uint32_t n;
+
+    memcpy(&n, *p, sizeof n);
+    *p += sizeof n;
+    return n;
+}
+
+/* Builds the value at *p (encode.go) and moves *p behind it. */
+static Tcl_Obj *decode(const unsigned char **p)
+{
+    unsigned char tag = *(*p)++;
+    uint32_t n;
+    Tcl_Obj *obj;
+
+    switch (tag) {
+    case 's':
+        n = readLength(p);
+        obj = Tcl_NewStringObj((const char *) *p, (natsSize) n);
+        *p += n;
+        return obj;
+    case 'b':
+        n = readLength(p);
+        obj = Tcl_NewByteArrayObj(*p, (natsSize) n);
+        *p += n;
+        return obj;
+    case 'i': {
+        int64_t i;
+
+        memcpy(&i, *p, sizeof i);
+        *p += sizeof i;
+        return Tcl_NewWideIntObj((Tcl_WideInt) i);
+    }
+    case 'l':
+        obj = Tcl_NewListObj(0, NULL);
+        for (n = readLength(p); n > 0; n--) {
+            Tcl_ListObjAppendElement(NULL, obj, decode(p));
+        }
+        return obj;
+    case 'd':
+        obj = Tcl_NewDictObj();
+        for (n = readLength(p); n > 0; n--) {
+            Tcl_Obj *key = decode(p);
+
+            Tcl_DictObjPut(NULL, obj, key, decode(p));
+        }
+        return obj;
+    default: /* 'o': a value that is there already */
+        memcpy(&obj, *p, sizeof obj);
+        *p += sizeof obj;
+        return obj;
+    }
+}
+
+static Tcl_Obj *decodeAll(const void *value)
+{
+    const unsigned char *p = value;
+
+    return decode(&p);
+}
+
+Tcl_Obj *natsNewValue(const void *value, int length)
+{
+    Tcl_Obj *obj = decodeAll(value);
+
+    Tcl_IncrRefCount(obj);
+    return obj;
+}
+
+void natsRetain(Tcl_Obj *obj) { Tcl_IncrRefCount(obj); }
+
+void natsRelease(Tcl_Obj *obj) { Tcl_DecrRefCount(obj); }
+
+/* Sees to it that the value has a string representation. */
+void natsString(Tcl_Obj *obj) { Tcl_GetString(obj); }
+
+/*
+ * The bytes of a value: of characters above 255 the low eight bits, as Tcl 8.6 has it.
+ * They belong to the value.
+ */
+void natsBytes(Tcl_Obj *obj, void **bytes, natsSize *length)
+{
+#if TCL_MAJOR_VERSION < 9
+    *bytes = Tcl_GetByteArrayFromObj(obj, length);
+#else
+    *bytes = Tcl_GetBytesFromObj(NULL, obj, length);
+    /* NULL where a character is above 255: the caller narrows the text. */
+#endif
+}
+
+/* The elements belong to the list. */
+int natsList(Tcl_Obj *obj, natsSize *count, Tcl_Obj ***elements)
+{
+    return Tcl_ListObjGetElements(NULL, obj, count, elements);
+}
+
+/* Commands, results and errors ----------------------------------------------- */
+
+typedef struct {
+    uintptr_t owner;
+    int index;
+} Command;
+
+static int runCommand(void *clientData, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    Command *command = clientData;
+
+    if (forked) {
+        Tcl_SetObjResult(interp, Tcl_NewStringObj("the package nats does not work in a child of fork", -1));
+        Tcl_SetErrorCode(interp, "NATS", "ErrForked", NULL);
+        return TCL_ERROR;
+    }
+    return natsGoCommand(command->owner, command->index, objc, (Tcl_Obj **) objv);
+}
+
+static void freeCommand(void *clientData) { ckfree(clientData); }
+
+void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index)
+{
+    Command *command = (Command *) ckalloc(sizeof *command);
+
+    command->owner = owner;
+    command->index = index;
+    Tcl_CreateObjCommand(interp, name, runCommand, command, freeCommand);
+}
+
+int natsHasCommand(Tcl_Interp *interp, const char *name)
+{
+    return Tcl_FindCommand(interp, name, NULL, TCL_GLOBAL_ONLY) != NULL;
+}
+
+int natsEval(Tcl_Interp *interp, const char *script, int length)
+{
+    return Tcl_EvalEx(interp, script, length, TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
+}
+
+void natsSetResult(Tcl_Interp *interp, const void *value, int length)
+{
+    Tcl_SetObjResult(interp, decodeAll(value));
+}
+
+/* The buffer holds two values: the message, and the list that becomes errorCode. */
+void natsSetError(Tcl_Interp *interp, const void *textAndCode, int length)
+{
+    const unsigned char *p = textAndCode;
+    Tcl_Obj *text = decode(&p);
+
+    Tcl_ResetResult(interp);
+    Tcl_SetObjResult(interp, text);
+    Tcl_SetObjErrorCode(interp, decode(&p));
+}
+
+/* Hands the error that the interpreter holds to interp bgerror. */
+void natsBackground(Tcl_Interp *interp) { Tcl_BackgroundException(interp, TCL_ERROR); }
+
+void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length)
+{
+    *text = Tcl_GetStringFromObj(Tcl_GetObjResult(interp), length);
+}
+
+/*
+ * Calls a command prefix with the list of arguments in the buffer. The words are held for
+ * the time of the call: the callback may change or free all they came from.
+ */
+int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, int length)
+{
+    const unsigned char *p = args;
+    Tcl_Obj **words, **objv, *small[16];
+    natsSize count, i, objc;
+    uint32_t more;
+    int code;
+
+    Tcl_Preserve(interp);
+    Tcl_IncrRefCount(prefix);
+    code = Tcl_ListObjGetElements(interp, prefix, &count, &words);
+    if (code == TCL_OK) {
+        p++; /* the list's tag */
+        more = readLength(&p);
+        objc = count + (natsSize) more;
+        objv = objc <= 16 ? small : (Tcl_Obj **) ckalloc(objc * sizeof *objv);
+        for (i = 0; i < objc; i++) {
+            objv[i] = i < count ? words[i] : decode(&p);
+            Tcl_IncrRefCount(objv[i]);
+        }
+        code = Tcl_EvalObjv(interp, objc, objv, TCL_EVAL_GLOBAL);
+        for (i = 0; i < objc; i++) {
+            Tcl_DecrRefCount(objv[i]);
+        }
+        if (objv != small) {
+            ckfree(objv);
+        }
+    }
+    if (code != TCL_OK && !Tcl_InterpDeleted(interp)) {
+        if (code == TCL_ERROR) {
+            Tcl_AddErrorInfo(interp, "\n    (nats callback)");
+        }
+        Tcl_BackgroundException(interp, code);
+    }
+    Tcl_DecrRefCount(prefix);
+    Tcl_Release(interp);
+    return code == TCL_OK;
+}
+
+/* Variables, channels and files ------------------------------------------------- */
+
+int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value, int length)
+{
+    Tcl_Obj *obj = decodeAll(value);
+    int ok;
+
+    Tcl_IncrRefCount(obj);
+    ok = Tcl_SetVar2Ex(interp, name, element, obj, TCL_GLOBAL_ONLY | TCL_LEAVE_ERR_MSG) != NULL;
+    Tcl_DecrRefCount(obj);
+    return ok ? TCL_OK : TCL_ERROR;
+}
+
+void natsUnset(Tcl_Interp *interp, const char *name, const char *element)
+{
+    Tcl_UnsetVar2(interp, name, element, TCL_GLOBAL_ONLY);
+}
+
+const char *natsGetenv(Tcl_Interp *interp, const char *name)
+{
+    return Tcl_GetVar2(interp, "env", name, TCL_GLOBAL_ONLY);
+}
+
+int natsWrite(Tcl_Interp *interp, const char *name, const void *line, int length)
+{
+    Tcl_Channel channel = Tcl_GetChannel(interp, name, NULL);
+    Tcl_Obj *obj;
+    int ok;
+
+    if (channel == NULL) {
+        return TCL_ERROR;
+    }
+    obj = decodeAll(line);
+    Tcl_IncrRefCount(obj);
+    Tcl_AppendToObj(obj, "\n", 1);
+    ok = Tcl_WriteObj(channel, obj) >= 0 && Tcl_Flush(channel) == TCL_OK;
+    Tcl_DecrRefCount(obj);
+    return ok ? TCL_OK : TCL_ERROR;
+}
+
+Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int length)
+{
+    Tcl_Obj *path = decodeAll(name), *data = Tcl_NewObj();
+    Tcl_Channel channel;
+
+    Tcl_IncrRefCount(path);
+    Tcl_IncrRefCount(data);
+    channel = Tcl_FSOpenFileChannel(interp, path, "r", 0);
+    Tcl_DecrRefCount(path);
+    if (channel != NULL) {
+        int ok = Tcl_SetChannelOption(interp, channel, "-translation", "binary") == TCL_OK
+            && Tcl_ReadChars(channel, data, -1, 0) >= 0;
+
+        Tcl_Close(NULL, channel);
+        if (ok) {
+            return data;
+        }
+    }
+    Tcl_DecrRefCount(data);
+    return NULL;
+}
+
+/* Events -------------------------------------------------------------------- */
+
+typedef struct {
+    Tcl_Event header;
+    uintptr_t owner;
+} WakeEvent;
+
+static int wakeProc(Tcl_Event *event, int flags)
+{
+    /* Not for those who serve timers or idle callbacks alone. */
+    if (!(flags & TCL_FILE_EVENTS)) {
+        return 0;
+    }
+    if (!forked) {
+        natsGoDrain(((WakeEvent *) event)->owner);
+    }
+    return 1;
+}
+
+static Tcl_Event *newWakeEvent(uintptr_t owner)
+{
+    WakeEvent *event = (WakeEvent *) ckalloc(sizeof *event);
+
+    event->header.proc = wakeProc;
+    event->owner = owner;
+    return &event->header;
+}
+
+Tcl_ThreadId natsThread(void) { return Tcl_GetCurrentThread(); }
+
+/* For any thread. */
+void natsWake(Tcl_ThreadId thread, uintptr_t owner)
+{
+    Tcl_ThreadQueueEvent(thread, newWakeEvent(owner), TCL_QUEUE_TAIL);
+    Tcl_ThreadAlert(thread);
+}
+
+void natsAgain(uintptr_t owner) { Tcl_QueueEvent(newWakeEvent(owner), TCL_QUEUE_TAIL); }
+
+static void timerProc(void *clientData)
+{
+    if (!forked) {
+        natsGoTimer((uintptr_t) clientData);
+    }
+}
+
+void *natsLater(uintptr_t owner) { return Tcl_CreateTimerHandler(0, timerProc, (void *) owner); }
+
+/*
+ * What vwait does for each event: the event itself, then the reasons for which a wait
+ * ends early. They leave their message in the interpreter.
+ */
+int natsWaitEvent(Tcl_Interp *interp)
+{
+    Tcl_DoOneEvent(TCL_ALL_EVENTS);
+    if (Tcl_InterpDeleted(interp)) {
+        Tcl_SetObjResult(interp, Tcl_NewStringObj("the interpreter was deleted", -1));
+        return TCL_ERROR;
+    }
+    if (Tcl_Canceled(interp, TCL_LEAVE_ERR_MSG) == TCL_ERROR) {
+        return TCL_ERROR;
+    }
+    if (Tcl_LimitExceeded(interp)) {
+        Tcl_ResetResult(interp);
+        Tcl_SetObjResult(interp, Tcl_NewStringObj("limit exceeded", -1));
+        Tcl_SetErrorCode(interp, "TCL", "EVENT", "LIMIT", NULL);
+        return TCL_ERROR;
+    }
+    return TCL_OK;
+}
+
+/* Life and end ---------------------------------------------------------------- */
+
+static void interpDeleted(void *clientData, Tcl_Interp *interp)
+{
+    if (!forked) {
+        natsGoEnd((uintptr_t) clientData, 1);
+    }
+}
+
+/* The end of the thread, and in the main thread of the process. */
+static void threadEnds(void *clientData)
+{
+    if (!forked) {
+        natsGoEnd((uintptr_t) clientData, 0);
+    }
+}
+
+void natsAttachLife(Tcl_Interp *interp, uintptr_t owner)
+{
+    Tcl_CallWhenDeleted(interp, interpDeleted, (void *) owner);
+    Tcl_CreateThreadExitHandler(threadEnds, (void *) owner);
+}
+
+static int ownEvent(Tcl_Event *event, void *owner)
+{
+    return event->proc == wakeProc && ((WakeEvent *) event)->owner == (uintptr_t) owner;
+}
+
+/* The interpreters of a thread share its queue: what is meant for this one goes with it. */
+void natsDetachLife(Tcl_Interp *interp, uintptr_t owner, int deleting, void *timer)
+{
+    Tcl_DeleteEvents(ownEvent, (void *) owner);
+    if (timer != NULL) {
+        Tcl_DeleteTimerHandler(timer);
+    }
+    Tcl_DeleteThreadExitHandler(threadEnds, (void *) owner);
+    if (!deleting) {
+        Tcl_DontCallWhenDeleted(interp, interpDeleted, (void *) owner);
+    }
+}

@@ -1,0 +1,98 @@
+//go:build ctcl
+
+package ctcl
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Tcl's strings are UTF-8 with two exceptions: NUL is C0 80, and Tcl 8.6, whose
+// characters have 16 bits, writes one outside the BMP as two surrogates of three bytes each.
+
+// appendTcl appends a Go string as Tcl's. A byte that belongs to no character becomes
+// U+FFFD: what comes from a network must not break the interpreter.
+func appendTcl(b []byte, s string) []byte {
+	if plain(s) {
+		return append(b, s...)
+	}
+	for _, r := range s {
+		switch {
+		case r == 0:
+			b = append(b, 0xC0, 0x80)
+		case r > 0xFFFF && utfMax < 4:
+			r -= 0x10000
+			b = appendSurrogate(b, 0xD800+r>>10)
+			b = appendSurrogate(b, 0xDC00+r&0x3FF)
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b
+}
+
+func appendSurrogate(b []byte, r rune) []byte {
+	return append(b, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
+}
+
+// plain tells whether a string is the same for Go and Tcl.
+func plain(s string) bool {
+	ascii := true
+	for i := range len(s) {
+		if c := s[i]; c == 0 || c >= 0x80 {
+			ascii = false
+			if c == 0 || c >= 0xF0 {
+				return false
+			}
+		}
+	}
+	return ascii || utf8.ValidString(s)
+}
+
+// fromTcl reads Tcl's string. A surrogate that stands alone becomes U+FFFD.
+func fromTcl(s string) string {
+	exception := false
+	for i := range len(s) {
+		if c := s[i]; c == 0xC0 || c == 0xED {
+			exception = true
+			break
+		}
+	}
+	if !exception {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		if strings.HasPrefix(s[i:], "\xC0\x80") {
+			b.WriteByte(0)
+			i += 2
+			continue
+		}
+		if high, ok := surrogate(s[i:]); ok {
+			low, ok := rune(0), false
+			if high < 0xDC00 {
+				low, ok = surrogate(s[i+3:])
+			}
+			if ok && low >= 0xDC00 {
+				b.WriteRune(0x10000 + (high-0xD800)<<10 + (low - 0xDC00))
+				i += 6
+			} else {
+				b.WriteRune(utf8.RuneError)
+				i += 3
+			}
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		b.WriteRune(r)
+		i += n
+	}
+	return b.String()
+}
+
+// surrogate reads the three bytes of one.
+func surrogate(s string) (rune, bool) {
+	if len(s) < 3 || s[0] != 0xED || s[1] < 0xA0 || s[1] > 0xBF || s[2]&0xC0 != 0x80 {
+		return 0, false
+	}
+	return 0xD000 | rune(s[1]&0x3F)<<6 | rune(s[2]&0x3F), true
+}
