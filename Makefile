@@ -1,0 +1,80 @@
+# The Tcl package nats. `make help` tells what there is.
+
+VERSION = 3.3.0
+GO     ?= go
+TCLSH  ?= tclsh
+
+# tclConfig.sh says for which Tcl to build: give it, or it is looked for where tclsh and
+# Debian have it.
+TCL_CONFIG ?= $(shell sh tests/tclconfig)
+config = $(shell . "$(TCL_CONFIG)" 2>/dev/null && echo "$$$(1)")
+
+tcl_major = $(call config,TCL_MAJOR_VERSION)
+name      = $(if $(filter-out 8,$(tcl_major)),tcl9nats,nats)
+suffix    = $(or $(call config,TCL_SHLIB_SUFFIX),.so)
+library   = build/lib$(name)$(VERSION)$(suffix)
+
+sources = $(shell find . -name '*.go' -not -name '*_test.go') \
+	$(wildcard tclbind/script/*.tcl tclbind/ctcl/*.[ch]) go.mod go.sum
+
+# Where this Tcl looks for packages; with PREFIX, lib below that.
+package_dir = $(if $(PREFIX),$(PREFIX)/lib,$(firstword $(call config,TCL_PACKAGE_PATH)))/nats$(VERSION)
+
+.PHONY: all help deps demo test install uninstall clean natsh natsh-all
+
+all: deps $(library)
+
+help:
+	@echo "make            build the package for the Tcl of tclConfig.sh (TCL_CONFIG=file to say which)"
+	@echo "make demo       build it and run examples/config_cache.tcl (FILE=file to load another file)"
+	@echo "make test       run all tests; what they need beside Go, gcc and make is installed"
+	@echo "make natsh      build natsh, the shell that needs no Tcl, for this machine"
+	@echo "make natsh-all  build natsh for all platforms, into build/"
+	@echo "make install    install the package where this Tcl looks (DESTDIR and PREFIX are honoured)"
+	@echo "make uninstall  remove it from there"
+	@echo "make clean      remove what was built"
+
+# What a fresh machine with Go, gcc and make lacks.
+deps:
+	@sh tests/needs $(GO) $(TCLSH)
+
+$(library): $(sources) | deps
+	@test -n "$(TCL_CONFIG)" || { echo "there is no tclConfig.sh; give TCL_CONFIG=file"; exit 1; }
+	@mkdir -p build
+	CGO_ENABLED=1 CGO_CFLAGS="-O2 -DUSE_TCL_STUBS $(call config,TCL_INCLUDE_SPEC)" \
+	CGO_LDFLAGS="$(call config,TCL_STUB_LIB_SPEC)" \
+	$(GO) build -tags ctcl -buildmode=c-shared -ldflags "-s -w" -o $@ .
+	@rm -f $(basename $@).h
+
+demo: all
+	@TCLLIBPATH="$(CURDIR)" $(TCLSH) examples/config_cache.tcl $(FILE)
+
+test: all build/nats-server
+	@TCL_CONFIG="$(TCL_CONFIG)" GO="$(GO)" TCLSH="$(TCLSH)" bash tests/run
+
+# A server as a process of its own, for tests that kill or freeze one.
+build/nats-server: go.mod go.sum
+	@mkdir -p build
+	$(GO) build -o $@ github.com/nats-io/nats-server/v2
+
+natsh:
+	CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o build/natsh ./tclbind/natsh
+
+# Those that modernc.org/tcl has. Here they are built; only this machine's is run.
+natsh-all:
+	for platform in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+		os=$${platform%/*} arch=$${platform#*/}; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -ldflags "-s -w" \
+			-o build/natsh-$$os-$$arch$$(test $$os = windows && echo .exe) ./tclbind/natsh || exit 1; \
+	done
+
+install: all
+	mkdir -p "$(DESTDIR)$(package_dir)"
+	cp $(library) pkgIndex.tcl "$(DESTDIR)$(package_dir)"
+	@echo "installed in $(DESTDIR)$(package_dir)"
+
+uninstall:
+	rm -rf "$(DESTDIR)$(package_dir)"
+
+clean:
+	rm -rf build

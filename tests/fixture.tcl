@@ -1,0 +1,119 @@
+# What the suites have in common: a server inside the process, connections to it, and
+# waiting for what is to come.
+
+package require tcltest 2.5
+namespace import -force ::tcltest::*
+set root [file dirname [file dirname [file normalize [info script]]]]
+lappend auto_path $root
+package require nats
+
+configure -verbose {body error}
+testConstraint thread [expr {![catch {package require Thread}]}]
+# Another server process, built by make.
+set natsServer [expr {[info exists env(NATS_SERVER)] ? $env(NATS_SERVER) : "$root/build/nats-server"}]
+testConstraint serverProcess [expr {[file executable $natsServer] && $tcl_platform(platform) eq "unix"}]
+testConstraint cTcl [expr {[info exists tcl_platform(engine)] && ![info exists ::natsh]}]
+
+# How long, in ms, anything may take that a test waits for. It only matters where
+# something is wrong.
+set patience 30000
+
+# Waits, with events served, until the expression holds in the caller.
+proc waitFor {expression {ms 0}} {
+    set end [expr {[clock milliseconds] + ($ms ? $ms : $::patience)}]
+    while {![uplevel 1 [list expr $expression]]} {
+        if {[clock milliseconds] > $end} {
+            error "not in time: $expression"
+        }
+        after 5 {set ::waitTick 1}
+        vwait ::waitTick
+    }
+}
+
+# Serves events for some time, for a test of what must not come.
+proc serve {ms} {
+    after $ms {set ::waitTick 1}
+    vwait ::waitTick
+    update
+}
+
+# Runs a script, and returns errorCode and message of its error.
+proc failure {script} {
+    if {![catch {uplevel 1 $script} message options] || [dict get $options -code] != 1} {
+        return "no error: $message"
+    }
+    return [list [dict get $options -errorcode] $message]
+}
+
+# The server of this suite, a connection, its jet_stream; made when they are first asked for.
+proc startServer {} {
+    set ::server [nats::server new]
+    set ::conn [connectTo $::server]
+    set ::js [$::conn jet_stream]
+}
+
+proc stopServer {} {
+    $::conn destroy
+    $::server destroy
+}
+
+proc connectTo {server args} {
+    set conn [nats::connection new {*}$args]
+    $conn configure -servers [$server url]
+    $conn connect
+    return $conn
+}
+
+# A new bucket of a name of its own.
+set bucketNumber 0
+proc newBucket {args} {
+    return [$::js create_kv_bucket b[incr ::bucketNumber] {*}$args]
+}
+
+proc bucketName {} {
+    return b$::bucketNumber
+}
+
+# What callbacks get, in order.
+proc record {args} {
+    lappend ::recorded $args
+}
+
+# Collects background errors: errorCode and message of each.
+proc backgroundErrors {} {
+    set ::background {}
+    interp bgerror {} [list apply {{message options} {
+        lappend ::background [list [dict get $options -errorcode] $message]
+    }}]
+}
+
+# A file in the tests' temporary directory.
+proc temporaryFile {name text} {
+    set file [makeFile {} $name]
+    set channel [open $file w]
+    puts -nonewline $channel $text
+    close $channel
+    return $file
+}
+
+# A TCP port that nothing listens on now.
+proc freePort {} {
+    set channel [socket -server {} -myaddr 127.0.0.1 0]
+    set port [lindex [fconfigure $channel -sockname] 2]
+    close $channel
+    return $port
+}
+
+# A nats-server as a process of its own. Returns its pid.
+proc startProcess {port args} {
+    set pid [exec $::natsServer -a 127.0.0.1 -p $port {*}$args >/dev/null 2>/dev/null &]
+    waitFor {![catch {close [socket 127.0.0.1 $port]}]}
+    return $pid
+}
+
+proc stopProcess {pid {signal KILL}} {
+    exec kill -$signal $pid
+    if {$signal eq "KILL"} {
+        waitFor {[catch {exec kill -0 $pid}]}
+    }
+}
