@@ -25,7 +25,9 @@ var jetStreamCommands = []command{
 	{"stream_info", []string{"jet_stream", "stream"}, cmdStreamInfo},
 	{"add_stream", []string{"jet_stream", "stream", "args"}, cmdAddStream},
 	{"update_stream", []string{"jet_stream", "stream", "args"}, cmdUpdateStream},
+	{"add_stream_from_json", []string{"jet_stream", "json"}, cmdAddStreamFromJSON},
 	{"delete_stream", []string{"jet_stream", "stream"}, cmdDeleteStream},
+	{"delete_consumer", []string{"jet_stream", "stream", "consumer"}, cmdDeleteConsumer},
 	{"make_stream_source", []string{"args"}, cmdMakeStreamSource},
 	{"make_subject_transform", []string{"args"}, cmdMakeSubjectTransform},
 }
@@ -113,6 +115,16 @@ func changeStream(p *Package, args []Value, send func(*js.JetStream, string, dic
 	}, plain)
 }
 
+func cmdAddStreamFromJSON(p *Package, args []Value) (any, error) {
+	j, err := get[*jetStream](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	return begin(p, func(done func(string, error)) error {
+		return j.js.AddStreamJSON([]byte(args[1].Text()), done)
+	}, plain)
+}
+
 func cmdDeleteStream(p *Package, args []Value) (any, error) {
 	j, err := get[*jetStream](p, args[0])
 	if err != nil {
@@ -120,6 +132,16 @@ func cmdDeleteStream(p *Package, args []Value) (any, error) {
 	}
 	return beginPlain(p, true, func(done func(error)) error {
 		return j.js.DeleteStream(args[1].Text(), done)
+	})
+}
+
+func cmdDeleteConsumer(p *Package, args []Value) (any, error) {
+	j, err := get[*jetStream](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	return beginPlain(p, true, func(done func(error)) error {
+		return j.js.DeleteConsumer(args[1].Text(), args[2].Text(), done)
 	})
 }
 

@@ -57,11 +57,17 @@ proc stopServer {} {
     $::server destroy
 }
 
+# A connection that logs errors alone. server is a nats::server, or a URL.
 proc connectTo {server args} {
-    set conn [nats::connection new {*}$args]
-    $conn configure -servers [$server url]
+    set conn [nats::connection new test -log_level error]
+    $conn configure -servers [expr {[info object isa object $server] ? [$server url] : $server}] {*}$args
     $conn connect
     return $conn
+}
+
+# The value of one of an object's public variables.
+proc public {object variable} {
+    return [set [info object namespace $object]::$variable]
 }
 
 # A new bucket of a name of its own.
@@ -79,8 +85,11 @@ proc record {args} {
     lappend ::recorded $args
 }
 
-# Collects background errors: errorCode and message of each.
-proc backgroundErrors {} {
+# Collects background errors, errorCode and message of each, until it is called with "off".
+proc backgroundErrors {{how on}} {
+    if {$how eq "off"} {
+        return [interp bgerror {} ::tcl::Bgerror]
+    }
     set ::background {}
     interp bgerror {} [list apply {{message options} {
         lappend ::background [list [dict get $options -errorcode] $message]
@@ -116,4 +125,40 @@ proc stopProcess {pid {signal KILL}} {
     if {$signal eq "KILL"} {
         waitFor {[catch {exec kill -0 $pid}]}
     }
+}
+
+# A TCP proxy to a port, whose connections can be cut. Returns the port that it listens on.
+proc startProxy {port} {
+    set listener [socket -server [list proxyAccept $port] -myaddr 127.0.0.1 0]
+    set own [lindex [fconfigure $listener -sockname] 2]
+    set ::proxies($own) [list $listener]
+    return $own
+}
+
+proc proxyAccept {port client args} {
+    set own [lindex [fconfigure $client -sockname] 2]
+    if {[catch {socket 127.0.0.1 $port} server]} {
+        close $client
+        return
+    }
+    lappend ::proxies($own) $client $server
+    foreach {from to} [list $client $server $server $client] {
+        fconfigure $from -translation binary -blocking 0 -buffering none
+        fileevent $from readable [list proxyForward $from $to]
+    }
+}
+
+proc proxyForward {from to} {
+    if {[catch {puts -nonewline $to [read $from]}] || [eof $from]} {
+        catch {close $from}
+        catch {close $to}
+    }
+}
+
+# Cuts the connections of a proxy; with "stop" it listens no more, too.
+proc cutProxy {port {how cut}} {
+    foreach channel [lrange $::proxies($port) [expr {$how ne "stop"}] end] {
+        catch {close $channel}
+    }
+    set ::proxies($port) [lrange $::proxies($port) 0 0]
 }

@@ -3,6 +3,7 @@ package js
 import (
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 )
@@ -47,9 +48,39 @@ func (j *JetStream) sendStream(api, stream string, config dict.Dict, done func(d
 	})
 }
 
+// AddStreamJSON makes a stream by JSON, which is sent as it is, and returns the reply's
+// JSON as it is. Nobody answers: ErrNoResponders.
+func (j *JetStream) AddStreamJSON(config []byte, done func(string, error)) error {
+	v, err := dict.Parse(config)
+	if err != nil {
+		return wire.Fail("ErrInvalidArg", err.Error())
+	}
+	d, _ := v.(dict.Dict)
+	name := d.Text("name")
+	if err := checkStreamName(name); err != nil {
+		return err
+	}
+	subject := j.prefix + ".STREAM.CREATE." + name
+	return j.request(&nats.Msg{Subject: subject, Data: config}, func(m *nats.Msg, err error) {
+		if err == nil {
+			_, err = parseReply(subject, m.Data)
+		}
+		if err != nil {
+			done("", err)
+			return
+		}
+		done(string(m.Data), nil)
+	})
+}
+
 // DeleteStream deletes a stream.
 func (j *JetStream) DeleteStream(stream string, done func(error)) error {
 	return j.Call("STREAM.DELETE."+stream, nil, func(_ dict.Dict, err error) { done(err) })
+}
+
+// DeleteConsumer deletes a consumer of a stream.
+func (j *JetStream) DeleteConsumer(stream, consumer string, done func(error)) error {
+	return j.Call("CONSUMER.DELETE."+stream+"."+consumer, nil, func(_ dict.Dict, err error) { done(err) })
 }
 
 // PurgeStream removes a stream's messages, all or what request says, and returns how

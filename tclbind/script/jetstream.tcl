@@ -59,6 +59,11 @@ oo::class create ::nats::jet_stream {
         return [::nats::core::await [::nats::core::add_stream $handle $stream {*}$args]]
     }
 
+    # The JSON goes as it is, and the reply's JSON comes as it is.
+    method add_stream_from_json {json} {
+        return [::nats::core::await [::nats::core::add_stream_from_json $handle $json]]
+    }
+
     method update_stream {stream args} {
         return [::nats::core::await [::nats::core::update_stream $handle $stream {*}$args]]
     }
@@ -72,6 +77,10 @@ oo::class create ::nats::jet_stream {
     }
 
     # Consumers ------------------------------------------------------------
+
+    method delete_consumer {stream consumer} {
+        return [::nats::core::await [::nats::core::delete_consumer $handle $stream $consumer]]
+    }
 
     # args - -callback cmdPrefix ?-description? ?-headers_only? ?-deliver_policy?
     #        ?-idle_heartbeat? ?-filter_subject?
