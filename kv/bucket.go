@@ -71,17 +71,14 @@ func (b *Bucket) last(key string, revision uint64, done func(Entry, error)) erro
 		read = b.js.DirectGet
 	}
 	return read(b.stream, which, func(m *js.Message, err error) {
-		switch wire.CodeOf(err) {
-		case "ErrMsgNotFound":
+		if wire.CodeOf(err) == "ErrMsgNotFound" {
 			err = wire.Fail("ErrKeyNotFound", "Key "+key+" not found in bucket "+b.name)
-		case "ErrStreamNotFound", "ErrNoResponders":
-			err = errBucketNotFound(b.name)
 		}
 		if err == nil && m.Subject != subject {
 			err = wire.Fail("ErrKeyNotFound", "Expected "+subject+", got "+m.Subject)
 		}
 		if err != nil {
-			done(Entry{}, err)
+			b.told(err, func(err error) { done(Entry{}, err) })
 			return
 		}
 		e := Entry{
@@ -108,12 +105,32 @@ func (b *Bucket) publish(key string, value []byte, header nats.Header, expected 
 	}
 	m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
 	return b.js.PublishForSeq(m, func(seq uint64, err error) {
-		switch wire.CodeOf(err) {
-		case "ErrNoResponders", "ErrStreamNotFound":
-			err = errBucketNotFound(b.name)
-		}
-		done(seq, err)
+		b.told(err, func(err error) { done(seq, err) })
 	})
+}
+
+// told finds out whether an error means that the bucket is gone. Where nobody listens the
+// server says so at once, but not behind a domain or an API prefix: there silence is all,
+// and the stream has to be asked for.
+func (b *Bucket) told(err error, done func(error)) {
+	switch wire.CodeOf(err) {
+	case "ErrNoResponders", "ErrStreamNotFound":
+		err = errBucketNotFound(b.name)
+	case "ErrTimeout":
+		if !b.js.Foreign() {
+			break
+		}
+		asked := b.js.StreamInfo(b.stream, func(_ dict.Dict, answer error) {
+			if wire.CodeOf(answer) == "ErrStreamNotFound" {
+				err = errBucketNotFound(b.name)
+			}
+			done(err)
+		})
+		if asked == nil {
+			return
+		}
+	}
+	done(err)
 }
 
 // Put writes a value, and returns its revision. value belongs to the Bucket from then on.
