@@ -1,6 +1,7 @@
 package tclbind
 
 import (
+	"math/big"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -167,7 +168,7 @@ var orderedConsumerOptions = []option{
 	{name: "headers_only", kind: truth},
 	{name: "deliver_policy", kind: enum, fallback: "all",
 		allowed: []string{"all", "last", "new", "by_start_sequence", "by_start_time", "last_per_subject"}},
-	{name: "idle_heartbeat", kind: millis, fallback: 5 * time.Second},
+	{name: "idle_heartbeat", kind: duration, fallback: big.NewRat(5000, 1)},
 	{name: "filter_subject", kind: nonempty},
 }
 
@@ -186,7 +187,7 @@ func cmdOrderedConsumer(p *Package, args []Value) (any, error) {
 		Description:   o.text("description"),
 		HeadersOnly:   o.bool("headers_only"),
 		DeliverPolicy: o.text("deliver_policy"),
-		IdleHeartbeat: o.duration("idle_heartbeat"),
+		IdleHeartbeat: time.Duration(o.nanos("idle_heartbeat")),
 		FilterSubject: o.text("filter_subject"),
 		Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { oc.source.post(&consumed{oc, m}) },
 		Failed:        oc.failed,

@@ -406,8 +406,8 @@ func (c *OrderedConsumer) end(why *wire.Error) {
 	}
 }
 
-// Stop ends the consumer: nothing that comes later is delivered. The server removes it
-// when it sees that nobody listens. It may be called more than once.
+// Stop ends the consumer: nothing that comes later is delivered. It may be called more
+// than once.
 func (c *OrderedConsumer) Stop() { c.stop() }
 
 func (c *OrderedConsumer) stop() bool {
@@ -417,6 +417,7 @@ func (c *OrderedConsumer) stop() bool {
 		return false
 	}
 	c.stopped = true
+	name := c.name
 	c.name = ""
 	if c.timer != nil {
 		c.timer.Stop()
@@ -427,6 +428,11 @@ func (c *OrderedConsumer) stop() bool {
 	c.stopState()
 	if sub != nil {
 		sub.Stop()
+	}
+	if name != "" {
+		// The server would find out by itself, but one that makes many consumers would
+		// reach its limit first. Nobody waits for the answer.
+		_ = c.js.conn.Publish(&nats.Msg{Subject: c.js.prefix + ".CONSUMER.DELETE." + c.stream + "." + name})
 	}
 	return true
 }
