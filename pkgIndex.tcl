@@ -1,6 +1,10 @@
 # The library is named by the Tcl that it was built for: libnats3.3.0.so, and for Tcl 9
 # libtcl9nats3.3.0.so. `make` builds it.
 package ifneeded nats 3.3.0 [list apply {{dir} {
+    # A program that has the package built in, as natsh.
+    if {[list {} Nats] in [info loaded]} {
+        return [uplevel #0 {load {} Nats}]
+    }
     set prefix [expr {[package vsatisfies [package provide Tcl] 9] ? "tcl9nats" : "nats"}]
     set name lib${prefix}3.3.0[info sharedlibextension]
     foreach file [list [file join $dir $name] [file join $dir build $name]] {

@@ -7,8 +7,6 @@ import "C"
 
 import (
 	"encoding/binary"
-	"fmt"
-	"strconv"
 	"unsafe"
 
 	"natstcl/kv/dict"
@@ -19,30 +17,9 @@ import (
 // length and bytes, a number of elements, or eight bytes.
 func appendValue(b []byte, v any) []byte {
 	switch v := v.(type) {
-	case nil:
-		return appendText(b, "null")
-	case string:
-		return appendText(b, v)
 	case []byte:
 		b = binary.NativeEndian.AppendUint32(append(b, 'b'), uint32(len(v)))
 		return append(b, v...)
-	case bool:
-		return appendText(b, strconv.FormatBool(v))
-	case int:
-		return appendInt(b, int64(v))
-	case int64:
-		return appendInt(b, v)
-	case uint64:
-		if v > 1<<63-1 {
-			return appendText(b, strconv.FormatUint(v, 10))
-		}
-		return appendInt(b, int64(v))
-	case dict.Number:
-		// As written. Where that is how Tcl writes it, it may be an integer at once.
-		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && strconv.FormatInt(n, 10) == string(v) {
-			return appendInt(b, n)
-		}
-		return appendText(b, string(v))
 	case []string:
 		b = binary.NativeEndian.AppendUint32(append(b, 'l'), uint32(len(v)))
 		for _, e := range v {
@@ -65,10 +42,12 @@ func appendValue(b []byte, v any) []byte {
 	case value:
 		// The address of an object of Tcl's, which whoever hands it on holds.
 		return binary.NativeEndian.AppendUint64(append(b, 'o'), uint64(uintptr(unsafe.Pointer(v.obj))))
-	case tclbind.Value:
-		return appendText(b, v.Text())
 	}
-	panic(fmt.Sprintf("ctcl: a value of type %T", v))
+	if n, text, isInt := tclbind.Scalar(v); isInt {
+		return appendInt(b, n)
+	} else {
+		return appendText(b, text)
+	}
 }
 
 func appendInt(b []byte, n int64) []byte {
@@ -78,7 +57,7 @@ func appendInt(b []byte, n int64) []byte {
 func appendText(b []byte, s string) []byte {
 	b = append(b, 's', 0, 0, 0, 0)
 	start := len(b)
-	b = appendTcl(b, s)
+	b = tclbind.AppendText(b, s, utfMax)
 	binary.NativeEndian.PutUint32(b[start-4:], uint32(len(b)-start))
 	return b
 }
@@ -102,25 +81,16 @@ func (v value) raw() string {
 	return string(unsafe.Slice((*byte)(unsafe.Pointer(v.obj.bytes)), int(v.obj.length)))
 }
 
-func (v value) Text() string { return fromTcl(v.raw()) }
+func (v value) Text() string { return tclbind.FromText(v.raw()) }
 
 func (v value) Bytes() []byte {
 	var p unsafe.Pointer
 	var n C.natsSize
 	C.natsBytes(v.obj, &p, &n)
 	if p == nil && n != 0 || p == nil && v.raw() != "" {
-		return narrow(v.Text()) // Tcl 9, and a character above 255
+		return tclbind.Narrow(v.Text()) // Tcl 9, and a character above 255
 	}
 	return C.GoBytes(p, C.int(n))
-}
-
-// narrow keeps the low eight bits of each character, as Tcl 8.6 does.
-func narrow(text string) []byte {
-	out := make([]byte, 0, len(text))
-	for _, r := range text {
-		out = append(out, byte(r))
-	}
-	return out
 }
 
 func (v value) List() ([]tclbind.Value, error) {

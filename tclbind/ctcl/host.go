@@ -137,7 +137,7 @@ func natsGoEnd(owner C.uintptr_t, deleting C.int) {
 }
 
 // text makes a C string of a name. A NUL in it is written as Tcl does.
-func text(s string) *C.char { return C.CString(string(appendTcl(nil, s))) }
+func text(s string) *C.char { return C.CString(string(tclbind.AppendText(nil, s, utfMax))) }
 
 func free(p *C.char) { C.free(unsafe.Pointer(p)) }
 
@@ -149,7 +149,7 @@ func (h *host) Define(name string, run func([]tclbind.Value) (any, error)) {
 }
 
 func (h *host) Eval(script string) error {
-	b := appendTcl(nil, script)
+	b := tclbind.AppendText(nil, script, utfMax)
 	p, n := buffer(b)
 	if C.natsEval(h.interp, (*C.char)(p), n) != C.TCL_OK {
 		return h.scriptError()
@@ -162,7 +162,7 @@ func (h *host) scriptError() error {
 	var p *C.char
 	var n C.natsSize
 	C.natsResultText(h.interp, &p, &n)
-	return tclbind.ScriptError{Text: fromTcl(C.GoStringN(p, C.int(n)))}
+	return tclbind.ScriptError{Text: tclbind.FromText(C.GoStringN(p, C.int(n)))}
 }
 
 func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
@@ -268,5 +268,5 @@ func (h *host) Getenv(name string) string {
 	if v == nil {
 		return ""
 	}
-	return fromTcl(C.GoString(v))
+	return tclbind.FromText(C.GoString(v))
 }

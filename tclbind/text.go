@@ -1,6 +1,4 @@
-//go:build ctcl
-
-package ctcl
+package tclbind
 
 import (
 	"strings"
@@ -10,10 +8,11 @@ import (
 // Tcl's strings are UTF-8 with two exceptions: NUL is C0 80, and Tcl 8.6, whose
 // characters have 16 bits, writes one outside the BMP as two surrogates of three bytes each.
 
-// appendTcl appends a Go string as Tcl's. A byte that belongs to no character becomes
-// U+FFFD: what comes from a network must not break the interpreter.
-func appendTcl(b []byte, s string) []byte {
-	if plain(s) {
+// AppendText appends a Go string as Tcl's. A byte that belongs to no character becomes
+// U+FFFD: what comes from a network must not break the interpreter. utfMax is TCL_UTF_MAX
+// of the interpreter.
+func AppendText(b []byte, s string, utfMax int) []byte {
+	if sameInTcl(s) {
 		return append(b, s...)
 	}
 	for _, r := range s {
@@ -35,8 +34,8 @@ func appendSurrogate(b []byte, r rune) []byte {
 	return append(b, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
 }
 
-// plain tells whether a string is the same for Go and Tcl.
-func plain(s string) bool {
+// sameInTcl tells whether a string is the same for Go and Tcl.
+func sameInTcl(s string) bool {
 	ascii := true
 	for i := range len(s) {
 		if c := s[i]; c == 0 || c >= 0x80 {
@@ -49,8 +48,8 @@ func plain(s string) bool {
 	return ascii || utf8.ValidString(s)
 }
 
-// fromTcl reads Tcl's string. A surrogate that stands alone becomes U+FFFD.
-func fromTcl(s string) string {
+// FromText reads Tcl's string. A surrogate that stands alone becomes U+FFFD.
+func FromText(s string) string {
 	exception := false
 	for i := range len(s) {
 		if c := s[i]; c == 0xC0 || c == 0xED {

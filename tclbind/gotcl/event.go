@@ -1,0 +1,101 @@
+package gotcl
+
+import (
+	"unsafe"
+
+	"modernc.org/libc"
+	lib "modernc.org/tcl/lib"
+)
+
+// wakeEvent is an event in Tcl's queue that stands for a Drain.
+type wakeEvent struct {
+	header lib.Tcl_Event
+	owner  uintptr
+}
+
+// newWakeEvent's memory is Tcl's from the moment on at which it is queued.
+func newWakeEvent(tls *libc.TLS, owner uintptr) uintptr {
+	p := lib.XTcl_Alloc(tls, uint32(unsafe.Sizeof(wakeEvent{})))
+	*at[wakeEvent](p) = wakeEvent{header: lib.Tcl_Event{Fproc: wakeP}, owner: owner}
+	return p
+}
+
+func wakeProc(_ *libc.TLS, event uintptr, flags int32) int32 {
+	// Not for those who serve timers or idle callbacks alone.
+	if flags&lib.TCL_FILE_EVENTS == 0 {
+		return 0
+	}
+	if h, ok := hosts.get(at[wakeEvent](event).owner).(*host); ok {
+		h.drain()
+	}
+	return 1
+}
+
+func timerProc(_ *libc.TLS, owner uintptr) {
+	if h, ok := hosts.get(owner).(*host); ok {
+		h.timer = 0
+		h.drain()
+	}
+}
+
+func (h *host) drain() {
+	defer func() {
+		if r := recover(); r != nil {
+			logPanic(r)
+		}
+	}()
+	h.pkg.Drain()
+}
+
+func (h *host) Wake() {
+	h.waking.Lock()
+	defer h.waking.Unlock()
+	lib.XTcl_ThreadQueueEvent(h.waker, h.thread, newWakeEvent(h.waker, h.number), lib.TCL_QUEUE_TAIL)
+	lib.XTcl_ThreadAlert(h.waker, h.thread)
+}
+
+func (h *host) Again() {
+	lib.XTcl_QueueEvent(h.tls, newWakeEvent(h.tls, h.number), lib.TCL_QUEUE_TAIL)
+}
+
+func (h *host) Later() { h.timer = lib.XTcl_CreateTimerHandler(h.tls, 0, timerP, h.number) }
+
+// ownEvent finds the events of a host for Tcl_DeleteEvents.
+func ownEvent(_ *libc.TLS, event, owner uintptr) int32 {
+	if at[lib.Tcl_Event](event).Fproc == wakeP && at[wakeEvent](event).owner == owner {
+		return 1
+	}
+	return 0
+}
+
+func interpDeleted(_ *libc.TLS, owner, _ uintptr) {
+	if h, ok := hosts.get(owner).(*host); ok {
+		h.end(true)
+	}
+}
+
+// threadEnds is the end of the thread, and in the main thread that of the process.
+func threadEnds(_ *libc.TLS, owner uintptr) {
+	if h, ok := hosts.get(owner).(*host); ok {
+		h.end(false)
+	}
+}
+
+// end ends the package. The interpreters of a thread share its event queue: what is meant
+// for this one goes with it.
+func (h *host) end(deleting bool) {
+	h.pkg.Close()
+	lib.XTcl_DeleteEvents(h.tls, ownEventP, h.number)
+	if h.timer != 0 {
+		lib.XTcl_DeleteTimerHandler(h.tls, h.timer)
+		h.timer = 0
+	}
+	lib.XTcl_DeleteThreadExitHandler(h.tls, threadEndsP, h.number)
+	if !deleting {
+		lib.XTcl_DontCallWhenDeleted(h.tls, h.interp, interpDeletedP, h.number)
+	}
+	hosts.remove(h.number)
+	h.waking.Lock()
+	defer h.waking.Unlock()
+	h.waker.Close()
+}

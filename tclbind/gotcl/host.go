@@ -1,0 +1,309 @@
+// Package gotcl is modernc.org/tcl, Tcl 8.6 in pure Go, as a host of the package nats.
+// Attach brings the package to an interpreter.
+package gotcl
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"modernc.org/libc"
+	lib "modernc.org/tcl/lib"
+	"natstcl/kv/wire"
+	"natstcl/tclbind"
+)
+
+// host is one interpreter. Its thread, by Tcl's word, is its libc.TLS: it may run in any
+// goroutine, but in one at a time.
+type host struct {
+	tls    *libc.TLS
+	interp uintptr
+	thread lib.Tcl_ThreadId
+	number uintptr // what the library has in place of the Go pointer
+	pkg    *tclbind.Package
+	timer  lib.Tcl_TimerToken
+
+	waking sync.Mutex
+	waker  *libc.TLS // for Wake, which other goroutines call
+}
+
+// hosts by number, and commands by theirs: the library keeps integers, not Go pointers.
+var hosts, commands registry
+
+type registry struct {
+	mu   sync.RWMutex
+	byID map[uintptr]any
+	last uintptr
+}
+
+func (r *registry) add(v any) uintptr {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID == nil {
+		r.byID = map[uintptr]any{}
+	}
+	r.last++
+	r.byID[r.last] = v
+	return r.last
+}
+
+func (r *registry) get(id uintptr) any {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.byID[id]
+}
+
+func (r *registry) remove(id uintptr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byID, id)
+}
+
+// procedure is the address of a Go function as the translated library calls functions.
+func procedure[T any](f T) uintptr {
+	return *(*uintptr)(unsafe.Pointer(&struct{ f T }{f}))
+}
+
+// The functions that the library calls. Set in init, for some of them lead back here.
+var runCommandP, freeCommandP, wakeP, timerP, ownEventP, interpDeletedP, threadEndsP uintptr
+
+func init() {
+	runCommandP, freeCommandP = procedure(runCommand), procedure(freeCommand)
+	wakeP, timerP, ownEventP = procedure(wakeProc), procedure(timerProc), procedure(ownEvent)
+	interpDeletedP, threadEndsP = procedure(interpDeleted), procedure(threadEnds)
+}
+
+// attach brings the package into an interpreter.
+func attach(tls *libc.TLS, interp uintptr) error {
+	h := &host{tls: tls, interp: interp, thread: lib.XTcl_GetCurrentThread(tls), waker: libc.NewTLS()}
+	h.number = hosts.add(h)
+	pkg, err := tclbind.Attach(h)
+	if err != nil {
+		hosts.remove(h.number)
+		h.waker.Close()
+		return err
+	}
+	h.pkg = pkg
+	lib.XTcl_CallWhenDeleted(tls, interp, interpDeletedP, h.number)
+	lib.XTcl_CreateThreadExitHandler(tls, threadEndsP, h.number)
+	return nil
+}
+
+// command is one of the package's.
+type command struct {
+	h   *host
+	run func([]tclbind.Value) (any, error)
+}
+
+func runCommand(tls *libc.TLS, clientData, interp uintptr, objc int32, objv uintptr) (code int32) {
+	c := commands.get(clientData).(*command)
+	defer func() {
+		if r := recover(); r != nil {
+			logPanic(r)
+			c.h.throw(wire.Fail("ErrInternal", fmt.Sprintf("panic in the package nats: %v", r)))
+			code = lib.TCL_ERROR
+		}
+	}()
+	result, err := c.run(values(tls, int(objc), objv)[1:])
+	if err != nil {
+		c.h.throw(err)
+		return lib.TCL_ERROR
+	}
+	if result != nil {
+		lib.XTcl_SetObjResult(tls, interp, newObj(tls, result))
+	}
+	return lib.TCL_OK
+}
+
+func logPanic(r any) {
+	fmt.Fprintf(os.Stderr, "nats: panic: %v\n%s", r, debug.Stack())
+}
+
+func freeCommand(_ *libc.TLS, clientData uintptr) { commands.remove(clientData) }
+
+// throw leaves err in the interpreter, unless it came from there.
+func (h *host) throw(err error) {
+	if _, ok := err.(tclbind.ScriptError); ok {
+		return
+	}
+	lib.XTcl_ResetResult(h.tls, h.interp)
+	lib.XTcl_SetObjResult(h.tls, h.interp, newText(h.tls, err.Error()))
+	lib.XTcl_SetObjErrorCode(h.tls, h.interp, newObj(h.tls, tclbind.ErrorCode(err)))
+}
+
+// scriptError is the error that the interpreter holds.
+func (h *host) scriptError() error {
+	return tclbind.ScriptError{Text: value{h.tls, lib.XTcl_GetObjResult(h.tls, h.interp)}.Text()}
+}
+
+func (h *host) Define(name string, run func([]tclbind.Value) (any, error)) {
+	p, free := cString(h.tls, name)
+	defer free()
+	lib.XTcl_CreateObjCommand(h.tls, h.interp, p, runCommandP, commands.add(&command{h, run}), freeCommandP)
+}
+
+func (h *host) Eval(script string) error {
+	b := tclbind.AppendText(nil, script, utfMax)
+	p, free := memory(h.tls, b)
+	defer free()
+	if lib.XTcl_EvalEx(h.tls, h.interp, p, int32(len(b)), lib.TCL_EVAL_GLOBAL) != lib.TCL_OK {
+		return h.scriptError()
+	}
+	return nil
+}
+
+func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
+	tls := h.tls
+	lib.XTcl_Preserve(tls, h.interp)
+	defer lib.XTcl_Release(tls, h.interp)
+	held := prefix.Retain()
+	defer held.Release()
+	code := int32(lib.TCL_ERROR)
+	words, err := prefix.List()
+	if err != nil {
+		h.throw(err)
+	} else {
+		// Held for the time of the call: it may change or free all they came from.
+		const size = unsafe.Sizeof(uintptr(0))
+		objc := len(words) + len(args)
+		objv := libc.Xmalloc(tls, uint64(uintptr(objc)*size))
+		objects := make([]value, objc)
+		for i := range objects {
+			if i < len(words) {
+				objects[i] = words[i].(value)
+			} else {
+				objects[i] = value{tls, newObj(tls, args[i-len(words)])}
+			}
+			objects[i].Retain()
+			*at[uintptr](objv + uintptr(i)*size) = objects[i].obj
+		}
+		code = lib.XTcl_EvalObjv(tls, h.interp, int32(objc), objv, lib.TCL_EVAL_GLOBAL)
+		for _, o := range objects {
+			o.Release()
+		}
+		libc.Xfree(tls, objv)
+	}
+	if code != lib.TCL_OK && lib.XTcl_InterpDeleted(tls, h.interp) == 0 {
+		if code == lib.TCL_ERROR {
+			p, free := cString(tls, "\n    (nats callback)")
+			lib.XTcl_AddErrorInfo(tls, h.interp, p)
+			free()
+		}
+		lib.XTcl_BackgroundException(tls, h.interp, code)
+	}
+	return code == lib.TCL_OK
+}
+
+func (h *host) HasCommand(name string) bool {
+	p, free := cString(h.tls, name)
+	defer free()
+	return lib.XTcl_FindCommand(h.tls, h.interp, p, 0, lib.TCL_GLOBAL_ONLY) != 0
+}
+
+func (h *host) Background(err error) {
+	h.throw(err)
+	lib.XTcl_BackgroundException(h.tls, h.interp, lib.TCL_ERROR)
+}
+
+func (h *host) SetVar(name string, v any) error {
+	p, free := cString(h.tls, name)
+	defer free()
+	return h.setVar(p, 0, v)
+}
+
+func (h *host) SetElement(array, key string, v any) error {
+	p, free := cString(h.tls, array)
+	defer free()
+	k, freeKey := cString(h.tls, key)
+	defer freeKey()
+	return h.setVar(p, k, v)
+}
+
+func (h *host) setVar(name, element uintptr, v any) error {
+	held := value{h.tls, newObj(h.tls, v)}.Retain()
+	defer held.Release()
+	if lib.XTcl_SetVar2Ex(h.tls, h.interp, name, element, held.(value).obj, lib.TCL_GLOBAL_ONLY|lib.TCL_LEAVE_ERR_MSG) == 0 {
+		return h.scriptError()
+	}
+	return nil
+}
+
+func (h *host) UnsetElement(array, key string) error {
+	p, free := cString(h.tls, array)
+	defer free()
+	k, freeKey := cString(h.tls, key)
+	defer freeKey()
+	lib.XTcl_UnsetVar2(h.tls, h.interp, p, k, lib.TCL_GLOBAL_ONLY)
+	return nil
+}
+
+func (h *host) NewValue(v any) tclbind.Value { return value{h.tls, newObj(h.tls, v)}.Retain() }
+
+func (h *host) WaitEvent() error {
+	lib.XTcl_DoOneEvent(h.tls, lib.TCL_ALL_EVENTS)
+	switch {
+	case lib.XTcl_InterpDeleted(h.tls, h.interp) != 0:
+		return &tclbind.TclError{Code: []string{"TCL", "IDELETE"}, Text: "the interpreter was deleted"}
+	case lib.XTcl_Canceled(h.tls, h.interp, lib.TCL_LEAVE_ERR_MSG) == lib.TCL_ERROR:
+		return h.scriptError()
+	case lib.XTcl_LimitExceeded(h.tls, h.interp) != 0:
+		return &tclbind.TclError{Code: []string{"TCL", "EVENT", "LIMIT"}, Text: "limit exceeded"}
+	}
+	return nil
+}
+
+func (h *host) Write(channel, line string) error {
+	p, free := cString(h.tls, channel)
+	defer free()
+	c := lib.XTcl_GetChannel(h.tls, h.interp, p, 0)
+	if c == 0 {
+		return h.scriptError()
+	}
+	text := value{h.tls, newText(h.tls, line+"\n")}.Retain()
+	defer text.Release()
+	if lib.XTcl_WriteObj(h.tls, c, text.(value).obj) < 0 || lib.XTcl_Flush(h.tls, c) != lib.TCL_OK {
+		return h.scriptError()
+	}
+	return nil
+}
+
+func (h *host) ReadFile(name string) ([]byte, error) {
+	tls := h.tls
+	path := value{tls, newText(tls, name)}.Retain().(value)
+	defer path.Release()
+	mode, free := cString(tls, "r")
+	defer free()
+	channel := lib.XTcl_FSOpenFileChannel(tls, h.interp, path.obj, mode, 0)
+	if channel == 0 {
+		text := h.scriptError().Error()
+		return nil, errors.New(text[strings.LastIndex(text, ": ")+1:])
+	}
+	defer lib.XTcl_Close(tls, 0, channel)
+	option, freeOption := cString(tls, "-translation")
+	defer freeOption()
+	binary, freeBinary := cString(tls, "binary")
+	defer freeBinary()
+	data := value{tls, newText(tls, "")}.Retain().(value)
+	defer data.Release()
+	if lib.XTcl_SetChannelOption(tls, h.interp, channel, option, binary) != lib.TCL_OK ||
+		lib.XTcl_ReadChars(tls, channel, data.obj, -1, 0) < 0 {
+		return nil, errors.New("cannot be read")
+	}
+	return data.Bytes(), nil
+}
+
+func (h *host) Getenv(name string) string {
+	array, free := cString(h.tls, "env")
+	defer free()
+	p, freeName := cString(h.tls, name)
+	defer freeName()
+	v := lib.XTcl_GetVar2(h.tls, h.interp, array, p, lib.TCL_GLOBAL_ONLY)
+	if v == 0 {
+		return ""
+	}
+	return tclbind.FromText(libc.GoString(v))
+}

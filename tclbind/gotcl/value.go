@@ -1,0 +1,136 @@
+package gotcl
+
+import (
+	"unsafe"
+
+	"modernc.org/libc"
+	lib "modernc.org/tcl/lib"
+	"natstcl/kv/dict"
+	"natstcl/tclbind"
+)
+
+// utfMax is that of the translated Tcl, which is 8.6.
+const utfMax = lib.TCL_UTF_MAX
+
+// at is the Go view of memory of the translated library's, which the garbage collector
+// does not know.
+func at[T any](p uintptr) *T { return (*T)(*(*unsafe.Pointer)(unsafe.Pointer(&p))) }
+
+// view is length bytes there. They are the library's: who keeps them copies them.
+func view(p uintptr, length int32) []byte {
+	if length == 0 {
+		return nil
+	}
+	return unsafe.Slice(at[byte](p), int(length))
+}
+
+// value is a Tcl_Obj. Its reference count is the caller's affair but for Retain and
+// Release.
+type value struct {
+	tls *libc.TLS
+	obj uintptr
+}
+
+func (v value) raw() string {
+	o := at[lib.Tcl_Obj](v.obj)
+	if o.Fbytes == 0 {
+		lib.XTcl_GetStringFromObj(v.tls, v.obj, 0)
+	}
+	return string(view(o.Fbytes, o.Flength))
+}
+
+func (v value) Text() string { return tclbind.FromText(v.raw()) }
+
+func (v value) Bytes() []byte {
+	n := v.tls.Alloc(4)
+	defer v.tls.Free(4)
+	p := lib.XTcl_GetByteArrayFromObj(v.tls, v.obj, n)
+	return append([]byte{}, view(p, *at[int32](n))...)
+}
+
+func (v value) List() ([]tclbind.Value, error) {
+	p := v.tls.Alloc(16)
+	defer v.tls.Free(16)
+	if lib.XTcl_ListObjGetElements(v.tls, 0, v.obj, p, p+8) != lib.TCL_OK {
+		return nil, &tclbind.TclError{Code: []string{"TCL", "VALUE", "LIST"}, Text: "not a list: " + v.Text()}
+	}
+	return values(v.tls, int(*at[int32](p)), *at[uintptr](p + 8)), nil
+}
+
+func values(tls *libc.TLS, n int, objects uintptr) []tclbind.Value {
+	out := make([]tclbind.Value, n)
+	for i := range out {
+		out[i] = value{tls, *at[uintptr](objects + uintptr(i)*unsafe.Sizeof(objects))}
+	}
+	return out
+}
+
+func (v value) Retain() tclbind.Value {
+	at[lib.Tcl_Obj](v.obj).FrefCount++
+	return v
+}
+
+func (v value) Release() {
+	o := at[lib.Tcl_Obj](v.obj)
+	if o.FrefCount--; o.FrefCount <= 0 {
+		lib.XTclFreeObj(v.tls, v.obj)
+	}
+}
+
+// newObj builds a value, with a reference count of 0.
+func newObj(tls *libc.TLS, v any) uintptr {
+	switch v := v.(type) {
+	case []byte:
+		p, free := memory(tls, v)
+		defer free()
+		return lib.XTcl_NewByteArrayObj(tls, p, int32(len(v)))
+	case []string:
+		list := lib.XTcl_NewListObj(tls, 0, 0)
+		for _, e := range v {
+			lib.XTcl_ListObjAppendElement(tls, 0, list, newText(tls, e))
+		}
+		return list
+	case []any:
+		list := lib.XTcl_NewListObj(tls, 0, 0)
+		for _, e := range v {
+			lib.XTcl_ListObjAppendElement(tls, 0, list, newObj(tls, e))
+		}
+		return list
+	case dict.Dict:
+		d := lib.XTcl_NewDictObj(tls)
+		for _, f := range v {
+			lib.XTcl_DictObjPut(tls, 0, d, newText(tls, f.Key), newObj(tls, f.Value))
+		}
+		return d
+	case value:
+		return v.obj
+	}
+	if n, text, isInt := tclbind.Scalar(v); isInt {
+		return lib.XTcl_NewWideIntObj(tls, n)
+	} else {
+		return newText(tls, text)
+	}
+}
+
+func newText(tls *libc.TLS, s string) uintptr {
+	b := tclbind.AppendText(nil, s, utfMax)
+	p, free := memory(tls, b)
+	defer free()
+	return lib.XTcl_NewStringObj(tls, p, int32(len(b)))
+}
+
+// memory copies bytes to where the library can read them, with a NUL behind, until free.
+func memory(tls *libc.TLS, b []byte) (p uintptr, free func()) {
+	p = libc.Xmalloc(tls, uint64(len(b)+1))
+	if p == 0 {
+		panic("gotcl: out of memory")
+	}
+	out := view(p, int32(len(b)+1))
+	out[copy(out, b)] = 0
+	return p, func() { libc.Xfree(tls, p) }
+}
+
+// cString is memory for a name.
+func cString(tls *libc.TLS, s string) (p uintptr, free func()) {
+	return memory(tls, tclbind.AppendText(nil, s, utfMax))
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"natstcl/tclbind/gotcl"
+)
+
+// A kit is a copy of natsh with a zip archive behind it: a script, and perhaps a directory
+// of files. At its start the archive is unpacked once for each content and user, beside
+// the Tcl library, so that the script finds its files as files, and nothing stays behind
+// that is not used again.
+
+// kitMain is the script's name in the archive's comment.
+const kitComment = "natsh kit: "
+
+// kit is what `natsh -kit script ?dir? -o program` asks for.
+type kit struct{ script, dir, program string }
+
+func kitOf(args []string) (*kit, error) {
+	k := &kit{}
+	var names []string
+	for i := 0; i < len(args); i++ {
+		if args[i] == "-o" && i+1 < len(args) {
+			i++
+			k.program = args[i]
+		} else {
+			names = append(names, args[i])
+		}
+	}
+	if k.program == "" || len(names) < 1 || len(names) > 2 {
+		return nil, errors.New("usage: natsh -kit script ?dir? -o program")
+	}
+	k.script = names[0]
+	if len(names) == 2 {
+		k.dir = names[1]
+	}
+	return k, nil
+}
+
+// write makes the program. It appears whole or not at all.
+func (k *kit) write(executable string) (err error) {
+	if info, err := os.Stat(k.script); err != nil {
+		return err
+	} else if info.IsDir() {
+		return fmt.Errorf("%s is a directory", k.script)
+	}
+	self, err := os.ReadFile(executable)
+	if err != nil {
+		return err
+	}
+	out, err := os.CreateTemp(filepath.Dir(k.program), ".kit-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		out.Close()
+		if err != nil {
+			os.Remove(out.Name())
+		}
+	}()
+	if _, err := out.Write(self); err != nil {
+		return err
+	}
+	z := zip.NewWriter(out)
+	z.SetOffset(int64(len(self)))
+	main := filepath.Base(k.script)
+	if err := addFile(z, main, k.script); err != nil {
+		return err
+	}
+	if k.dir != "" {
+		if err := addDir(z, k.dir, main); err != nil {
+			return err
+		}
+	}
+	if err := z.SetComment(kitComment + main); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	if err := out.Chmod(0o755); err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), k.program)
+}
+
+func addFile(z *zip.Writer, name, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := z.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return err
+}
+
+// addDir adds the files below dir, by their names relative to it: they stand beside the
+// script.
+func addDir(z *zip.Writer, dir, main string) error {
+	return filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		name, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		if name = filepath.ToSlash(name); name == main {
+			return nil // the script itself
+		}
+		return addFile(z, name, file)
+	})
+}
+
+// unpackKit returns the script of the kit that executable is, or "" if it is none.
+func unpackKit(executable string) (string, error) {
+	f, err := os.Open(executable)
+	if err != nil {
+		return "", nil
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", nil
+	}
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return "", nil // the plain shell
+	}
+	main, ok := strings.CutPrefix(z.Comment, kitComment)
+	if !ok {
+		return "", nil
+	}
+	dir, err := gotcl.SharedDir("kit-"+digest(z), func(fresh string) error {
+		for _, entry := range z.File {
+			if err := extract(entry, fresh); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return filepath.Join(dir, main), err
+}
+
+// digest names the content: the sizes and checksums of all files.
+func digest(z *zip.Reader) string {
+	h := sha256.New()
+	for _, entry := range z.File {
+		fmt.Fprintf(h, "%q %d %08x\n", entry.Name, entry.UncompressedSize64, entry.CRC32)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:32]
+}
+
+func extract(entry *zip.File, dir string) error {
+	if !filepath.IsLocal(filepath.FromSlash(entry.Name)) {
+		return fmt.Errorf("%s is no name for a file in a kit", entry.Name)
+	}
+	file := filepath.Join(dir, filepath.FromSlash(path.Clean(entry.Name)))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	r, err := entry.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		w.Close()
+		return err
+	}
+	return w.Close()
+}

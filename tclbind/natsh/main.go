@@ -1,0 +1,146 @@
+// Natsh is a Tcl shell with the package nats in it: one file that needs no Tcl, no C
+// library and no compiler.
+//
+//	natsh ?-encoding name? script ?arg ...?
+//	natsh -c script ?arg ...?
+//	natsh -kit script ?dir? -o program
+//	natsh
+//
+// Without a script it reads commands from the standard input, at a prompt if that is a
+// terminal. What it does otherwise, its exit codes and its error texts are tclsh's.
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/term"
+	"natstcl/tclbind/gotcl"
+)
+
+//go:embed shell.tcl
+var shell string
+
+func main() {
+	// The interpreter lives in the main goroutine, and that in the main thread.
+	runtime.LockOSThread()
+	if err := checkSystem(); err != nil {
+		fail(err)
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		executable = os.Args[0]
+	}
+	job, err := jobOf(executable, os.Args)
+	if err == nil && job.kit != nil {
+		err = job.kit.write(executable)
+		if err == nil {
+			return
+		}
+	}
+	if err != nil {
+		fail(err)
+	}
+	in, err := gotcl.NewInterp(executable)
+	if err != nil {
+		fail(err)
+	}
+	define(in)
+	interactive := 0
+	if job.script == nil && job.file == "" && isTerminal() {
+		interactive = 1
+	}
+	for _, v := range []struct {
+		name  string
+		value any
+	}{
+		{"::argv0", job.argv0}, {"::argv", job.argv}, {"::argc", len(job.argv)}, {"::tcl_interactive", interactive},
+	} {
+		if err := in.SetVar(v.name, v.value); err != nil {
+			fail(err)
+		}
+	}
+	if err := in.Eval(shell); err != nil {
+		fail(err)
+	}
+	in.Exit(job.do(in))
+}
+
+// do runs what there is to be run, and returns the exit code: 1 for an error, which is told
+// with its trace.
+func (j *job) do(in *gotcl.Interp) int {
+	var err error
+	switch {
+	case j.script != nil:
+		err = in.Eval(*j.script)
+	case j.file != "":
+		err = in.EvalFile(j.file, j.encoding)
+	default:
+		err = in.Eval("::natsh::Loop")
+	}
+	if err == nil {
+		return 0
+	}
+	_ = in.Eval("::natsh::Complain $::errorInfo")
+	return 1
+}
+
+func fail(err error) {
+	fmt.Fprintf(os.Stderr, "natsh: %v\n", err)
+	os.Exit(1)
+}
+
+// checkSystem looks for what the translated C library cannot do without.
+func checkSystem() error {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	if _, err := os.Stat("/etc/passwd"); errors.Is(err, os.ErrNotExist) {
+		return errors.New("there is no /etc/passwd, which the C library beneath Tcl needs; one line is enough: root:x:0:0:root:/:/bin/sh")
+	}
+	return nil
+}
+
+// isTerminal tells whether the standard input is one.
+func isTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
+
+// job is what there is to be done, by the command line.
+type job struct {
+	argv0    string
+	argv     []string
+	script   *string // of -c
+	file     string
+	encoding string // of the file, "" for the system's
+	kit      *kit
+}
+
+func jobOf(executable string, args []string) (*job, error) {
+	if script, err := unpackKit(executable); err != nil {
+		return nil, err
+	} else if script != "" {
+		return &job{argv0: args[0], argv: args[1:], file: script}, nil
+	}
+	rest := args[1:]
+	switch {
+	case len(rest) == 0:
+		return &job{argv0: args[0], argv: []string{}}, nil
+	case rest[0] == "-c":
+		if len(rest) < 2 {
+			return nil, errors.New("-c needs a script")
+		}
+		return &job{argv0: args[0], argv: rest[2:], script: &rest[1]}, nil
+	case rest[0] == "-kit":
+		k, err := kitOf(rest[1:])
+		return &job{kit: k}, err
+	case rest[0] == "-encoding" && len(rest) > 2:
+		return &job{argv0: rest[2], argv: rest[3:], file: filepath.ToSlash(rest[2]), encoding: rest[1]}, nil
+	case rest[0] != "" && rest[0][0] == '-':
+		// As tclsh: an option that it does not know is the script's.
+		return &job{argv0: args[0], argv: rest}, nil
+	}
+	return &job{argv0: rest[0], argv: rest[1:], file: filepath.ToSlash(rest[0])}, nil
+}
