@@ -12,7 +12,7 @@ testConstraint thread [expr {![catch {package require Thread}]}]
 # Another server process, built by make.
 set natsServer [expr {[info exists env(NATS_SERVER)] ? $env(NATS_SERVER) : "$root/build/nats-server"}]
 testConstraint serverProcess [expr {[file executable $natsServer] && $tcl_platform(platform) eq "unix"}]
-testConstraint cTcl [expr {[info exists tcl_platform(engine)] && ![info exists ::natsh]}]
+testConstraint cTcl [expr {[list {} Nats] ni [info loaded]}]
 
 # How long, in ms, anything may take that a test waits for. It only matters where
 # something is wrong.

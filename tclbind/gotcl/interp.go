@@ -34,10 +34,15 @@ func NewInterp(executable string) (*Interp, error) {
 	}
 	// Before the first interpreter: it finds out the system's encoding, too.
 	tls := libc.NewTLS()
+	defer tls.Close()
 	p, free := cString(tls, executable)
+	defer free()
 	lib.XTcl_FindExecutable(tls, p)
-	free()
-	tls.Close()
+	if !given {
+		// For interpreters that scripts make, which will not see the variable.
+		script, _ := cString(tls, "set tcl_library {"+os.Getenv(variable)+"}") // Tcl keeps it
+		lib.XTclSetPreInitScript(tls, script)
+	}
 
 	in, err := tcl.NewInterp()
 	if err != nil {

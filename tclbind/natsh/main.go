@@ -85,7 +85,10 @@ func (j *job) do(in *gotcl.Interp) int {
 	if err == nil {
 		return 0
 	}
-	_ = in.Eval("::natsh::Complain $::errorInfo")
+	// Where nothing was running there is no trace, and the message is all.
+	if in.SetVar("::natsh::message", err.Error()) == nil {
+		_ = in.Eval("::natsh::Complain [expr {[info exists ::errorInfo] ? $::errorInfo : $::natsh::message}]")
+	}
 	return 1
 }
 
