@@ -2,74 +2,65 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
-	"path/filepath"
 
-	"github.com/peterh/liner"
+	"golang.org/x/term"
 	"natstcl/tclbind/gotcl"
 )
 
 // define makes ::natsh::readline prompt: it returns at once, and writes ::natsh::answer
-// when a line was typed: {line TEXT}, {aborted} after ^C, {end} after ^D.
+// when a line was typed, {line TEXT}, or at the end of the input, {end}.
 func define(in *gotcl.Interp) {
 	_ = in.Eval("namespace eval ::natsh {}")
-	var typed []string // since the start; the interpreter's thread alone
+	prompts := make(chan string)
+	asking := false // the interpreter's thread alone
 	in.Define("::natsh::readline", func(args []string) (any, error) {
-		before := append([]string(nil), typed...)
-		// Ends with the line. The terminal is as it was in between: what a command
-		// starts finds it so.
-		go func() {
-			line, err := ask(args[0], before)
-			answer := []string{"line", line}
-			switch {
-			case errors.Is(err, liner.ErrPromptAborted):
-				answer = []string{"aborted", ""}
-			case err != nil:
-				answer = []string{"end", ""}
-			}
-			in.Post(func() {
-				if err == nil && line != "" {
-					typed = append(typed, line)
+		if !asking {
+			asking = true
+			// Ends with the process.
+			go func() {
+				e := newEditor()
+				for prompt := range prompts {
+					answer := e.ask(prompt)
+					in.Post(func() { _ = in.SetVar("::natsh::answer", answer) })
 				}
-				_ = in.SetVar("::natsh::answer", answer)
-			})
-		}()
+			}()
+		}
+		prompts <- args[0]
 		return nil, nil
 	})
 }
 
-// historyFile keeps what was typed for the next time.
-func historyFile() string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".natsh_history")
+// editor reads lines with editing and history. There is one, for it holds what was typed
+// ahead.
+type editor struct {
+	terminal *term.Terminal
+	fd       int
 }
 
-// ask reads one line, with editing and history where the terminal allows it.
-func ask(prompt string, typed []string) (string, error) {
-	l := liner.NewLiner()
-	defer l.Close()
-	l.SetCtrlCAborts(true)
-	file := historyFile()
-	if f, err := os.Open(file); err == nil {
-		_, _ = l.ReadHistory(f)
-		f.Close()
-	} else {
-		for _, line := range typed {
-			l.AppendHistory(line)
-		}
+func newEditor() *editor {
+	screen := struct {
+		io.Reader
+		io.Writer
+	}{os.Stdin, os.Stdout}
+	return &editor{term.NewTerminal(screen, ""), int(os.Stdin.Fd())}
+}
+
+// ask reads one line. Before and after it the terminal is as natsh found it: so does
+// whatever a command starts. ^C at the prompt ends natsh, as it ends tclsh.
+func (e *editor) ask(prompt string) []string {
+	before, err := term.MakeRaw(e.fd)
+	if err == nil {
+		defer term.Restore(e.fd, before)
 	}
-	line, err := l.Prompt(prompt)
-	if err != nil || line == "" || file == "" {
-		return line, err
+	if width, height, err := term.GetSize(e.fd); err == nil && width > 0 {
+		_ = e.terminal.SetSize(width, height)
 	}
-	l.AppendHistory(line)
-	// A history that cannot be kept is no reason to stop.
-	if f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err == nil {
-		_, _ = l.WriteHistory(f)
-		f.Close()
+	e.terminal.SetPrompt(prompt)
+	line, err := e.terminal.ReadLine()
+	if err != nil && !errors.Is(err, term.ErrPasteIndicator) {
+		return []string{"end"}
 	}
-	return line, nil
+	return []string{"line", line}
 }

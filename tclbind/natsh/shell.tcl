@@ -21,11 +21,6 @@ namespace eval ::natsh {
         # Events are served while somebody types.
         vwait ::natsh::answer
         lassign $answer kind line
-        if {$kind eq "aborted"} {
-            # ^C drops what was typed so far.
-            uplevel 1 {set command ""}
-            set line ""
-        }
         return [expr {$kind ne "end"}]
     }
 

@@ -119,11 +119,6 @@ func TestAnIncompleteCommandGoesOnInTheNextLine(t *testing.T) {
 	x.type_("b}\r")
 	x.await("\na\nb\n")
 	x.await("% ")
-	x.type_("set y {never\r\x03") // ^C drops it
-	x.await("% ")
-	x.type_("info exists y\r")
-	x.await("\n0\n")
-	x.await("% ")
 	x.type_("\x04") // ^D
 	if code := x.exitCode(); code != 0 {
 		t.Errorf("exit code %d", code)
