@@ -281,6 +281,7 @@ type tap struct {
 	e       *engine
 	ahead   string // the INFO line
 	sniffer sniffer
+	unsent  atomic.Pointer[Error] // of Write, the first
 }
 
 func newTap(e *engine, c net.Conn, infoLine string) *tap {
@@ -323,27 +324,36 @@ func (t *tap) readError(err error) *Error {
 	address := t.e.server.address()
 	var alert tls.AlertError
 	var op *net.OpError
+	isAlert := errors.As(err, &alert) || errors.As(err, &op) && op.Op == "remote error"
+	unsent := t.unsent.Load()
 	switch {
+	case isAlert:
+		return tlsFailure(address, err)
+	case unsent != nil:
+		return unsent
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return Fail("ErrConnectionTimeout", "Connection timeout for "+address)
-	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error":
-		return tlsFailure(address, err)
 	case errors.Is(err, io.EOF):
 		return Fail("ErrBrokenSocket", "Server "+address+" closed the connection")
 	}
 	return Fail("ErrBrokenSocket", "Connection to "+address+" broken - "+reason(err))
 }
 
+// Write never fails by itself: what the server said before it closed the connection (an
+// -ERR, an alert of TLS) is still to be read, and tells more. There is not much time for
+// that.
 func (t *tap) Write(b []byte) (int, error) {
-	n, err := t.Conn.Write(b)
-	if err != nil && !errors.Is(err, net.ErrClosed) {
+	if _, err := t.Conn.Write(b); err != nil && !errors.Is(err, net.ErrClosed) {
 		failure := Fail("ErrBrokenSocket", "Failed to send data to "+t.e.server.address()+": "+reason(err))
-		// nats.go goes on until it reads: end that too.
-		t.e.because(failure)
-		t.e.socket.Close()
+		if t.unsent.CompareAndSwap(nil, failure) {
+			_ = t.e.socket.SetReadDeadline(time.Now().Add(lastWords))
+		}
 	}
-	return n, err
+	return len(b), nil
 }
+
+// lastWords is how long a server's explanation is waited for when it takes no data any more.
+const lastWords = time.Second
 
 // Close closes the socket beneath: with TLS, saying goodbye first would wait for a
 // server that is frozen.

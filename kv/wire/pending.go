@@ -209,23 +209,32 @@ func IsNoResponders(m *nats.Msg) bool {
 // until it returns true. done gets nil then, or the error: ErrTimeout, ErrNoResponders
 // (nobody listens), ErrConnectionClosed.
 func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) (end bool), done func(error)) (*Pending, error) {
-	p := &Pending{conn: c, subject: m.Subject, reply: func(_ *nats.Msg, err error) { done(err) }}
+	// The deadline comes from another goroutine: it waits for a take that is running.
+	var turn sync.Mutex
+	p := &Pending{conn: c, subject: m.Subject, reply: func(_ *nats.Msg, err error) {
+		turn.Lock()
+		defer turn.Unlock()
+		done(err)
+	}}
+	finish := func(err error) {
+		if c.pending.remove(p.id) != nil {
+			p.finish(nil, err)
+		}
+	}
 	c.mu.Lock()
 	m.Reply = newInbox()
 	first := true
 	sub, err := c.listenLocked(m.Reply, func(reply *nats.Msg) {
 		if first && IsNoResponders(reply) {
-			if c.pending.remove(p.id) != nil {
-				p.finish(reply, Fail("ErrNoResponders", "No responders available for request to "+p.subject))
-			}
+			finish(Fail("ErrNoResponders", "No responders available for request to "+p.subject))
 			return
 		}
 		first = false
-		if !c.pending.has(p.id) {
-			return
-		}
-		if take(reply) && c.pending.remove(p.id) != nil {
-			p.finish(reply, nil)
+		turn.Lock()
+		end := c.pending.has(p.id) && take(reply)
+		turn.Unlock()
+		if end {
+			finish(nil)
 		}
 	})
 	if err != nil {
