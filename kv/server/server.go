@@ -41,7 +41,10 @@ type Server struct {
 }
 
 // readyTimeout bounds the start; recovering a big store takes its time.
-const readyTimeout = time.Minute
+const (
+	readyTimeout = time.Minute
+	readyCheck   = 25 * time.Millisecond // how often a fatal error is looked for meanwhile
+)
 
 func failure(text string) error { return wire.Fail("ErrServer", text) }
 
@@ -112,23 +115,18 @@ func (s *Server) run(so *natsd.Options, log func(wire.Level, string)) error {
 	fatal := make(chan string, 1)
 	l := &logger{log: log, fatal: fatal}
 	server.SetLoggerV2(l, false, false, false)
-	ready := make(chan bool, 1)
-	// Both end with the server.
-	go server.Start()
-	go func() { ready <- server.ReadyForConnections(readyTimeout) }()
-	why := ""
-	select {
-	case ok := <-ready:
-		if ok {
-			select {
-			case why = <-fatal:
-			default:
+	go server.Start() // returns when the server listens, or has said why it cannot
+	why := "The server did not get ready"
+	for end := time.Now().Add(readyTimeout); time.Now().Before(end); {
+		ready := server.ReadyForConnections(readyCheck)
+		select {
+		case why = <-fatal:
+			end = time.Time{}
+		default:
+			if ready {
 				return nil
 			}
-		} else {
-			why = "The server did not get ready"
 		}
-	case why = <-fatal:
 	}
 	server.Shutdown()
 	server.WaitForShutdown()

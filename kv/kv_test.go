@@ -1,0 +1,247 @@
+package kv_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"natstcl/kv"
+	"natstcl/kv/dict"
+	"natstcl/kv/js"
+	"natstcl/kv/server"
+	"natstcl/kv/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+
+// patience bounds what a test waits for; it only matters where something is wrong.
+const patience = 30 * time.Second
+
+func wait[T any](t *testing.T, start func(done func(T, error)) error) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	v, err := kv.Await(ctx, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// plain makes an operation that only succeeds or fails one that kv.Await takes.
+func plain(start func(done func(error)) error) func(func(struct{}, error)) error {
+	return func(done func(struct{}, error)) error {
+		return start(func(err error) { done(struct{}{}, err) })
+	}
+}
+
+func startJetStream(t *testing.T) *js.JetStream {
+	t.Helper()
+	s, err := server.Start(server.Options{TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := wire.New(wire.DefaultOptions(), nil)
+	t.Cleanup(func() {
+		<-conn.Disconnect()
+		s.Shutdown()
+	})
+	if err := conn.SetServers([]string{s.URL()}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, plain(conn.Connect))
+	j, err := js.New(conn, js.Options{Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func newBucket(t *testing.T, j *js.JetStream, history int64) *kv.Bucket {
+	return wait(t, func(done func(*kv.Bucket, error)) error {
+		return kv.CreateBucket(j, kv.BucketConfig{Bucket: "test", History: history, Storage: "memory"}, done)
+	})
+}
+
+func put(t *testing.T, b *kv.Bucket, key, value string) uint64 {
+	return wait(t, func(done func(uint64, error)) error { return b.Put(key, []byte(value), done) })
+}
+
+func TestEntriesRoundTrip(t *testing.T) {
+	j := startJetStream(t)
+	b := newBucket(t, j, 5)
+	put(t, b, "a", "one")
+	put(t, b, "a", "two")
+	e := wait(t, func(done func(kv.Entry, error)) error { return b.Get("a", 0, done) })
+	if string(e.Value) != "two" || e.Revision != 2 || e.Operation != kv.Put || time.Since(e.Created) > time.Minute {
+		t.Errorf("got %+v", e)
+	}
+	wait(t, plain(func(done func(error)) error { return b.Delete("a", 2, done) }))
+	_, err := kv.Await(context.Background(), func(done func(kv.Entry, error)) error { return b.Get("a", 0, done) })
+	if !errors.Is(err, wire.Fail("ErrKeyNotFound", "")) {
+		t.Errorf("got %v", err)
+	}
+	history := wait(t, func(done func([]kv.Entry, error)) error { return b.History("a", done) })
+	if len(history) != 3 || history[2].Operation != kv.Delete || history[0].Delta != 2 {
+		t.Errorf("got %+v", history)
+	}
+}
+
+func TestAwaitEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := kv.Await(ctx, func(func(int, error)) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	refusal := errors.New("refused")
+	if _, err := kv.Await(context.Background(), func(func(int, error)) error { return refusal }); err != refusal {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A receiver that does not take what was delivered is not sent more than the server's
+// window; when it takes them, all come, once each and in order.
+func TestFlowControlBoundsWhatIsDeliveredAhead(t *testing.T) {
+	j := startJetStream(t)
+	b := newBucket(t, j, 1)
+	value := make([]byte, 64<<10)
+	const n = 2000 // 128 MB
+	var left atomic.Int64
+	left.Store(n)
+	for i := range n {
+		if err := b.Put(fmt.Sprintf("k%d", i), value, func(_ uint64, err error) {
+			if err == nil {
+				left.Add(-1)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the puts", func() bool { return left.Load() == 0 })
+
+	var delivered atomic.Int64
+	var last uint64
+	w := wait(t, func(done func(*kv.Watcher, error)) error {
+		return b.Watch(">", kv.WatchOptions{IdleHeartbeat: time.Second}, func(e *kv.Entry) {
+			if e == nil {
+				return
+			}
+			if e.Revision != last+1 {
+				t.Errorf("revision %d after %d", e.Revision, last)
+			}
+			last = e.Revision
+			delivered.Add(1)
+		}, done)
+	})
+	defer w.Stop()
+	// It stops by itself: wait until nothing has come for a while.
+	for before := int64(-1); before != delivered.Load(); time.Sleep(500 * time.Millisecond) {
+		before = delivered.Load()
+	}
+	if ahead := delivered.Load() * int64(len(value)); ahead > 64<<20 {
+		t.Errorf("%d MB were delivered to a receiver that took none", ahead>>20)
+	}
+	taken := int64(0)
+	until(t, "the rest", func() bool {
+		for ; taken < delivered.Load(); taken++ {
+			w.Taken()
+		}
+		return taken == n
+	})
+}
+
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	end := time.Now().Add(patience)
+	for !holds() {
+		if time.Now().After(end) {
+			t.Fatal("not in time: " + what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestWatchersComeAndGo(t *testing.T) {
+	j := startJetStream(t)
+	b := newBucket(t, j, 1)
+	put(t, b, "a", "1")
+	for range 200 {
+		ended := make(chan struct{})
+		w := wait(t, func(done func(*kv.Watcher, error)) error {
+			return b.Watch(">", kv.WatchOptions{}, func(e *kv.Entry) {
+				if e == nil {
+					close(ended)
+				}
+			}, done)
+		})
+		<-ended
+		w.Stop()
+		w.Stop()
+	}
+	info := wait(t, func(done func(dict.Dict, error)) error { return j.StreamInfo("KV_test", done) })
+	until(t, "no consumer is left", func() bool {
+		info = wait(t, func(done func(dict.Dict, error)) error { return j.StreamInfo("KV_test", done) })
+		return info.Text("state", "consumer_count") == "0"
+	})
+}
+
+// A bucket that is gone is told by each operation in the contract's way.
+func TestBucketThatIsGone(t *testing.T) {
+	j := startJetStream(t)
+	b := newBucket(t, j, 1)
+	wait(t, plain(func(done func(error)) error { return kv.DeleteBucket(j, "test", done) }))
+	for name, start := range map[string]func(func(struct{}, error)) error{
+		"ErrBucketNotFound": plain(func(done func(error)) error {
+			return b.Put("a", nil, func(_ uint64, err error) { done(err) })
+		}),
+		"BucketNotFound": plain(func(done func(error)) error {
+			return b.Keys(func(_ []string, err error) { done(err) })
+		}),
+	} {
+		_, err := kv.Await(context.Background(), start)
+		if wire.CodeOf(err) != name || err.Error() != "Bucket test not found" {
+			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+}
+
+// A Go program uses a bucket.
+func ExampleAwait() {
+	s, err := server.Start(server.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Shutdown()
+	ctx := context.Background()
+	conn := wire.New(wire.DefaultOptions(), nil)
+	conn.SetServers([]string{s.URL()})
+	if _, err := kv.Await(ctx, plain(conn.Connect)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { <-conn.Disconnect() }()
+	j, _ := js.New(conn, js.Options{Timeout: 5 * time.Second})
+	bucket, err := kv.Await(ctx, func(done func(*kv.Bucket, error)) error {
+		return kv.CreateBucket(j, kv.BucketConfig{Bucket: "config", History: 1}, done)
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	revision, err := kv.Await(ctx, func(done func(uint64, error)) error {
+		return bucket.Put("greeting", []byte("hello"), done)
+	})
+	fmt.Println(revision, err)
+	entry, err := kv.Await(ctx, func(done func(kv.Entry, error)) error {
+		return bucket.Get("greeting", 0, done)
+	})
+	fmt.Printf("%s %v\n", entry.Value, err)
+	// Output:
+	// 1 <nil>
+	// hello <nil>
+}
