@@ -20,7 +20,7 @@ sources = $(shell find . -name '*.go' -not -name '*_test.go') \
 # Where this Tcl looks for packages; with PREFIX, lib below that.
 package_dir = $(if $(PREFIX),$(PREFIX)/lib,$(firstword $(call config,TCL_PACKAGE_PATH)))/nats$(VERSION)
 
-.PHONY: all help deps demo test install uninstall clean natsh natsh-all
+.PHONY: all help deps demo test bench install uninstall clean natsh natsh-all
 
 all: deps $(library)
 
@@ -30,6 +30,7 @@ help:
 	@echo "make test       run all tests; what they need beside Go, gcc and make is installed"
 	@echo "make natsh      build natsh, the shell that needs no Tcl, for this machine"
 	@echo "make natsh-all  build natsh for all platforms, into build/"
+	@echo "make bench      time C Tcl and natsh side by side"
 	@echo "make install    install the package where this Tcl looks (DESTDIR and PREFIX are honoured)"
 	@echo "make uninstall  remove it from there"
 	@echo "make clean      remove what was built"
@@ -67,6 +68,10 @@ natsh-all:
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -ldflags "-s -w" \
 			-o build/natsh-$$os-$$arch$$(test $$os = windows && echo .exe) ./tclbind/natsh || exit 1; \
 	done
+
+# The two hosts side by side.
+bench: all natsh
+	@$(TCLSH) tests/bench/hosts.tcl
 
 install: all
 	mkdir -p "$(DESTDIR)$(package_dir)"

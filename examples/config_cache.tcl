@@ -40,6 +40,8 @@ if {$file eq ""} {
     }
 }
 set config [readConfig $file]
+# Added, changed and deleted below, whatever the file says of them.
+set config [dict remove $config http new.service]
 
 # A server of our own, and a connection to it ---------------------------------
 
@@ -56,7 +58,7 @@ set kv [$js create_kv_bucket CONFIG -history 5 -description "services by name"]
 dict for {key value} $config {
     $kv put $key $value
 }
-puts "loaded [dict size $config] keys of [file tail $file]"
+puts "loaded [dict size $config] keys of [file tail $file], the first is [lindex [$kv keys] 0]"
 
 # Reading and writing ----------------------------------------------------------
 
@@ -86,21 +88,25 @@ puts "reverted to: [$kv get_value http]"
 
 set status [$kv status]
 puts "status: bucket [dict get $status bucket], history [dict get $status history],\
-    [expr {[dict get $status values] - [dict size $config]}] values more than were loaded"
+    [expr {[dict get $status values] - [dict size $config]}] values of http beside what was loaded"
 
 # Following changes, made by somebody else ---------------------------------------
 
 proc changed {entry} {
+    incr ::told
     if {$entry eq ""} {
         puts "watch: that was the current value, what follows are changes"
     } else {
         puts "watch: [dict get $entry key] [dict get $entry operation] [dict get $entry value]"
     }
 }
+set told 0
+puts ""
 set watcher [$kv watch http -callback changed]
+waitUntil {$told == 2}
 set cacheWatcher [$kv watch > -values_array cache]
-waitUntil {[array size cache] == [dict size $config] + ![dict exists $config http]}
-puts "\ncache: as many keys as the bucket, http is $cache(http)"
+waitUntil {[array size cache] == [dict size $config] + 1}
+puts "cache: as many keys as the bucket, http is $cache(http)"
 
 set other [nats::connection new other]
 $other configure -servers [$server url]
@@ -109,7 +115,7 @@ set otherJs [$other jet_stream]
 set otherKv [$otherJs bind_kv_bucket CONFIG]
 $otherKv put http 8888/tcp
 $otherKv put new.service 4711/udp
-waitUntil {$cache(http) eq "8888/tcp" && [info exists cache(new.service)]}
+waitUntil {$told == 3 && $cache(http) eq "8888/tcp" && [info exists cache(new.service)]}
 puts "cache after the other connection's puts: http $cache(http), new.service $cache(new.service)"
 $otherKv delete new.service
 waitUntil {![info exists cache(new.service)]}
