@@ -20,30 +20,30 @@ type bucket struct {
 func (*bucket) release(*Package) {}
 
 var bucketCommands = []command{
-	{"create_kv_bucket", []string{"jet_stream", "bucket", "args"}, cmdCreateBucket},
-	{"create_kv_aggregate", []string{"jet_stream", "bucket", "writable", "origins", "args"}, cmdCreateAggregate},
-	{"create_kv_mirror", []string{"jet_stream", "name", "origin", "args"}, cmdCreateMirror},
-	{"bind_kv_bucket", []string{"jet_stream", "bucket"}, cmdBindBucket},
-	{"delete_kv_bucket", []string{"jet_stream", "bucket"}, cmdDeleteBucket},
-	{"empty_kv_bucket", []string{"jet_stream", "bucket"}, cmdEmptyBucket},
-	{"kv_buckets", []string{"jet_stream"}, cmdBuckets},
+	{"create_kv_bucket", []string{"jet_stream", "bucket", "args"}, on(cmdCreateBucket)},
+	{"create_kv_aggregate", []string{"jet_stream", "bucket", "writable", "origins", "args"}, on(cmdCreateAggregate)},
+	{"create_kv_mirror", []string{"jet_stream", "name", "origin", "args"}, on(cmdCreateMirror)},
+	{"bind_kv_bucket", []string{"jet_stream", "bucket"}, on(cmdBindBucket)},
+	{"delete_kv_bucket", []string{"jet_stream", "bucket"}, on(cmdDeleteBucket)},
+	{"empty_kv_bucket", []string{"jet_stream", "bucket"}, on(cmdEmptyBucket)},
+	{"kv_buckets", []string{"jet_stream"}, on(cmdBuckets)},
 	{"make_kv_origin", []string{"args"}, cmdMakeOrigin},
 
-	{"kv_get", []string{"bucket", "key", "args"}, cmdGet},
-	{"kv_get_value", []string{"bucket", "key", "args"}, cmdGetValue},
-	{"kv_put", []string{"bucket", "key", "value"}, cmdPut},
-	{"kv_create", []string{"bucket", "key", "value"}, cmdCreate},
-	{"kv_update", []string{"bucket", "key", "value", "revision"}, cmdUpdate},
-	{"kv_delete", []string{"bucket", "key", "revision"}, cmdDelete},
-	{"kv_purge", []string{"bucket", "key"}, cmdPurge},
-	{"kv_revert", []string{"bucket", "key", "revision"}, cmdRevert},
-	{"kv_status", []string{"bucket"}, cmdStatus},
-	{"kv_history", []string{"bucket", "key"}, cmdHistory},
-	{"kv_keys", []string{"bucket"}, cmdKeys},
+	{"kv_get", []string{"bucket", "key", "args"}, on(cmdGet)},
+	{"kv_get_value", []string{"bucket", "key", "args"}, on(cmdGetValue)},
+	{"kv_put", []string{"bucket", "key", "value"}, on(cmdPut)},
+	{"kv_create", []string{"bucket", "key", "value"}, on(cmdCreate)},
+	{"kv_update", []string{"bucket", "key", "value", "revision"}, on(cmdUpdate)},
+	{"kv_delete", []string{"bucket", "key", "revision"}, on(cmdDelete)},
+	{"kv_purge", []string{"bucket", "key"}, on(cmdPurge)},
+	{"kv_revert", []string{"bucket", "key", "revision"}, on(cmdRevert)},
+	{"kv_status", []string{"bucket"}, on(cmdStatus)},
+	{"kv_history", []string{"bucket", "key"}, on(cmdHistory)},
+	{"kv_keys", []string{"bucket"}, on(cmdKeys)},
 
-	{"kv_watch", []string{"bucket", "key", "args"}, cmdWatch},
-	{"watch_array", []string{"watcher"}, cmdWatchArray},
-	{"watch_consumer", []string{"watcher"}, cmdWatchConsumer},
+	{"kv_watch", []string{"bucket", "key", "args"}, on(cmdWatch)},
+	{"watch_array", []string{"watcher"}, on(cmdWatchArray)},
+	{"watch_consumer", []string{"watcher"}, on(cmdWatchConsumer)},
 }
 
 // bucketOptions are those of create_kv_bucket (kv-details.md, Bucket management).
@@ -92,30 +92,22 @@ func (j *jetStream) newBucket(p *Package) func(*kv.Bucket) (any, error) {
 	}
 }
 
-func cmdCreateBucket(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	o, err := parseOptions(args[2:], bucketOptions)
+func cmdCreateBucket(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], bucketOptions)
 	if err != nil {
 		return nil, err
 	}
 	return begin(p, func(done func(*kv.Bucket, error)) error {
-		return kv.CreateBucket(j.js, bucketConfig(args[1].Text(), o), done)
+		return kv.CreateBucket(j.js, bucketConfig(args[0].Text(), o), done)
 	}, j.newBucket(p))
 }
 
-func cmdCreateAggregate(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	writable, ok := boolean(args[2].Text())
+func cmdCreateAggregate(p *Package, j *jetStream, args []Value) (any, error) {
+	writable, ok := boolean(args[1].Text())
 	if !ok {
-		return nil, invalid("writable = " + args[2].Text() + " is not a boolean")
+		return nil, invalid("writable = " + args[1].Text() + " is not a boolean")
 	}
-	list, err := args[3].List()
+	list, err := args[2].List()
 	if err != nil || len(list) == 0 {
 		return nil, invalid("List of KV origins is required")
 	}
@@ -125,30 +117,26 @@ func cmdCreateAggregate(p *Package, args []Value) (any, error) {
 			return nil, err
 		}
 	}
-	o, err := parseDerived(args[4:])
-	if err != nil {
-		return nil, err
-	}
-	return begin(p, func(done func(*kv.Bucket, error)) error {
-		return kv.CreateAggregate(j.js, bucketConfig(args[1].Text(), o), writable, origins, done)
-	}, j.newBucket(p))
-}
-
-func cmdCreateMirror(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	origin, err := originOf(args[2])
-	if err != nil {
-		return nil, err
-	}
 	o, err := parseDerived(args[3:])
 	if err != nil {
 		return nil, err
 	}
+	return begin(p, func(done func(*kv.Bucket, error)) error {
+		return kv.CreateAggregate(j.js, bucketConfig(args[0].Text(), o), writable, origins, done)
+	}, j.newBucket(p))
+}
+
+func cmdCreateMirror(p *Package, j *jetStream, args []Value) (any, error) {
+	origin, err := originOf(args[1])
+	if err != nil {
+		return nil, err
+	}
+	o, err := parseDerived(args[2:])
+	if err != nil {
+		return nil, err
+	}
 	return beginPlain(p, nil, func(done func(error)) error {
-		return kv.CreateMirror(j.js, bucketConfig(args[1].Text(), o), origin, done)
+		return kv.CreateMirror(j.js, bucketConfig(args[0].Text(), o), origin, done)
 	})
 }
 
@@ -226,41 +214,25 @@ func originOf(v Value) (kv.Origin, error) {
 	}, nil
 }
 
-func cmdBindBucket(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdBindBucket(p *Package, j *jetStream, args []Value) (any, error) {
 	return begin(p, func(done func(*kv.Bucket, error)) error {
-		return kv.BindBucket(j.js, args[1].Text(), done)
+		return kv.BindBucket(j.js, args[0].Text(), done)
 	}, j.newBucket(p))
 }
 
-func cmdDeleteBucket(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdDeleteBucket(p *Package, j *jetStream, args []Value) (any, error) {
 	return beginPlain(p, true, func(done func(error)) error {
-		return kv.DeleteBucket(j.js, args[1].Text(), done)
+		return kv.DeleteBucket(j.js, args[0].Text(), done)
 	})
 }
 
-func cmdEmptyBucket(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdEmptyBucket(p *Package, j *jetStream, args []Value) (any, error) {
 	return begin(p, func(done func(uint64, error)) error {
-		return kv.EmptyBucket(j.js, args[1].Text(), done)
+		return kv.EmptyBucket(j.js, args[0].Text(), done)
 	}, plain)
 }
 
-func cmdBuckets(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdBuckets(p *Package, j *jetStream, _ []Value) (any, error) {
 	return begin(p, func(done func([]string, error)) error {
 		return kv.Buckets(j.js, done)
 	}, plain)
@@ -279,12 +251,8 @@ func revision(v Value) (uint64, error) {
 }
 
 // getEntry begins a get; finish turns the entry into the result.
-func getEntry(p *Package, args []Value, finish func(*bucket, kv.Entry) any) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	o, err := parseOptions(args[2:], revisionOption)
+func getEntry(p *Package, b *bucket, args []Value, finish func(kv.Entry) any) (any, error) {
+	o, err := parseOptions(args[1:], revisionOption)
 	if err != nil {
 		return nil, err
 	}
@@ -295,105 +263,73 @@ func getEntry(p *Package, args []Value, finish func(*bucket, kv.Entry) any) (any
 		wanted = math.MaxInt64
 	}
 	return begin(p, func(done func(kv.Entry, error)) error {
-		return b.kv.Get(args[1].Text(), uint64(wanted), done)
-	}, func(e kv.Entry) (any, error) { return finish(b, e), nil })
+		return b.kv.Get(args[0].Text(), uint64(wanted), done)
+	}, func(e kv.Entry) (any, error) { return finish(e), nil })
 }
 
-func cmdGet(p *Package, args []Value) (any, error) {
-	return getEntry(p, args, func(b *bucket, e kv.Entry) any { return e.Dict(b.j.c.incoming(e.Value), false) })
+func cmdGet(p *Package, b *bucket, args []Value) (any, error) {
+	return getEntry(p, b, args, func(e kv.Entry) any { return e.Dict(b.j.c.incoming(e.Value), false) })
 }
 
-func cmdGetValue(p *Package, args []Value) (any, error) {
-	return getEntry(p, args, func(b *bucket, e kv.Entry) any { return b.j.c.incoming(e.Value) })
+func cmdGetValue(p *Package, b *bucket, args []Value) (any, error) {
+	return getEntry(p, b, args, func(e kv.Entry) any { return b.j.c.incoming(e.Value) })
 }
 
-func cmdPut(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdPut(p *Package, b *bucket, args []Value) (any, error) {
 	return begin(p, func(done func(uint64, error)) error {
-		return b.kv.Put(args[1].Text(), b.j.c.outgoing(args[2]), done)
+		return b.kv.Put(args[0].Text(), b.j.c.outgoing(args[1]), done)
 	}, plain)
 }
 
-func cmdCreate(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdCreate(p *Package, b *bucket, args []Value) (any, error) {
 	return begin(p, func(done func(uint64, error)) error {
-		return b.kv.Create(args[1].Text(), b.j.c.outgoing(args[2]), done)
+		return b.kv.Create(args[0].Text(), b.j.c.outgoing(args[1]), done)
 	}, plain)
 }
 
-func cmdUpdate(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	expected, err := revision(args[3])
-	if err != nil {
-		return nil, err
-	}
-	return begin(p, func(done func(uint64, error)) error {
-		return b.kv.Update(args[1].Text(), b.j.c.outgoing(args[2]), expected, done)
-	}, plain)
-}
-
-func cmdDelete(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdUpdate(p *Package, b *bucket, args []Value) (any, error) {
 	expected, err := revision(args[2])
 	if err != nil {
 		return nil, err
 	}
-	return beginPlain(p, nil, func(done func(error)) error {
-		return b.kv.Delete(args[1].Text(), expected, done)
-	})
+	return begin(p, func(done func(uint64, error)) error {
+		return b.kv.Update(args[0].Text(), b.j.c.outgoing(args[1]), expected, done)
+	}, plain)
 }
 
-func cmdPurge(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
+func cmdDelete(p *Package, b *bucket, args []Value) (any, error) {
+	expected, err := revision(args[1])
 	if err != nil {
 		return nil, err
 	}
 	return beginPlain(p, nil, func(done func(error)) error {
-		return b.kv.Purge(args[1].Text(), done)
+		return b.kv.Delete(args[0].Text(), expected, done)
 	})
 }
 
-func cmdRevert(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	wanted, err := revision(args[2])
+func cmdPurge(p *Package, b *bucket, args []Value) (any, error) {
+	return beginPlain(p, nil, func(done func(error)) error {
+		return b.kv.Purge(args[0].Text(), done)
+	})
+}
+
+func cmdRevert(p *Package, b *bucket, args []Value) (any, error) {
+	wanted, err := revision(args[1])
 	if err != nil {
 		return nil, err
 	}
 	return begin(p, func(done func(uint64, error)) error {
-		return b.kv.Revert(args[1].Text(), wanted, done)
+		return b.kv.Revert(args[0].Text(), wanted, done)
 	}, plain)
 }
 
-func cmdStatus(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdStatus(p *Package, b *bucket, _ []Value) (any, error) {
 	return begin(p, b.kv.Status, plain)
 }
 
-func cmdHistory(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {
 	return begin(p, func(done func([]kv.Entry, error)) error {
-		return b.kv.History(args[1].Text(), done)
+		return b.kv.History(args[0].Text(), done)
 	}, func(entries []kv.Entry) (any, error) {
 		list := make([]any, len(entries))
 		for i := range entries {
@@ -403,10 +339,6 @@ func cmdHistory(p *Package, args []Value) (any, error) {
 	})
 }
 
-func cmdKeys(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdKeys(p *Package, b *bucket, _ []Value) (any, error) {
 	return begin(p, b.kv.Keys, plain)
 }

@@ -21,14 +21,14 @@ type connection struct {
 
 var connectionCommands = []command{
 	{"connection", []string{"namespace", "object", "args"}, cmdConnection},
-	{"configure", []string{"connection", "args"}, cmdConfigure},
-	{"cget", []string{"connection", "option"}, cmdCget},
-	{"reset", []string{"connection", "args"}, cmdReset},
-	{"connect", []string{"connection"}, cmdConnect},
-	{"disconnect", []string{"connection"}, cmdDisconnect},
-	{"ping", []string{"connection", "args"}, cmdPing},
-	{"jet_stream", []string{"connection", "args"}, cmdJetStream},
-	{"delay_answer", []string{"question", "ms"}, cmdDelayAnswer},
+	{"configure", []string{"connection", "args"}, on(cmdConfigure)},
+	{"cget", []string{"connection", "option"}, on(cmdCget)},
+	{"reset", []string{"connection", "args"}, on(cmdReset)},
+	{"connect", []string{"connection"}, on(cmdConnect)},
+	{"disconnect", []string{"connection"}, on(cmdDisconnect)},
+	{"ping", []string{"connection", "args"}, on(cmdPing)},
+	{"jet_stream", []string{"connection", "args"}, on(cmdJetStream)},
+	{"delay_answer", []string{"question", "ms"}, on(cmdDelayAnswer)},
 }
 
 // cmdConnection makes a connection for the object with this namespace and name.
@@ -75,20 +75,12 @@ func (c *connection) release(p *Package) {
 // does not take what was published.
 const flushAtEnd = 2 * time.Second
 
-func cmdConnect(p *Package, args []Value) (any, error) {
-	c, err := get[*connection](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdConnect(p *Package, c *connection, _ []Value) (any, error) {
 	defer c.applyState(p)
 	return beginPlain(p, nil, c.wire.Connect)
 }
 
-func cmdDisconnect(p *Package, args []Value) (any, error) {
-	c, err := get[*connection](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdDisconnect(p *Package, c *connection, _ []Value) (any, error) {
 	c.wire.Disconnect()
 	c.applyState(p)
 	return nil, nil
@@ -96,12 +88,8 @@ func cmdDisconnect(p *Package, args []Value) (any, error) {
 
 var pingOptions = []option{{name: "timeout", kind: millis, fallback: 10 * time.Second}}
 
-func cmdPing(p *Package, args []Value) (any, error) {
-	c, err := get[*connection](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	o, err := parseOptions(args[1:], pingOptions)
+func cmdPing(p *Package, c *connection, args []Value) (any, error) {
+	o, err := parseOptions(args, pingOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -251,14 +239,10 @@ func (q *delayQuestion) run(p *Package) {
 }
 
 // cmdDelayAnswer brings the script's answer, in ms.
-func cmdDelayAnswer(p *Package, args []Value) (any, error) {
-	q, err := get[*delayQuestion](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	ms, ok := bigInteger(args[1].Text())
+func cmdDelayAnswer(p *Package, q *delayQuestion, args []Value) (any, error) {
+	ms, ok := bigInteger(args[0].Text())
 	if !ok || ms.Sign() < 0 {
-		return nil, wire.Fail("ErrBadTimeout", "Invalid value for the timeout option custom_reconnect_delay : "+args[1].Text())
+		return nil, wire.Fail("ErrBadTimeout", "Invalid value for the timeout option custom_reconnect_delay : "+args[0].Text())
 	}
 	p.drop(q)
 	q.answer(min(fromMillis(ms), math.MaxInt64))

@@ -63,6 +63,18 @@ func get[T resource](p *Package, v Value) (T, error) {
 	return r, nil
 }
 
+// on makes a command of a function that works on a resource: the first argument is its
+// handle.
+func on[T resource](run func(p *Package, r T, args []Value) (any, error)) func(*Package, []Value) (any, error) {
+	return func(p *Package, args []Value) (any, error) {
+		r, err := get[T](p, args[0])
+		if err != nil {
+			return nil, err
+		}
+		return run(p, r, args[1:])
+	}
+}
+
 // drop releases r with all its children, youngest first.
 func (p *Package) drop(r resource) {
 	o := r.base()
@@ -98,22 +110,14 @@ func (p *Package) releaseAll() {
 }
 
 // cmdBind tells a resource the namespace of its TclOO object.
-func cmdBind(p *Package, args []Value) (any, error) {
-	r, err := get[resource](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	r.base().namespace = args[1].Text()
+func cmdBind(_ *Package, r resource, args []Value) (any, error) {
+	r.base().namespace = args[0].Text()
 	return nil, nil
 }
 
 // cmdChildren returns the namespaces of the objects that came from this one,
 // youngest first, for its destructor.
-func cmdChildren(p *Package, args []Value) (any, error) {
-	r, err := get[resource](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdChildren(_ *Package, r resource, _ []Value) (any, error) {
 	o := r.base()
 	out := []string{}
 	for i := len(o.children) - 1; i >= 0; i-- {
@@ -124,24 +128,19 @@ func cmdChildren(p *Package, args []Value) (any, error) {
 	return out, nil
 }
 
-func cmdRelease(p *Package, args []Value) (any, error) {
-	r, err := get[resource](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdRelease(p *Package, r resource, _ []Value) (any, error) {
 	p.drop(r)
 	return nil, nil
 }
 
+// opener is a resource whose deliveries wait until it is opened.
+type opener interface {
+	resource
+	opened(p *Package)
+}
+
 // cmdOpen lets the deliveries of a watcher or consumer come.
-func cmdOpen(p *Package, args []Value) (any, error) {
-	r, err := get[interface {
-		resource
-		opened(p *Package)
-	}](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdOpen(p *Package, r opener, _ []Value) (any, error) {
 	r.opened(p)
 	return nil, nil
 }

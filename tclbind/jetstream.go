@@ -21,14 +21,14 @@ type jetStream struct {
 func (*jetStream) release(*Package) {}
 
 var jetStreamCommands = []command{
-	{"api_prefix", []string{"jet_stream"}, cmdAPIPrefix},
-	{"timeout", []string{"jet_stream"}, cmdTimeout},
-	{"stream_info", []string{"jet_stream", "stream"}, cmdStreamInfo},
-	{"add_stream", []string{"jet_stream", "stream", "args"}, cmdAddStream},
-	{"update_stream", []string{"jet_stream", "stream", "args"}, cmdUpdateStream},
-	{"add_stream_from_json", []string{"jet_stream", "json"}, cmdAddStreamFromJSON},
-	{"delete_stream", []string{"jet_stream", "stream"}, cmdDeleteStream},
-	{"delete_consumer", []string{"jet_stream", "stream", "consumer"}, cmdDeleteConsumer},
+	{"api_prefix", []string{"jet_stream"}, on(cmdAPIPrefix)},
+	{"timeout", []string{"jet_stream"}, on(cmdTimeout)},
+	{"stream_info", []string{"jet_stream", "stream"}, on(cmdStreamInfo)},
+	{"add_stream", []string{"jet_stream", "stream", "args"}, on(cmdAddStream)},
+	{"update_stream", []string{"jet_stream", "stream", "args"}, on(cmdUpdateStream)},
+	{"add_stream_from_json", []string{"jet_stream", "json"}, on(cmdAddStreamFromJSON)},
+	{"delete_stream", []string{"jet_stream", "stream"}, on(cmdDeleteStream)},
+	{"delete_consumer", []string{"jet_stream", "stream", "consumer"}, on(cmdDeleteConsumer)},
 	{"make_stream_source", []string{"args"}, cmdMakeStreamSource},
 	{"make_subject_transform", []string{"args"}, cmdMakeSubjectTransform},
 }
@@ -41,12 +41,8 @@ var jetStreamOptions = []option{
 }
 
 // cmdJetStream returns the handle of a new jet_stream.
-func cmdJetStream(p *Package, args []Value) (any, error) {
-	c, err := get[*connection](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	o, err := parseOptions(args[1:], jetStreamOptions)
+func cmdJetStream(p *Package, c *connection, args []Value) (any, error) {
+	o, err := parseOptions(args, jetStreamOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -62,48 +58,32 @@ func cmdJetStream(p *Package, args []Value) (any, error) {
 	return p.add(&jetStream{js: core, c: c}, c), nil
 }
 
-func cmdAPIPrefix(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdAPIPrefix(_ *Package, j *jetStream, _ []Value) (any, error) {
 	return j.js.APIPrefix(), nil
 }
 
-func cmdTimeout(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdTimeout(_ *Package, j *jetStream, _ []Value) (any, error) {
 	return j.js.Timeout().Milliseconds(), nil
 }
 
-func cmdStreamInfo(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdStreamInfo(p *Package, j *jetStream, args []Value) (any, error) {
 	return begin(p, func(done func(dict.Dict, error)) error {
-		return j.js.StreamInfo(args[1].Text(), done)
+		return j.js.StreamInfo(args[0].Text(), done)
 	}, plain)
 }
 
-func cmdAddStream(p *Package, args []Value) (any, error) {
-	return changeStream(p, args, (*js.JetStream).AddStream)
+func cmdAddStream(p *Package, j *jetStream, args []Value) (any, error) {
+	return changeStream(p, args, j.js.AddStream)
 }
 
-func cmdUpdateStream(p *Package, args []Value) (any, error) {
-	return changeStream(p, args, (*js.JetStream).UpdateStream)
+func cmdUpdateStream(p *Package, j *jetStream, args []Value) (any, error) {
+	return changeStream(p, args, j.js.UpdateStream)
 }
 
 // changeStream sends a stream's config. Options that the table does not know are
 // passed over, so that the config from stream_info can be given back.
-func changeStream(p *Package, args []Value, send func(*js.JetStream, string, dict.Dict, func(dict.Dict, error)) error) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	given, err := parseGiven(args[2:], streamOptions, true)
+func changeStream(p *Package, args []Value, send func(string, dict.Dict, func(dict.Dict, error)) error) (any, error) {
+	given, err := parseGiven(args[1:], streamOptions, true)
 	if err != nil {
 		return nil, err
 	}
@@ -112,37 +92,25 @@ func changeStream(p *Package, args []Value, send func(*js.JetStream, string, dic
 		return nil, err
 	}
 	return begin(p, func(done func(dict.Dict, error)) error {
-		return send(j.js, args[1].Text(), config, done)
+		return send(args[0].Text(), config, done)
 	}, plain)
 }
 
-func cmdAddStreamFromJSON(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdAddStreamFromJSON(p *Package, j *jetStream, args []Value) (any, error) {
 	return begin(p, func(done func(string, error)) error {
-		return j.js.AddStreamJSON([]byte(args[1].Text()), done)
+		return j.js.AddStreamJSON([]byte(args[0].Text()), done)
 	}, plain)
 }
 
-func cmdDeleteStream(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdDeleteStream(p *Package, j *jetStream, args []Value) (any, error) {
 	return beginPlain(p, true, func(done func(error)) error {
-		return j.js.DeleteStream(args[1].Text(), done)
+		return j.js.DeleteStream(args[0].Text(), done)
 	})
 }
 
-func cmdDeleteConsumer(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdDeleteConsumer(p *Package, j *jetStream, args []Value) (any, error) {
 	return beginPlain(p, true, func(done func(error)) error {
-		return j.js.DeleteConsumer(args[1].Text(), args[2].Text(), done)
+		return j.js.DeleteConsumer(args[0].Text(), args[1].Text(), done)
 	})
 }
 
@@ -157,9 +125,9 @@ type orderedConsumer struct {
 }
 
 var consumerCommands = []command{
-	{"ordered_consumer", []string{"jet_stream", "stream", "args"}, cmdOrderedConsumer},
-	{"consumer_info_of", []string{"consumer"}, cmdConsumerInfoOf},
-	{"consumer_name", []string{"consumer"}, cmdConsumerName},
+	{"ordered_consumer", []string{"jet_stream", "stream", "args"}, on(cmdOrderedConsumer)},
+	{"consumer_info_of", []string{"consumer"}, on(cmdConsumerInfoOf)},
+	{"consumer_name", []string{"consumer"}, on(cmdConsumerName)},
 }
 
 var orderedConsumerOptions = []option{
@@ -173,12 +141,8 @@ var orderedConsumerOptions = []option{
 }
 
 // cmdOrderedConsumer creates the consumer; the wait's result is its handle.
-func cmdOrderedConsumer(p *Package, args []Value) (any, error) {
-	j, err := get[*jetStream](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	o, err := parseOptions(args[2:], orderedConsumerOptions)
+func cmdOrderedConsumer(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], orderedConsumerOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +159,7 @@ func cmdOrderedConsumer(p *Package, args []Value) (any, error) {
 	oc.deliver = o["callback"].(Value).Retain()
 	id, err := begin(p,
 		func(done func(*js.OrderedConsumer, error)) error {
-			return j.js.OrderedConsumer(args[1].Text(), config, done)
+			return j.js.OrderedConsumer(args[0].Text(), config, done)
 		},
 		func(core *js.OrderedConsumer) (any, error) {
 			oc.consumer = core
@@ -251,18 +215,10 @@ func (f *consumerFailure) run(p *Package) {
 	p.report(p.host.SetVar(f.oc.namespace+"::last_error", errorDict(f.e)))
 }
 
-func cmdConsumerInfoOf(p *Package, args []Value) (any, error) {
-	oc, err := get[*orderedConsumer](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdConsumerInfoOf(_ *Package, oc *orderedConsumer, _ []Value) (any, error) {
 	return oc.consumer.Info(), nil
 }
 
-func cmdConsumerName(p *Package, args []Value) (any, error) {
-	oc, err := get[*orderedConsumer](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdConsumerName(_ *Package, oc *orderedConsumer, _ []Value) (any, error) {
 	return oc.consumer.Name(), nil
 }

@@ -18,8 +18,8 @@ type embedded struct {
 
 var serverCommands = []command{
 	{"server", []string{"object", "args"}, cmdServer},
-	{"server_info", []string{"server"}, cmdServerInfo},
-	{"server_shutdown", []string{"server"}, cmdServerShutdown},
+	{"server_info", []string{"server"}, on(cmdServerInfo)},
+	{"server_shutdown", []string{"server"}, on(cmdServerShutdown)},
 }
 
 var serverOptions = []option{
@@ -78,19 +78,11 @@ func cmdServer(p *Package, args []Value) (any, error) {
 
 func (e *embedded) release(*Package) { e.server.Shutdown() }
 
-func cmdServerInfo(p *Package, args []Value) (any, error) {
-	e, err := get[*embedded](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdServerInfo(_ *Package, e *embedded, _ []Value) (any, error) {
 	return append(dict.Dict{{Key: "url", Value: e.server.URL()}}, e.server.Info()...), nil
 }
 
-func cmdServerShutdown(p *Package, args []Value) (any, error) {
-	e, err := get[*embedded](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdServerShutdown(p *Package, e *embedded, _ []Value) (any, error) {
 	return beginPlain(p, nil, func(done func(error)) error {
 		go func() {
 			e.server.Shutdown()

@@ -137,12 +137,8 @@ func tlsOptions(d dict.Dict) wire.TLSOptions {
 
 // cmdConfigure reads all options, reads one, or sets some; a call that is refused
 // changes nothing.
-func cmdConfigure(p *Package, args []Value) (any, error) {
-	c, err := get[*connection](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	switch args = args[1:]; len(args) {
+func cmdConfigure(p *Package, c *connection, args []Value) (any, error) {
+	switch len(args) {
 	case 0:
 		all := dict.Dict{}
 		for _, o := range connectionOptions {
@@ -182,12 +178,8 @@ func (c *connection) change(p *Package, given options) error {
 	return nil
 }
 
-func cmdCget(p *Package, args []Value) (any, error) {
-	c, err := get[*connection](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	return c.cget(args[1].Text())
+func cmdCget(_ *Package, c *connection, args []Value) (any, error) {
+	return c.cget(args[0].Text())
 }
 
 func (c *connection) cget(option string) (any, error) {
@@ -201,13 +193,9 @@ func (c *connection) cget(option string) (any, error) {
 	return c.settings.read(name), nil
 }
 
-func cmdReset(p *Package, args []Value) (any, error) {
-	c, err := get[*connection](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdReset(p *Package, c *connection, args []Value) (any, error) {
 	given := options{}
-	for _, a := range args[1:] {
+	for _, a := range args {
 		name := a.Text()
 		if name != "" && name[0] == '-' {
 			name = name[1:]

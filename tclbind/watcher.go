@@ -32,12 +32,8 @@ var watchOptions = []option{
 
 // cmdWatch makes the watcher; the wait's result is its handle. Nothing is delivered
 // before it is opened.
-func cmdWatch(p *Package, args []Value) (any, error) {
-	b, err := get[*bucket](p, args[0])
-	if err != nil {
-		return nil, err
-	}
-	o, err := parseOptions(args[2:], watchOptions)
+func cmdWatch(p *Package, b *bucket, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], watchOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +60,7 @@ func cmdWatch(p *Package, args []Value) (any, error) {
 	}
 	id, err := begin(p,
 		func(done func(*kv.Watcher, error)) error {
-			return b.kv.Watch(args[1].Text(), settings, func(e *kv.Entry) { w.source.post(&change{w, e}) }, done)
+			return b.kv.Watch(args[0].Text(), settings, func(e *kv.Entry) { w.source.post(&change{w, e}) }, done)
 		},
 		func(core *kv.Watcher) (any, error) {
 			w.kv = core
@@ -90,19 +86,11 @@ func (w *watcher) release(*Package) {
 
 func (w *watcher) opened(*Package) { w.source.release() }
 
-func cmdWatchArray(p *Package, args []Value) (any, error) {
-	w, err := get[*watcher](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdWatchArray(_ *Package, w *watcher, _ []Value) (any, error) {
 	return w.array, nil
 }
 
-func cmdWatchConsumer(p *Package, args []Value) (any, error) {
-	w, err := get[*watcher](p, args[0])
-	if err != nil {
-		return nil, err
-	}
+func cmdWatchConsumer(_ *Package, w *watcher, _ []Value) (any, error) {
 	return w.consumer.id, nil
 }
 
