@@ -13,7 +13,6 @@ import (
 	"os"
 	"runtime/cgo"
 	"runtime/debug"
-	"strings"
 	"unsafe"
 
 	"natstcl/kv/wire"
@@ -21,7 +20,7 @@ import (
 )
 
 // utfMax is the length of the longest character in Tcl's strings.
-var utfMax int
+const utfMax = C.TCL_UTF_MAX
 
 // host is one interpreter.
 type host struct {
@@ -32,6 +31,8 @@ type host struct {
 	pkg      *tclbind.Package
 	timer    unsafe.Pointer // of Later, nil where none is set
 	scratch  []byte         // for encoding; not while it is in use further up the stack
+	alive    int            // commands that Tcl has not deleted yet
+	ended    bool
 }
 
 // Init brings the package into an interpreter. It returns TCL_OK or TCL_ERROR, with the
@@ -41,7 +42,6 @@ func Init(pointer unsafe.Pointer) int {
 	if C.natsInitStubs(interp) == nil {
 		return C.TCL_ERROR
 	}
-	utfMax = int(C.natsUtfMax())
 	h := &host{interp: interp, thread: C.natsThread()}
 	h.handle = cgo.NewHandle(h)
 	C.natsAttachLife(interp, C.uintptr_t(h.handle))
@@ -132,8 +132,22 @@ func natsGoEnd(owner C.uintptr_t, deleting C.int) {
 	}
 	C.natsDetachLife(h.interp, owner, deleting, h.timer)
 	h.timer = nil
-	// The handle stays: a command may still be running further up the stack. It is
-	// small, and there is one for each interpreter.
+	h.ended = true
+	h.letGo()
+}
+
+//export natsGoFree
+func natsGoFree(owner C.uintptr_t) {
+	h := cgo.Handle(owner).Value().(*host)
+	h.alive--
+	h.letGo()
+}
+
+// letGo gives the handle up when nothing in C knows it any more.
+func (h *host) letGo() {
+	if h.ended && h.alive == 0 {
+		h.handle.Delete()
+	}
 }
 
 // text makes a C string of a name. A NUL in it is written as Tcl does.
@@ -146,6 +160,7 @@ func (h *host) Define(name string, run func([]tclbind.Value) (any, error)) {
 	defer free(p)
 	C.natsDefine(h.interp, p, C.uintptr_t(h.handle), C.int(len(h.commands)))
 	h.commands = append(h.commands, run)
+	h.alive++
 }
 
 func (h *host) Eval(script string) error {
@@ -251,10 +266,7 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 	p, n := buffer(b)
 	obj := C.natsReadFile(h.interp, p, n)
 	if obj == nil {
-		err := h.scriptError()
-		// "couldn't open "x": why": the caller names the file.
-		text := err.Error()
-		return nil, fmt.Errorf("%s", text[strings.LastIndex(text, ": ")+1:])
+		return nil, h.scriptError()
 	}
 	data := value{obj}
 	defer data.Release()

@@ -28,9 +28,6 @@ const char *natsInitStubs(Tcl_Interp *interp)
 
 void natsOnce(void) { pthread_atfork(NULL, NULL, inChild); }
 
-/* How many bytes the longest character of a string representation has. */
-int natsUtfMax(void) { return TCL_MAJOR_VERSION < 9 ? TCL_UTF_MAX : 4; }
-
 /* Values ------------------------------------------------------------------- */
 
 static uint32_t readLength(const unsigned char **p)
@@ -149,7 +146,15 @@ static int runCommand(void *clientData, Tcl_Interp *interp, int objc, Tcl_Obj *c
     return natsGoCommand(command->owner, command->index, objc, (Tcl_Obj **) objv);
 }
 
-static void freeCommand(void *clientData) { ckfree(clientData); }
+static void freeCommand(void *clientData)
+{
+    Command *command = clientData;
+
+    if (!forked) {
+        natsGoFree(command->owner);
+    }
+    ckfree(clientData);
+}
 
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index)
 {

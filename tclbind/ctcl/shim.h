@@ -19,7 +19,6 @@ typedef Tcl_Size natsSize;
 #endif
 
 const char *natsInitStubs(Tcl_Interp *interp);
-int natsUtfMax(void);
 
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index);
 int natsEval(Tcl_Interp *interp, const char *script, int length);

@@ -3,11 +3,9 @@
 package gotcl
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"unsafe"
 
@@ -279,8 +277,7 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 	defer free()
 	channel := lib.XTcl_FSOpenFileChannel(tls, h.interp, path.obj, mode, 0)
 	if channel == 0 {
-		text := h.scriptError().Error()
-		return nil, errors.New(text[strings.LastIndex(text, ": ")+1:])
+		return nil, h.scriptError()
 	}
 	defer lib.XTcl_Close(tls, 0, channel)
 	option, freeOption := cString(tls, "-translation")
@@ -291,7 +288,7 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 	defer data.Release()
 	if lib.XTcl_SetChannelOption(tls, h.interp, channel, option, binary) != lib.TCL_OK ||
 		lib.XTcl_ReadChars(tls, channel, data.obj, -1, 0) < 0 {
-		return nil, errors.New("cannot be read")
+		return nil, fmt.Errorf("%s cannot be read", name)
 	}
 	return data.Bytes(), nil
 }

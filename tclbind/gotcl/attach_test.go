@@ -1,0 +1,111 @@
+package gotcl_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"modernc.org/tcl"
+	lib "modernc.org/tcl/lib"
+	"natstcl/tclbind/gotcl"
+)
+
+// newInterp is an interpreter of somebody else's making.
+func newInterp(t *testing.T) *tcl.Interp {
+	t.Helper()
+	library, err := gotcl.Library()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TCL_LIBRARY", library)
+	in := tcl.MustNewInterp()
+	if lib.XTcl_Init(in.TLS(), in.Handle()) != lib.TCL_OK {
+		t.Fatal("Tcl does not start")
+	}
+	t.Cleanup(in.MustClose)
+	return in
+}
+
+func eval(t *testing.T, in *tcl.Interp, script string) string {
+	t.Helper()
+	result, err := in.Eval(script)
+	if err != nil {
+		t.Fatalf("%s: %s", script, result)
+	}
+	return result
+}
+
+func TestAttachToAnInterpreterThatIsThere(t *testing.T) {
+	in := newInterp(t)
+	if result, err := in.Eval("package require nats"); err == nil {
+		t.Fatalf("the package is there before: %s", result)
+	}
+	if err := gotcl.Attach(in); err != nil {
+		t.Fatal(err)
+	}
+	if version := eval(t, in, "package require nats 3.2"); version != "3.3.0" {
+		t.Errorf("version %s", version)
+	}
+}
+
+// Interpreters in several goroutines share nothing.
+func TestInterpretersInGoroutines(t *testing.T) {
+	os.Unsetenv("TCL_LIBRARY")
+	done := make(chan string)
+	for range 4 {
+		in, err := gotcl.NewInterp(os.Args[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			result, err := in.Tcl().Eval(`
+				package require nats
+				set server [nats::server new]
+				set conn [nats::connection new]
+				$conn configure -servers [$server url]
+				$conn connect
+				set kv [[$conn jet_stream] create_kv_bucket b]
+				for {set i 0} {$i < 200} {incr i} {
+					$kv put k$i $i
+				}
+				set n [llength [$kv keys]]
+				$conn destroy
+				$server destroy
+				list $n [dict get [nats::core::stats] handles]`)
+			if err != nil {
+				result += err.Error()
+			}
+			done <- result
+			in.Close()
+		}()
+	}
+	for range 4 {
+		if result := <-done; result != "200 0" {
+			t.Errorf("got %q", result)
+		}
+	}
+}
+
+// Text with NUL and with characters outside the BMP goes through unharmed, both ways.
+func TestTextGoesThroughUnharmed(t *testing.T) {
+	in, err := gotcl.NewInterp(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	const text = "a\x00b\u00e9\u20ac\U0001F600"
+	var got string
+	in.Define("::take", func(args []string) (any, error) {
+		got = args[0]
+		return args[0], nil
+	})
+	if err := in.SetVar("::text", text); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Eval("if {[take $text] ne $text} {error different}"); err != nil || got != text {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := in.Eval("error {no such luck}"); err == nil || !strings.Contains(err.Error(), "no such luck") {
+		t.Errorf("got %v", err)
+	}
+}
