@@ -17,6 +17,10 @@ type connection struct {
 	settings settings
 	options  wire.Options // what the wire was told, from settings
 	log      logger
+
+	subscriptions map[int]*subscription // by their IDs
+	requests      map[int64]*request    // those with a callback, by theirs
+	lastRequest   int64
 }
 
 var connectionCommands = []command{
@@ -44,7 +48,7 @@ func cmdConnection(p *Package, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{}
+	c := &connection{subscriptions: map[int]*subscription{}, requests: map[int64]*request{}}
 	if c.log, err = newLogger(o); err != nil {
 		return nil, err
 	}
@@ -164,6 +168,9 @@ func (s *stateChange) run(p *Package) {
 		return
 	}
 	name := s.c.namespace + "::" + s.variable
+	if s.variable == "status" && s.value == string(wire.Closed) {
+		s.c.forgetSubscriptions(p)
+	}
 	fields, isInfo := s.value.(dict.Dict)
 	if !isInfo || s.variable != "serverInfo" {
 		p.report(p.host.SetVar(name, s.value))

@@ -31,6 +31,7 @@ var jetStreamCommands = []command{
 	{"delete_consumer", []string{"jet_stream", "stream", "consumer"}, on(cmdDeleteConsumer)},
 	{"make_stream_source", []string{"args"}, cmdMakeStreamSource},
 	{"make_subject_transform", []string{"args"}, cmdMakeSubjectTransform},
+	{"make_republish", []string{"args"}, cmdMakeRepublish},
 }
 
 var jetStreamOptions = []option{

@@ -2,10 +2,80 @@ package tclbind
 
 import (
 	"sort"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/js"
+	"natstcl/kv/wire"
 )
+
+var messageCommands = []command{
+	{"publish", []string{"connection", "subject", "message", "args"}, on(cmdPublish)},
+	{"publish_msg", []string{"connection", "msg"}, on(cmdPublishMsg)},
+	{"subscribe", []string{"connection", "subject", "args"}, on(cmdSubscribe)},
+	{"unsubscribe", []string{"connection", "id", "args"}, on(cmdUnsubscribe)},
+	{"request", []string{"connection", "subject", "message", "args"}, on(cmdRequest)},
+	{"request_msg", []string{"connection", "msg", "args"}, on(cmdRequestMsg)},
+	{"cancel_request", []string{"connection", "id"}, on(cmdCancelRequest)},
+	{"inbox", []string{"connection"}, on(cmdInbox)},
+	{"current_server", []string{"connection"}, on(cmdCurrentServer)},
+	{"all_servers", []string{"connection"}, on(cmdAllServers)},
+	{"connection_info", []string{"connection"}, on(cmdConnectionInfo)},
+	{"metadata", []string{"msg"}, cmdMetadata},
+	{"isotime", []string{"iso"}, cmdISOTime},
+}
+
+var publishOptions = []option{
+	{name: "reply", kind: anyText},
+	{name: "header", kind: headers},
+}
+
+func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {
+	m := &nats.Msg{Subject: args[0].Text(), Data: c.outgoing(args[1])}
+	if rest := args[2:]; len(rest) == 1 {
+		m.Reply = rest[0].Text() // the old form
+	} else {
+		o, err := parseOptions(rest, publishOptions)
+		if err != nil {
+			return nil, err
+		}
+		m.Reply = o.text("reply")
+		m.Header, _ = o["header"].(nats.Header)
+	}
+	return nil, c.wire.Publish(m)
+}
+
+func cmdPublishMsg(_ *Package, c *connection, args []Value) (any, error) {
+	m, err := c.messageOf(args[0])
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.wire.Publish(m)
+}
+
+func cmdInbox(_ *Package, c *connection, _ []Value) (any, error) { return c.wire.NewInbox(), nil }
+
+func cmdCurrentServer(_ *Package, c *connection, _ []Value) (any, error) {
+	host, port, err := c.wire.CurrentServer()
+	return []any{host, port}, err
+}
+
+func cmdAllServers(_ *Package, c *connection, _ []Value) (any, error) {
+	list := []any{}
+	for _, s := range c.wire.Servers() {
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func cmdConnectionInfo(_ *Package, c *connection, _ []Value) (any, error) {
+	if info := c.wire.Info(); info != nil {
+		return info, nil
+	}
+	return dict.Dict{}, nil
+}
 
 // messageDict is a message as nats::msg has it (core-nats.md, nats::msg).
 func (c *connection) messageDict(m *nats.Msg, subID int) dict.Dict {
@@ -42,4 +112,95 @@ func headerDict(h nats.Header) dict.Dict {
 		return a < b
 	})
 	return out
+}
+
+// header reads a header dict: each key with a list of values. Keys and values are
+// trimmed, and an empty key is left out. CR and LF would be a way to write protocol
+// lines of one's own.
+func header(v Value) (nats.Header, error) {
+	list, err := v.List()
+	if err != nil || len(list)%2 == 1 {
+		return nil, invalid("Invalid header " + v.Text())
+	}
+	var out nats.Header
+	for i := 0; i < len(list); i += 2 {
+		key := strings.TrimSpace(list[i].Text())
+		if key == "" {
+			continue
+		}
+		values, err := texts(list[i+1])
+		if err != nil || strings.ContainsAny(key, "\r\n:") {
+			return nil, invalid("Invalid header key " + key)
+		}
+		if out == nil {
+			out = nats.Header{}
+		}
+		delete(out, key) // as in a dict, the last one counts
+		for _, value := range values {
+			value = strings.TrimSpace(value)
+			if strings.ContainsAny(value, "\r\n") {
+				return nil, invalid("Invalid value of the header key " + key)
+			}
+			out[key] = append(out[key], value)
+		}
+	}
+	return out, nil
+}
+
+// messageOf reads a message dict, as nats::msg create makes it.
+func (c *connection) messageOf(v Value) (*nats.Msg, error) {
+	list, err := v.List()
+	if err != nil || len(list)%2 == 1 {
+		return nil, invalid("Invalid message " + v.Text())
+	}
+	m := &nats.Msg{}
+	for i := 0; i < len(list); i += 2 {
+		value := list[i+1]
+		switch list[i].Text() {
+		case "subject":
+			m.Subject = value.Text()
+		case "reply":
+			m.Reply = value.Text()
+		case "data":
+			m.Data = c.outgoing(value)
+		case "header":
+			if m.Header, err = header(value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return m, nil
+}
+
+// cmdMetadata tells what a consumer's message says of itself (nats::metadata).
+func cmdMetadata(_ *Package, args []Value) (any, error) {
+	d, err := textDict(args[0])
+	if err != nil {
+		return nil, invalid("Invalid message " + args[0].Text())
+	}
+	m, ok := js.ParseMetadata(d.Text("reply"))
+	if !ok {
+		return nil, wire.Fail("ErrNotJSMessage", "Message with subject "+d.Text("subject")+" is not a JetStream message")
+	}
+	return dict.Dict{
+		{Key: "stream", Value: m.Stream},
+		{Key: "consumer", Value: m.Consumer},
+		{Key: "num_delivered", Value: m.Delivered},
+		{Key: "stream_seq", Value: m.StreamSeq},
+		{Key: "consumer_seq", Value: m.ConsumerSeq},
+		{Key: "timestamp", Value: m.Time.UnixMilli()},
+		{Key: "num_pending", Value: m.Pending},
+	}, nil
+}
+
+// cmdISOTime reads a time of the form 2022-11-22T13:31:35.451Z in ms since the epoch,
+// rounded; without a zone it is UTC.
+func cmdISOTime(_ *Package, args []Value) (any, error) {
+	text := args[0].Text()
+	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.Round(time.Millisecond).UnixMilli(), nil
+		}
+	}
+	return nil, invalid("Invalid time " + text)
 }

@@ -28,6 +28,7 @@ const (
 	jsonList kind = "json_list"
 	enum     kind = "enum"
 	prefix   kind = "command prefix"
+	headers  kind = "header"
 )
 
 // option is one row of a command's table: what is accepted, and what holds where
@@ -160,6 +161,8 @@ func (o *option) parse(v Value) (any, error) {
 		if list, err := v.List(); err == nil && len(list) > 0 {
 			return v, nil
 		}
+	case headers:
+		return header(v)
 	case enum:
 		for _, w := range o.allowed {
 			if w == text {

@@ -15,7 +15,7 @@ var scripts embed.FS
 
 // The classes' scripts, in the order in which they need each other.
 var scriptOrder = []string{
-	"core.tcl", "connection.tcl", "jetstream.tcl", "consumer.tcl", "keyvalue.tcl", "server.tcl", "commands.tcl",
+	"core.tcl", "connection.tcl", "jetstream.tcl", "consumer.tcl", "keyvalue.tcl", "server.tcl", "message.tcl", "commands.tcl",
 }
 
 // namespace of the commands that the classes call. They are internal: the
@@ -52,7 +52,7 @@ func Attach(host Host) (*Package, error) {
 		return nil, err
 	}
 	for _, table := range [][]command{
-		coreCommands, connectionCommands, jetStreamCommands, consumerCommands, bucketCommands, serverCommands,
+		coreCommands, connectionCommands, messageCommands, jetStreamCommands, consumerCommands, bucketCommands, serverCommands,
 	} {
 		for _, c := range table {
 			host.Define(namespace+c.name, p.guarded(c))

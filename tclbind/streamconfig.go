@@ -120,3 +120,19 @@ func cmdMakeSubjectTransform(_ *Package, args []Value) (any, error) {
 	config, err := jsonConfig(o, subjectTransformOptions)
 	return string(config.JSON()), err
 }
+
+var republishOptions = []option{
+	{name: "src", kind: nonempty, required: true},
+	{name: "dest", kind: nonempty, required: true},
+	{name: "headers_only", kind: truth},
+}
+
+// cmdMakeRepublish returns the JSON of a stream's republish.
+func cmdMakeRepublish(_ *Package, args []Value) (any, error) {
+	o, err := parseOptions(args, republishOptions)
+	if err != nil {
+		return nil, err
+	}
+	config, err := jsonConfig(o, republishOptions)
+	return string(config.JSON()), err
+}

@@ -8,6 +8,15 @@ lappend auto_path $root
 package require nats
 
 configure -verbose {body error}
+
+# A temporary directory of its own, so that suites can run side by side.
+set temporary [expr {[info exists env(TMPDIR)] ? $env(TMPDIR) : [file isdirectory /tmp] ? "/tmp" : [pwd]}]
+set temporary [file join $temporary nats-tests-[pid]]
+file mkdir $temporary
+configure -tmpdir $temporary
+proc ::tcltest::cleanupTestsHook {} {
+    file delete -force $::temporary
+}
 testConstraint thread [expr {![catch {package require Thread}]}]
 # Another server process, built by make.
 set natsServer [expr {[info exists env(NATS_SERVER)] ? $env(NATS_SERVER) : "$root/build/nats-server"}]

@@ -11,3 +11,10 @@ func tryLock(f *os.File) error {
 	const exclusiveNow = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	return windows.LockFileEx(windows.Handle(f.Fd()), exclusiveNow, 0, 1, 0, &windows.Overlapped{})
 }
+
+// discard removes a lock file. Windows removes none that is open, so one that somebody
+// else has opened meanwhile stays theirs.
+func discard(f *os.File) {
+	f.Close()
+	_ = os.Remove(f.Name())
+}

@@ -3,9 +3,10 @@
 package server
 
 import (
+	"fmt"
 	"net"
-	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,11 +21,11 @@ import (
 type Options struct {
 	Host       string // 127.0.0.1 where neither this nor the file says another
 	Port       int    // a free one where 0
-	JetStream  *bool  // true where nil
+	JetStream  *bool  // where nil: true, or what the file says unless StoreDir is given
 	StoreDir   string // of JetStream; a temporary one that goes with the server where empty
 	User       string
-	Password   string
-	Token      string
+	Password   string // needs a User
+	Token      string // excludes User
 	ConfigFile string
 	TempDir    string // where temporary stores are made; the system's where empty
 
@@ -35,8 +36,8 @@ type Options struct {
 // Server is a running server.
 type Server struct {
 	natsd *natsd.Server
-	store string // temporary, "" for none
-	lock  *os.File
+	store *store // temporary; nil for none
+	log   func(wire.Level, string)
 	once  sync.Once
 }
 
@@ -51,71 +52,63 @@ func failure(text string) error { return wire.Fail("ErrServer", text) }
 // Start runs a server, and returns when it is ready. An error is ErrServer, with a text
 // that says what is wrong: a port that is taken, a bad config, a directory that cannot
 // be written.
-func Start(o Options) (*Server, error) {
-	so := &natsd.Options{}
-	if o.ConfigFile != "" {
-		if err := so.ProcessConfigFile(o.ConfigFile); err != nil {
-			return nil, failure("Invalid config " + o.ConfigFile + ": " + err.Error())
-		}
+func Start(o Options) (s *Server, err error) {
+	defer caught(o.Log, &err)
+	so, err := o.settings()
+	if err != nil {
+		return nil, err
 	}
-	so.NoSigs = true // or the server would end the program at SIGINT and SIGTERM
-	if o.Host != "" {
-		so.Host = o.Host
-	} else if so.Host == "" {
-		so.Host = "127.0.0.1"
-	}
-	if o.Port != 0 {
-		so.Port = o.Port
-	} else if so.Port == 0 {
-		so.Port = natsd.RANDOM_PORT
-	}
-	if o.Port < 0 || o.Port > 65535 {
-		return nil, failure("Invalid port " + strconv.Itoa(o.Port))
-	}
-	if o.JetStream != nil {
-		so.JetStream = *o.JetStream
-	} else if o.ConfigFile == "" {
-		so.JetStream = true
-	}
-	if o.User != "" {
-		so.Username, so.Password = o.User, o.Password
-	}
-	if o.Token != "" {
-		so.Authorization = o.Token
-	}
-	s := &Server{}
-	if o.StoreDir != "" {
-		so.StoreDir = o.StoreDir
-	}
+	s = &Server{log: o.Log}
 	if so.JetStream && so.StoreDir == "" {
-		var err error
-		if s.store, s.lock, err = newStore(o.TempDir); err != nil {
+		if s.store, err = newStore(o.TempDir); err != nil {
 			return nil, failure("Cannot make a temporary store: " + err.Error())
 		}
-		so.StoreDir = s.store
+		so.StoreDir = s.store.dir
 	} else if so.JetStream {
 		if err := writable(so.StoreDir); err != nil {
 			return nil, failure("Cannot write to the store " + so.StoreDir + ": " + err.Error())
 		}
 	}
-	if err := s.run(so, o.Log); err != nil {
-		s.removeStore()
+	if err := s.run(so); err != nil {
+		s.store.remove()
 		return nil, err
 	}
 	return s, nil
 }
 
+// caught makes a panic of the server an error, with the stack in the log.
+func caught(log func(wire.Level, string), err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if log != nil {
+		log(wire.LogError, fmt.Sprintf("panic in the server: %v\n%s", r, debug.Stack()))
+	}
+	*err = failure(fmt.Sprintf("panic in the server: %v", r))
+}
+
 // run starts the server, and waits for it to be ready or to say why it is not.
-func (s *Server) run(so *natsd.Options, log func(wire.Level, string)) error {
+func (s *Server) run(so *natsd.Options) error {
 	server, err := natsd.NewServer(so)
 	if err != nil {
 		return failure(err.Error())
 	}
 	s.natsd = server
 	fatal := make(chan string, 1)
-	l := &logger{log: log, fatal: fatal}
+	l := &logger{log: s.log, fatal: fatal}
 	server.SetLoggerV2(l, false, false, false)
-	go server.Start() // returns when the server listens, or has said why it cannot
+	// Returns when the server listens, or has said why it cannot.
+	go func() {
+		var err error
+		defer func() {
+			if err != nil {
+				l.Fatalf("%v", err)
+			}
+		}()
+		defer caught(s.log, &err)
+		server.Start()
+	}()
 	why := "The server did not get ready"
 	for end := time.Now().Add(readyTimeout); time.Now().Before(end); {
 		ready := server.ReadyForConnections(readyCheck)
@@ -133,38 +126,16 @@ func (s *Server) run(so *natsd.Options, log func(wire.Level, string)) error {
 	return failure(why)
 }
 
-// writable tries to write to a directory, which is made where it is not there.
-func writable(dir string) error {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".write-*")
-	if err != nil {
-		return err
-	}
-	f.Close()
-	return os.Remove(f.Name())
-}
-
 // Shutdown ends the server, and with it a temporary store. It returns when the server is
 // gone, and may be called more than once.
 func (s *Server) Shutdown() {
 	s.once.Do(func() {
+		var err error // of a panic; it is in the log, and the server is as gone as can be
+		defer caught(s.log, &err)
+		defer s.store.remove()
 		s.natsd.Shutdown()
 		s.natsd.WaitForShutdown()
-		s.removeStore()
 	})
-}
-
-func (s *Server) removeStore() {
-	if s.store == "" {
-		return
-	}
-	_ = os.RemoveAll(s.store)
-	if s.lock != nil {
-		s.lock.Close()
-		_ = os.Remove(s.lock.Name())
-	}
 }
 
 // Host where it listens, as clients reach it.

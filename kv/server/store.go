@@ -1,49 +1,93 @@
 package server
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// A temporary store is a directory nats-store-X beside a file nats-store-X.lock that its
+// store is a temporary directory nats-store-X beside a file nats-store-X.lock that its
 // process holds a lock on. The kernel lets go of the lock however the process ends, so
 // a lock that can be taken marks a store that was left behind; process numbers, which
 // come again, play no part.
-const storePrefix = "nats-store-"
+type store struct {
+	dir  string
+	lock *os.File
+}
+
+const (
+	storePrefix = "nats-store-"
+	lockSuffix  = ".lock"
+	// A lock file can be swept between its making and its locking, by one who starts at
+	// the same moment: then another is made.
+	storeAttempts = 10
+)
 
 // newStore makes a store, after sweeping those that killed processes left.
-func newStore(temp string) (dir string, lock *os.File, err error) {
+func newStore(temp string) (*store, error) {
 	if temp == "" {
 		temp = os.TempDir()
 	}
 	sweep(temp)
-	if dir, err = os.MkdirTemp(temp, storePrefix); err != nil {
-		return "", nil, err
+	for range storeAttempts {
+		lock, err := os.CreateTemp(temp, storePrefix+"*"+lockSuffix)
+		if err != nil {
+			return nil, err
+		}
+		if tryLock(lock) != nil {
+			discard(lock)
+			continue
+		}
+		if _, err := os.Stat(lock.Name()); err != nil {
+			lock.Close()
+			continue
+		}
+		// From here on nobody else takes it for left behind.
+		dir := strings.TrimSuffix(lock.Name(), lockSuffix)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			discard(lock)
+			return nil, err
+		}
+		return &store{dir, lock}, nil
 	}
-	if lock, err = os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600); err == nil {
-		err = tryLock(lock)
+	return nil, errors.New("no file in " + temp + " could be locked")
+}
+
+func (s *store) remove() {
+	if s != nil {
+		_ = os.RemoveAll(s.dir)
+		discard(s.lock)
 	}
-	if err != nil {
-		_ = os.Remove(dir)
-		return "", nil, err
-	}
-	return dir, lock, nil
 }
 
 // sweep removes stores that nobody holds. Those of other users stay: they cannot be
 // opened.
 func sweep(temp string) {
-	locks, _ := filepath.Glob(filepath.Join(temp, storePrefix+"*.lock"))
+	locks, _ := filepath.Glob(filepath.Join(temp, storePrefix+"*"+lockSuffix))
 	for _, name := range locks {
-		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		lock, err := os.OpenFile(name, os.O_RDWR, 0)
 		if err != nil {
 			continue
 		}
-		if tryLock(f) == nil {
-			_ = os.RemoveAll(strings.TrimSuffix(name, ".lock"))
-			_ = os.Remove(name)
+		if tryLock(lock) != nil {
+			lock.Close()
+			continue
 		}
-		f.Close()
+		_ = os.RemoveAll(strings.TrimSuffix(name, lockSuffix))
+		discard(lock)
 	}
+}
+
+// writable tries to write to a directory, which is made where it is not there.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".write-*")
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return os.Remove(f.Name())
 }

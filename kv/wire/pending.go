@@ -3,6 +3,7 @@ package wire
 import (
 	"cmp"
 	"container/heap"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -105,9 +106,22 @@ func (t *pendings) expire() {
 	t.mu.Unlock()
 	for _, p := range late {
 		p.conn.guarded(func() {
-			p.finish(nil, Fail("ErrTimeout", "Request to "+p.subject+" timed out"))
+			p.finish(nil, &deadlineError{Fail("ErrTimeout", "Request to "+p.subject+" timed out")})
 		})
 	}
+}
+
+// deadlineError is the ErrTimeout of a deadline; that of a connection that is lost is
+// another.
+type deadlineError struct{ cause *Error }
+
+func (e *deadlineError) Error() string { return e.cause.Text }
+func (e *deadlineError) Unwrap() error { return e.cause }
+
+// IsDeadline tells whether an ErrTimeout is that of a request's own deadline.
+func IsDeadline(err error) bool {
+	var d *deadlineError
+	return errors.As(err, &d)
 }
 
 // takeAll empties the table, and returns what was in it in the order in which it began.

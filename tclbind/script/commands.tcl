@@ -20,6 +20,45 @@ proc ::nats::make_subject_transform {args} {
     return [::nats::core::make_subject_transform {*}$args]
 }
 
+# args - -src s -dest s ?-headers_only bool?
+proc ::nats::make_republish {args} {
+    return [::nats::core::make_republish {*}$args]
+}
+
+# What a consumer's message tells: a dict with stream, consumer, num_delivered, stream_seq,
+# consumer_seq, timestamp (ms), num_pending.
+proc ::nats::metadata {msg} {
+    return [::nats::core::metadata $msg]
+}
+
+# The local time, as 2022-11-22T13:31:35.451.
+proc ::nats::timestamp {} {
+    return [msec_to_isotime [clock milliseconds] :localtime]
+}
+
+# The other way round: ms since the epoch. A zone at its end counts, none means UTC.
+proc ::nats::isotime_to_msec {iso} {
+    return [::nats::core::isotime $iso]
+}
+
+# tz - a zone as clock format takes it
+proc ::nats::msec_to_isotime {msec {tz :UTC}} {
+    return [clock format [expr {$msec / 1000}] -timezone $tz -format %Y-%m-%dT%H:%M:%S].[format %03d [expr {$msec % 1000}]]
+}
+
+# Inside a method: a callback prefix to a method of the same object, that does nothing where
+# the object is gone when it is called.
+proc ::nats::mymethod {method args} {
+    return [list ::nats::core::my_method [uplevel 1 {namespace which my}] $method {*}$args]
+}
+
+proc ::nats::core::my_method {my args} {
+    if {[namespace which $my] ne ""} {
+        tailcall $my {*}$args
+    }
+}
+
 namespace eval ::nats {
-    namespace export connection make_kv_origin make_stream_source make_subject_transform
+    namespace export connection msg header timestamp isotime_to_msec msec_to_isotime metadata \
+        make_stream_source make_subject_transform make_republish make_kv_origin
 }

@@ -58,6 +58,78 @@ oo::class create ::nats::connection {
         return [::nats::core::await [::nats::core::ping $handle {*}$args]]
     }
 
+    # Messages -----------------------------------------------------------------
+
+    # args - ?-reply replyTo? ?-header dict?; the old form: ?replyTo?
+    method publish {subject message args} {
+        ::nats::core::publish $handle $subject $message {*}$args
+        return
+    }
+
+    # msg - made by nats::msg create
+    method publish_msg {msg} {
+        ::nats::core::publish_msg $handle $msg
+        return
+    }
+
+    # Returns the subscription's ID.
+    #
+    # args - -callback cmdPrefix ?-queue q? ?-max_msgs n? ?-dictmsg bool? ?-post bool?
+    #        ?-pending_msgs n? ?-pending_bytes n?
+    method subscribe {subject args} {
+        return [::nats::core::subscribe $handle $subject {*}$args]
+    }
+
+    # args - ?-max_msgs n?
+    method unsubscribe {subID args} {
+        ::nats::core::unsubscribe $handle $subID {*}$args
+        return
+    }
+
+    # Returns the reply, with -max_msgs a list of them, with -callback an ID at once.
+    #
+    # args - ?-timeout ms? ?-callback cmdPrefix? ?-dictmsg bool? ?-max_msgs n? ?-header dict?
+    method request {subject message args} {
+        return [my Asked [::nats::core::request $handle $subject $message {*}$args]]
+    }
+
+    # args - ?-timeout ms? ?-callback cmdPrefix? ?-dictmsg bool?
+    method request_msg {msg args} {
+        return [my Asked [::nats::core::request_msg $handle $msg {*}$args]]
+    }
+
+    method Asked {request} {
+        lassign $request kind id
+        return [expr {$kind eq "wait" ? [::nats::core::await $id] : $id}]
+    }
+
+    method cancel_request {reqID} {
+        ::nats::core::cancel_request $handle $reqID
+        return
+    }
+
+    # A new subject for replies.
+    method inbox {} {
+        return [::nats::core::inbox $handle]
+    }
+
+    # Servers ------------------------------------------------------------------
+
+    # A list of host and port.
+    method current_server {} {
+        return [::nats::core::current_server $handle]
+    }
+
+    # A list of dicts: the next to be tried first, the current one last.
+    method all_servers {} {
+        return [::nats::core::all_servers $handle]
+    }
+
+    # The server's INFO, as a dict.
+    method server_info {} {
+        return [::nats::core::connection_info $handle]
+    }
+
     # args - ?-timeout ms? ?-domain str? ?-api_prefix str? ?-trace bool?
     method jet_stream {args} {
         return [::nats::core::adopt ::nats::jet_stream [::nats::core::jet_stream $handle {*}$args]]

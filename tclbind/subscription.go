@@ -1,0 +1,171 @@
+package tclbind
+
+import (
+	"math"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// What a subscription may have undelivered unless it says otherwise: the limits of
+// nats.go. Past either messages are dropped, and ErrSlowConsumer is told.
+const (
+	pendingMessages = "524288"
+	pendingBytes    = "67108864"
+)
+
+// subscription delivers messages to a script's callback.
+type subscription struct {
+	object
+	c        *connection
+	sub      *wire.Sub
+	callback Value // retained
+	asDict   bool
+	most     int // messages that the callback gets in all, 0 for no limit
+	called   int
+	ended    bool // no further callback starts
+	last     bool // nothing comes any more but what is in the mailbox
+
+	// Shared with the connection's reader.
+	limitMessages, limitBytes int64
+	messages, bytes           atomic.Int64 // in the mailbox
+	dropping                  atomic.Bool
+}
+
+var subscribeOptions = []option{
+	{name: "queue", kind: anyText},
+	{name: "callback", kind: prefix, required: true},
+	{name: "max_msgs", kind: natural, fallback: dict.Number("0")},
+	{name: "dictmsg", kind: truth},
+	// true, too, is from the event loop here: the contract allows it to be later.
+	{name: "post", kind: truth},
+	{name: "pending_msgs", kind: natural, fallback: dict.Number(pendingMessages)},
+	{name: "pending_bytes", kind: natural, fallback: dict.Number(pendingBytes)},
+}
+
+func cmdSubscribe(p *Package, c *connection, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], subscribeOptions)
+	if err != nil {
+		return nil, err
+	}
+	s := &subscription{
+		c: c, asDict: c.settings.values.bool("dictmsg"), most: small(o.int("max_msgs")),
+		limitMessages: o.int("pending_msgs"), limitBytes: o.int("pending_bytes"),
+	}
+	if o.has("dictmsg") {
+		s.asDict = o.bool("dictmsg")
+	}
+	s.sub, err = c.wire.Subscribe(args[0].Text(), o.text("queue"), s.most, func(m *nats.Msg) { s.deliver(p, m) })
+	if err != nil {
+		return nil, err
+	}
+	s.callback = o["callback"].(Value).Retain()
+	p.add(s, c)
+	c.subscriptions[s.sub.ID()] = s
+	return s.sub.ID(), nil
+}
+
+// small brings a number into the range of an int: more messages nobody counts.
+func small(n int64) int { return int(min(n, math.MaxInt32)) }
+
+func (s *subscription) release(*Package) {
+	s.ended = true
+	delete(s.c.subscriptions, s.sub.ID())
+	s.callback.Release()
+}
+
+// deliver runs in the connection's reader: it never blocks, but drops.
+func (s *subscription) deliver(p *Package, m *nats.Msg) {
+	size := int64(len(m.Data))
+	if s.messages.Load() >= s.limitMessages || s.bytes.Load()+size > s.limitBytes {
+		if !s.dropping.Swap(true) {
+			s.c.wire.ReportAsync(wire.Fail("ErrSlowConsumer",
+				"Slow consumer: messages on "+m.Sub.Subject+" are dropped"))
+		}
+		return
+	}
+	s.messages.Add(1)
+	s.bytes.Add(size)
+	p.mailbox.post(&delivery{s, m})
+}
+
+// delivery is one message on its way to the callback.
+type delivery struct {
+	s *subscription
+	m *nats.Msg
+}
+
+func (d *delivery) run(p *Package) {
+	s := d.s
+	left := s.messages.Add(-1)
+	s.bytes.Add(-int64(len(d.m.Data)))
+	if left <= s.limitMessages/2 {
+		s.dropping.Store(false) // it keeps up again: the next drop is told anew
+	}
+	if s.ended {
+		return
+	}
+	s.called++
+	isLast := s.most > 0 && s.called >= s.most || s.last && left == 0
+	message := s.c.payload(d.m, s.sub.ID(), s.asDict)
+	callback := s.callback.Retain()
+	if isLast {
+		p.drop(s)
+	}
+	p.host.Callback(callback, d.m.Subject, message, d.m.Reply)
+	callback.Release()
+}
+
+// payload is a message as a callback gets it.
+func (c *connection) payload(m *nats.Msg, subID int, asDict bool) any {
+	if asDict {
+		return c.messageDict(m, subID)
+	}
+	return c.incoming(m.Data)
+}
+
+// forgetSubscriptions is the end of the connection: what had been received before is still
+// delivered.
+func (c *connection) forgetSubscriptions(p *Package) {
+	for _, s := range c.subscriptions {
+		switch {
+		case s.sub.Alive(): // of a connection that was made since
+		case s.messages.Load() == 0:
+			p.drop(s)
+		default:
+			s.last = true
+		}
+	}
+}
+
+var unsubscribeOptions = []option{{name: "max_msgs", kind: natural, fallback: dict.Number("0")}}
+
+func cmdUnsubscribe(p *Package, c *connection, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], unsubscribeOptions)
+	if err != nil {
+		return nil, err
+	}
+	id, err := integer(args[0])
+	if err != nil || id < 1 || id > math.MaxInt32 {
+		return nil, wire.Fail("ErrBadSubscription", "Invalid subscription ID "+args[0].Text())
+	}
+	s := c.subscriptions[int(id)]
+	most := small(o.int("max_msgs"))
+	// Those that have come may have used it up for the wire, but not for the script yet.
+	if err := c.wire.Unsubscribe(int(id), most); err != nil &&
+		(s == nil || s.last || wire.CodeOf(err) != "ErrBadSubscription") {
+		return nil, err
+	}
+	switch {
+	case s == nil:
+		return nil, wire.Fail("ErrBadSubscription", "Invalid subscription ID "+strconv.FormatInt(id, 10))
+	case most == 0 || s.called >= most:
+		p.drop(s)
+	case s.most == 0 || most < s.most:
+		s.most = most
+	}
+	return nil, nil
+}
