@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	natsd "github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
 	"natstcl/kv/wire"
 )
@@ -41,16 +42,15 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Shutdown()
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, []byte("port: x\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := config(t, "port: x\n")
 	for text, o := range map[string]Options{
 		"address already in use":  {Port: s.Port(), TempDir: t.TempDir()},
 		"Invalid config":          {ConfigFile: file},
 		"Cannot write to the":     {StoreDir: filepath.Join(file, "below")},
 		"Cannot make a temporary": {TempDir: filepath.Join(file, "below")},
 		"Invalid port":            {Port: 70000},
+		"A token and a user are":  {User: "u", Token: "t", TempDir: t.TempDir()},
+		"A password needs a user": {Password: "p", TempDir: t.TempDir()},
 	} {
 		s, err := Start(o)
 		if err == nil {
@@ -82,6 +82,89 @@ func TestStoresThatNobodyHoldsAreSwept(t *testing.T) {
 	left, _ := filepath.Glob(filepath.Join(temp, "*"))
 	if len(left) != 2 || filepath.Base(left[0]) != "nats-store-2" {
 		t.Errorf("left %q", left)
+	}
+}
+
+// Nobody finds a store whose lock is not held.
+func TestALockThatWasTakenAtItsMakingIsMadeAgain(t *testing.T) {
+	temp := t.TempDir()
+	stop, swept := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(swept)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				sweep(temp)
+			}
+		}
+	}()
+	for range 300 {
+		s, err := newStore(temp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(s.dir); err != nil {
+			t.Fatal(err)
+		}
+		s.remove()
+	}
+	close(stop)
+	<-swept
+	if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) != 0 {
+		t.Errorf("left %q", left)
+	}
+}
+
+func config(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "server.conf")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestOptionsOverrideTheFile(t *testing.T) {
+	users := config(t, "port: 4567\nauthorization { users: [ {user: file, password: f} ] }\n")
+	plain := config(t, "server_name: plain\n")
+	off := false
+	for name, c := range map[string]struct {
+		options Options
+		holds   func(*natsd.Options) bool
+	}{
+		"the file's settings hold": {Options{ConfigFile: users},
+			func(o *natsd.Options) bool { return o.Port == 4567 && len(o.Users) == 1 && !o.JetStream }},
+		"a user in place of its users": {Options{ConfigFile: users, User: "u", Password: "p"},
+			func(o *natsd.Options) bool { return o.Users == nil && o.Username == "u" && o.Password == "p" }},
+		"a token in place of its users": {Options{ConfigFile: users, Token: "t"},
+			func(o *natsd.Options) bool { return o.Users == nil && o.Authorization == "t" }},
+		"a port":                     {Options{ConfigFile: users, Port: 1234}, func(o *natsd.Options) bool { return o.Port == 1234 }},
+		"a free port":                {Options{ConfigFile: plain}, func(o *natsd.Options) bool { return o.Port == natsd.RANDOM_PORT }},
+		"a store means JetStream":    {Options{ConfigFile: plain, StoreDir: "x"}, func(o *natsd.Options) bool { return o.JetStream && o.StoreDir == "x" }},
+		"unless it is not wanted":    {Options{ConfigFile: plain, StoreDir: "x", JetStream: &off}, func(o *natsd.Options) bool { return !o.JetStream }},
+		"the loopback interface":     {Options{ConfigFile: plain}, func(o *natsd.Options) bool { return o.Host == "127.0.0.1" }},
+		"signals stay the program's": {Options{}, func(o *natsd.Options) bool { return o.NoSigs && o.JetStream }},
+	} {
+		so, err := c.options.settings()
+		if err != nil || !c.holds(so) {
+			t.Errorf("%s: %+v, %v", name, so, err)
+		}
+	}
+}
+
+func TestAPanicIsAnErrorWithTheStackInTheLog(t *testing.T) {
+	var logged string
+	start := func() (err error) {
+		defer caught(func(_ wire.Level, text string) { logged = text }, &err)
+		panic("a fault")
+	}
+	if err := start(); wire.CodeOf(err) != "ErrServer" || err.Error() != "panic in the server: a fault" {
+		t.Errorf("got %v", err)
+	}
+	if !strings.Contains(logged, "server_test.go") {
+		t.Errorf("logged %q", logged)
 	}
 }
 
