@@ -69,6 +69,8 @@ type Host interface {
 	Write(channel, line string) error
 	// ReadFile reads a file by Tcl's rules (~, virtual file systems).
 	ReadFile(name string) ([]byte, error)
+	// FileName returns the name that the system knows a file by, by Tcl's rules (~).
+	FileName(name string) (string, error)
 	// Getenv reads env(name) as the script sees it, "" where it is not set.
 	Getenv(name string) string
 }

@@ -42,14 +42,19 @@ func cmdServer(p *Package, args []Value) (any, error) {
 		return nil, err
 	}
 	so := server.Options{
-		Host:       o.text("host"),
-		Port:       int(o.int("port")),
-		StoreDir:   o.text("store_dir"),
-		User:       o.text("user"),
-		Password:   o.text("password"),
-		Token:      o.text("token"),
-		ConfigFile: o.text("config"),
-		TempDir:    p.host.Getenv("TMPDIR"),
+		Host:     o.text("host"),
+		Port:     int(o.int("port")),
+		User:     o.text("user"),
+		Password: o.text("password"),
+		Token:    o.text("token"),
+		TempDir:  p.host.Getenv("TMPDIR"),
+	}
+	for name, file := range map[string]*string{"store_dir": &so.StoreDir, "config": &so.ConfigFile} {
+		if o.has(name) {
+			if *file, err = p.host.FileName(o.text(name)); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if o.has("jetstream") {
 		jetstream := o.bool("jetstream")

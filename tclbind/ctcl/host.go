@@ -273,6 +273,17 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
+func (h *host) FileName(name string) (string, error) {
+	p, n := buffer(appendText(nil, name))
+	obj := C.natsFileName(h.interp, p, n)
+	if obj == nil {
+		return "", h.scriptError()
+	}
+	translated := value{obj}
+	defer translated.Release()
+	return translated.Text(), nil
+}
+
 func (h *host) Getenv(name string) string {
 	p := text(name)
 	defer free(p)

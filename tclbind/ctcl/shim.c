@@ -282,6 +282,16 @@ int natsWrite(Tcl_Interp *interp, const char *name, const void *line, int length
     return ok ? TCL_OK : TCL_ERROR;
 }
 
+Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name, int length)
+{
+    Tcl_Obj *path = decodeAll(name), *translated;
+
+    Tcl_IncrRefCount(path);
+    translated = Tcl_FSGetTranslatedPath(interp, path);
+    Tcl_DecrRefCount(path);
+    return translated;
+}
+
 Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int length)
 {
     Tcl_Obj *path = decodeAll(name), *data = Tcl_NewObj();

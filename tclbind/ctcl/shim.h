@@ -41,6 +41,7 @@ int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const 
 void natsUnset(Tcl_Interp *interp, const char *name, const char *element);
 const char *natsGetenv(Tcl_Interp *interp, const char *name);
 int natsWrite(Tcl_Interp *interp, const char *channel, const void *line, int length);
+Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name, int length); /* reference count 1, or NULL */
 Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int length); /* reference count 1, or NULL */
 
 Tcl_ThreadId natsThread(void);

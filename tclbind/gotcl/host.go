@@ -293,6 +293,18 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
+func (h *host) FileName(name string) (string, error) {
+	path := value{h.tls, newText(h.tls, name)}.Retain()
+	defer path.Release()
+	obj := lib.XTcl_FSGetTranslatedPath(h.tls, h.interp, path.(value).obj)
+	if obj == 0 {
+		return "", h.scriptError()
+	}
+	translated := value{h.tls, obj} // retained for us already
+	defer translated.Release()
+	return translated.Text(), nil
+}
+
 func (h *host) Getenv(name string) string {
 	array, free := cString(h.tls, "env")
 	defer free()
