@@ -1,6 +1,9 @@
 package tclbind
 
 import (
+	"maps"
+	"slices"
+
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 )
@@ -101,9 +104,14 @@ func (o *object) forget(r resource) {
 	}
 }
 
+// releaseAll ends everything, youngest first: a connection goes before the server in the
+// process that it was made to, and what was published gets there.
 func (p *Package) releaseAll() {
-	for _, r := range p.handles.byID {
-		if r.base().parent == nil {
+	ids := slices.Collect(maps.Keys(p.handles.byID))
+	slices.Sort(ids)
+	for _, id := range slices.Backward(ids) {
+		// Some went with their parents, or their children have gone before.
+		if r := p.handles.byID[id]; r != nil {
 			p.drop(r)
 		}
 	}
