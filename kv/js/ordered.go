@@ -206,7 +206,7 @@ func (c *OrderedConsumer) watchLocked(after time.Duration) {
 		return
 	}
 	if c.timer == nil {
-		c.timer = time.AfterFunc(after, c.tick)
+		c.timer = time.AfterFunc(after, func() { c.js.conn.Guarded(c.tick) })
 	} else {
 		c.timer.Reset(after)
 	}
@@ -370,16 +370,16 @@ func (c *OrderedConsumer) restarted(err error) {
 func (c *OrderedConsumer) stateChanged(s wire.Status) {
 	switch s {
 	case wire.Closed:
-		go c.end(wire.Fail("ErrConnectionClosed", "stopped"))
+		go c.js.conn.Guarded(func() { c.end(wire.Fail("ErrConnectionClosed", "stopped")) })
 	case wire.Connected:
-		go func() {
+		go c.js.conn.Guarded(func() {
 			c.mu.Lock()
 			retrying := c.retrying
 			c.mu.Unlock()
 			if retrying {
 				c.restart("ErrConsumerNotActive")
 			}
-		}()
+		})
 	}
 }
 

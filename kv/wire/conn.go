@@ -239,12 +239,13 @@ func (c *Conn) Connect(done func(error)) error {
 	c.obs.LastError(nil)
 	c.setStatusLocked(Connecting)
 	// Ends with success, with the last server, or with ctx.
-	go c.guarded(func() { done(c.connectFirst(ctx)) })
+	go c.Guarded(func() { done(c.connectFirst(ctx)) })
 	return nil
 }
 
-// guarded keeps a panic in a goroutine of the Conn from ending the process.
-func (c *Conn) guarded(f func()) {
+// Guarded runs f, and keeps a panic in it from ending the process: for the goroutines and
+// timers of the Conn and of what stands on it.
+func (c *Conn) Guarded(f func()) {
 	defer func() {
 		if r := recover(); r != nil {
 			c.Logf(LogError, "panic in a connection: %v\n%s", r, debug.Stack())
@@ -292,7 +293,7 @@ func (c *Conn) try(ctx context.Context, s *server, counting bool) *Error {
 	defer c.mu.Unlock()
 	if ctx.Err() != nil {
 		if e != nil {
-			go c.guarded(e.close)
+			go c.Guarded(e.close)
 		}
 		return errDisconnected
 	}
@@ -317,7 +318,7 @@ func (c *Conn) try(ctx context.Context, s *server, counting bool) *Error {
 func (c *Conn) upLocked(e *engine) *Error {
 	for _, s := range c.allSubsLocked() {
 		if err := s.restore(e); err != nil {
-			go c.guarded(e.close)
+			go c.Guarded(e.close)
 			return e.because(Fail("ErrBrokenSocket", "Connection to "+e.server.address()+" broken - "+err.Error()))
 		}
 	}
@@ -381,7 +382,7 @@ func (c *Conn) lost(e *engine, cause *Error) {
 	c.cancel()
 	c.cancel = cancel
 	// Ends with success, with the pool, or with ctx.
-	go c.guarded(func() { c.reconnect(ctx) })
+	go c.Guarded(func() { c.reconnect(ctx) })
 }
 
 // reconnect tries the servers in turn until one is connected or none is left.
@@ -511,7 +512,7 @@ func (c *Conn) Disconnect() <-chan struct{} {
 		return ended
 	}
 	// Ends with the flush and the socket, after flushTimeout at the latest.
-	go c.guarded(func() {
+	go c.Guarded(func() {
 		defer close(ended)
 		e.close()
 	})

@@ -105,7 +105,7 @@ func (t *pendings) expire() {
 	t.armLocked()
 	t.mu.Unlock()
 	for _, p := range late {
-		p.conn.guarded(func() {
+		p.conn.Guarded(func() {
 			p.finish(nil, &deadlineError{Fail("ErrTimeout", "Request to "+p.subject+" timed out")})
 		})
 	}

@@ -30,7 +30,7 @@ func (c *Conn) Ping(timeout time.Duration, done func(error)) error {
 	p := &ping{conn: c, done: done}
 	p.ctx, p.cancel = context.WithTimeout(context.Background(), timeout)
 	c.pings[p] = struct{}{}
-	context.AfterFunc(p.ctx, func() { c.guarded(func() { p.finish(errPingTimeout()) }) })
+	context.AfterFunc(p.ctx, func() { c.Guarded(func() { p.finish(errPingTimeout()) }) })
 	p.sendOn(c.engine)
 	return nil
 }
@@ -39,7 +39,7 @@ func errPingTimeout() error { return Fail("ErrTimeout", "PING timeout") }
 
 // sendOn sends the PING. Its goroutine ends with the answer, the engine or the ping.
 func (p *ping) sendOn(e *engine) {
-	go p.conn.guarded(func() {
+	go p.conn.Guarded(func() {
 		if e.nc.FlushWithContext(p.ctx) == nil {
 			e.mark(func() { p.finish(nil) }, false)
 		}

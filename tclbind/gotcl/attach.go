@@ -16,12 +16,9 @@ import (
 //
 // The interpreter has to have its Tcl library (see Library). In interpreters that it makes
 // with interp create, `load {} Nats` brings the package.
-func Attach(in *tcl.Interp) error { return AttachTo(in.TLS(), in.Handle()) }
-
-// AttachTo is Attach for programs that hold an interpreter of modernc.org/tcl/lib.
-func AttachTo(tls *libc.TLS, interp uintptr) error {
-	offer(tls)
-	h := &host{tls: tls, interp: interp}
+func Attach(in *tcl.Interp) error {
+	offer(in.TLS())
+	h := &host{tls: in.TLS(), interp: in.Handle()}
 	if err := h.Eval("package ifneeded nats " + tclbind.Version + " {load {} Nats}"); err != nil {
 		return fmt.Errorf("gotcl: %w", err)
 	}

@@ -62,8 +62,8 @@ oo::class create ::nats::core::handled {
 
     # Takes over the resource.
     method Stand on {
+        ::nats::core::bind $on [self namespace]
         set handle $on
-        ::nats::core::bind $handle [self namespace]
     }
 }
 
