@@ -80,6 +80,9 @@ func (c *connection) release(p *Package) {
 const flushAtEnd = 2 * time.Second
 
 func cmdConnect(p *Package, c *connection, _ []Value) (any, error) {
+	// The environment may have changed since the options were set.
+	c.options = c.settings.wire(p)
+	c.wire.Configure(c.options)
 	defer c.applyState(p)
 	return beginPlain(p, nil, c.wire.Connect)
 }

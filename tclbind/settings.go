@@ -100,6 +100,9 @@ func (s *settings) wire(p *Package) wire.Options {
 	out.RequestTimeout = v.duration("request_timeout")
 	out.User, out.Password, out.Token = v.text("user"), v.text("password"), v.text("token")
 	out.TLS = tlsOptions(v.dict("tls_opts"))
+	// Go has its own copy of the environment, made when the process or the library
+	// began: what the script has set since is not in it.
+	out.TLS.SystemFile = p.host.Getenv("SSL_CERT_FILE")
 	out.ReadFile = p.readFile
 	return out
 }

@@ -85,6 +85,7 @@ type Options struct {
 // honoured: connect fails with ErrTLS and a text that names them.
 type TLSOptions struct {
 	CAFile, CADir, CertFile, KeyFile string
+	SystemFile                       string // in place of the system's authorities, where neither CAFile nor CADir is given
 	ServerName                       string
 	Require                          bool
 	Unknown                          []string

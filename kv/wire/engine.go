@@ -43,6 +43,7 @@ type engine struct {
 	room     chan struct{}  // tells the socket's reader that there is room again
 	paused   atomic.Bool    // the socket's reader waits for room
 	drained  chan struct{}  // closed when the reader of messages has ended
+	markers  sync.Map       // *marker by the address of its message; few at a time
 
 	mu    sync.RWMutex
 	subs  map[*nats.Subscription]*Sub
@@ -59,16 +60,13 @@ type marker struct {
 	last bool // the reader ends here
 }
 
-// markers by the address of their message. There are few at a time.
-var markers sync.Map
-
 func (e *engine) mark(do func(), last bool) {
 	m := &marker{do: do, last: last}
-	markers.Store(&m.msg, m)
+	e.markers.Store(&m.msg, m)
 	select {
 	case e.messages <- &m.msg:
 	case <-e.drained:
-		markers.Delete(&m.msg)
+		e.markers.Delete(&m.msg)
 	}
 }
 
@@ -471,7 +469,7 @@ func (e *engine) one(m *nats.Msg) (goOn bool) {
 		}
 	}()
 	if m.Sub == nil {
-		if mk, ok := markers.LoadAndDelete(m); ok {
+		if mk, ok := e.markers.LoadAndDelete(m); ok {
 			goOn = !mk.(*marker).last
 			mk.(*marker).do()
 		}

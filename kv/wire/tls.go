@@ -21,16 +21,20 @@ func (t *TLSOptions) config(host string, readFile func(string) ([]byte, error)) 
 	if t.ServerName != "" {
 		c.ServerName = t.ServerName
 	}
-	if t.CAFile != "" || t.CADir != "" {
+	what, authorities := "-cafile", t.CAFile
+	if t.CAFile == "" && t.CADir == "" {
+		what, authorities = "SSL_CERT_FILE", t.SystemFile
+	}
+	if authorities != "" || t.CADir != "" {
 		c.RootCAs = x509.NewCertPool()
 	}
-	if t.CAFile != "" {
-		pem, err := readFile(t.CAFile)
+	if authorities != "" {
+		pem, err := readFile(authorities)
 		if err != nil {
-			return nil, Fail("ErrTLS", "Cannot read -cafile "+t.CAFile+": "+err.Error())
+			return nil, Fail("ErrTLS", "Cannot read "+what+" "+authorities+": "+err.Error())
 		}
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, Fail("ErrTLS", "No certificate in -cafile "+t.CAFile)
+			return nil, Fail("ErrTLS", "No certificate in "+what+" "+authorities)
 		}
 	}
 	if t.CADir != "" {
