@@ -158,11 +158,28 @@ proc proxyAccept {port client args} {
 }
 
 proc proxyForward {from to} {
-    if {[catch {puts -nonewline $to [read $from]}] || [eof $from]} {
+    if {[catch {
+        set data [read $from]
+        if {[swallowed] || ![string match $::swallows $data]} {
+            puts -nonewline $to $data
+        } else {
+            swallow ""
+        }
+    }] || [eof $from]} {
         catch {close $from}
         catch {close $to}
     }
 }
+
+# Has the proxies lose the next piece of traffic that matches.
+proc swallow {pattern} {
+    set ::swallows $pattern
+}
+
+proc swallowed {} {
+    return [expr {$::swallows eq ""}]
+}
+swallow ""
 
 # Cuts the connections of a proxy; with "stop" it listens no more, too.
 proc cutProxy {port {how cut}} {
