@@ -129,11 +129,26 @@ proc startProcess {port args} {
     return $pid
 }
 
+# Ends a process, or with STOP and CONT freezes and thaws it.
 proc stopProcess {pid {signal KILL}} {
     exec kill -$signal $pid
-    if {$signal eq "KILL"} {
-        waitFor {[catch {exec kill -0 $pid}]}
+    switch $signal {
+        KILL {waitFor {[catch {exec kill -0 $pid}]}}
+        STOP {waitFor {[stopped $pid]}}
     }
+}
+
+# Whether all threads of a process stand still, where the system tells.
+proc stopped {pid} {
+    foreach file [glob -nocomplain /proc/$pid/task/*/stat] {
+        if {[catch {open $file} channel]} continue
+        set text [read $channel]
+        close $channel
+        if {![regexp {\) T} $text]} {
+            return 0
+        }
+    }
+    return 1
 }
 
 # A TCP proxy to a port, whose connections can be cut. Returns the port that it listens on.
