@@ -105,8 +105,13 @@ func (i *Interp) Define(name string, run func(args []string) (any, error)) {
 // Exit ends the process as the command exit does, exit handlers and all.
 func (i *Interp) Exit(code int) { lib.XTcl_Exit(i.h.tls, int32(code)) }
 
-// Close deletes the interpreter.
-func (i *Interp) Close() { i.in.MustClose() }
+// Close deletes the interpreter. Nothing may be posted to it any more.
+func (i *Interp) Close() {
+	i.in.MustClose()
+	i.h.waking.Lock()
+	defer i.h.waking.Unlock()
+	i.h.waker.Close()
+}
 
 // posted are functions on their way to their interpreters.
 var posted registry
