@@ -324,7 +324,15 @@ func cmdRevert(p *Package, b *bucket, args []Value) (any, error) {
 }
 
 func cmdStatus(p *Package, b *bucket, _ []Value) (any, error) {
-	return begin(p, b.kv.Status, plain)
+	return begin(p, b.kv.Status, func(status dict.Dict) (any, error) {
+		if ns, ok := status.Path("ttl").(dict.Number); ok {
+			status.Set("ttl", nanosToMillis(ns))
+		}
+		if config, ok := status.Path("stream_config").(dict.Dict); ok {
+			status.Set("stream_config", inMillis(config, streamOptions))
+		}
+		return status, nil
+	})
 }
 
 func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {

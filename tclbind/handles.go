@@ -1,6 +1,7 @@
 package tclbind
 
 import (
+	"container/list"
 	"maps"
 	"slices"
 
@@ -23,7 +24,8 @@ type object struct {
 	id        int64
 	namespace string // of its TclOO object, "" until that is there
 	parent    *object
-	children  []resource // in order of birth
+	children  list.List     // of resources, in order of birth
+	place     *list.Element // among the parent's: any of ten thousand may be the next to go
 }
 
 func (o *object) base() *object { return o }
@@ -41,7 +43,7 @@ func (p *Package) add(r resource, parent resource) int64 {
 	p.handles.byID[o.id] = r
 	if parent != nil {
 		o.parent = parent.base()
-		o.parent.children = append(o.parent.children, r)
+		o.place = o.parent.children.PushBack(r)
 	}
 	return o.id
 }
@@ -85,23 +87,13 @@ func (p *Package) drop(r resource) {
 		return
 	}
 	delete(p.handles.byID, o.id)
-	for i := len(o.children) - 1; i >= 0; i-- {
-		p.drop(o.children[i])
+	for child := o.children.Back(); child != nil; child = o.children.Back() {
+		p.drop(child.Value.(resource)) // takes it out
 	}
-	o.children = nil
 	if o.parent != nil {
-		o.parent.forget(r)
+		o.parent.children.Remove(o.place)
 	}
 	r.release(p)
-}
-
-func (o *object) forget(r resource) {
-	for i, c := range o.children {
-		if c == r {
-			o.children = append(o.children[:i], o.children[i+1:]...)
-			return
-		}
-	}
 }
 
 // releaseAll ends everything, youngest first: a connection goes before the server in the
@@ -128,8 +120,8 @@ func cmdBind(_ *Package, r resource, args []Value) (any, error) {
 func cmdChildren(_ *Package, r resource, _ []Value) (any, error) {
 	o := r.base()
 	out := []string{}
-	for i := len(o.children) - 1; i >= 0; i-- {
-		if ns := o.children[i].base().namespace; ns != "" {
+	for child := o.children.Back(); child != nil; child = child.Prev() {
+		if ns := child.Value.(resource).base().namespace; ns != "" {
 			out = append(out, ns)
 		}
 	}

@@ -1,20 +1,20 @@
 package tclbind
 
 import (
-	"math/big"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 // jetStream is what a nats::jet_stream object stands on.
 type jetStream struct {
 	object
-	js *js.JetStream
-	c  *connection
+	js        *js.JetStream
+	c         *connection
+	fetches   map[int64]*fetch // those with a callback, by their IDs
+	lastFetch int64
 }
 
 // A jet_stream holds nothing of its own: requests that are out end by themselves.
@@ -23,12 +23,19 @@ func (*jetStream) release(*Package) {}
 var jetStreamCommands = []command{
 	{"api_prefix", []string{"jet_stream"}, on(cmdAPIPrefix)},
 	{"timeout", []string{"jet_stream"}, on(cmdTimeout)},
+	{"account_info", []string{"jet_stream"}, on(cmdAccountInfo)},
 	{"stream_info", []string{"jet_stream", "stream"}, on(cmdStreamInfo)},
+	{"stream_names", []string{"jet_stream", "args"}, on(cmdStreamNames)},
+	{"stream_subjects", []string{"jet_stream", "stream", "args"}, on(cmdStreamSubjects)},
 	{"add_stream", []string{"jet_stream", "stream", "args"}, on(cmdAddStream)},
 	{"update_stream", []string{"jet_stream", "stream", "args"}, on(cmdUpdateStream)},
 	{"add_stream_from_json", []string{"jet_stream", "json"}, on(cmdAddStreamFromJSON)},
 	{"delete_stream", []string{"jet_stream", "stream"}, on(cmdDeleteStream)},
-	{"delete_consumer", []string{"jet_stream", "stream", "consumer"}, on(cmdDeleteConsumer)},
+	{"purge_stream", []string{"jet_stream", "stream", "args"}, on(cmdPurgeStream)},
+	{"stream_msg_get", []string{"jet_stream", "stream", "args"}, on(cmdStreamMsgGet)},
+	{"stream_direct_get", []string{"jet_stream", "stream", "args"}, on(cmdStreamDirectGet)},
+	{"stream_direct_get_batch", []string{"jet_stream", "stream", "args"}, on(cmdStreamDirectGetBatch)},
+	{"stream_msg_delete", []string{"jet_stream", "stream", "args"}, on(cmdStreamMsgDelete)},
 	{"make_stream_source", []string{"args"}, cmdMakeStreamSource},
 	{"make_subject_transform", []string{"args"}, cmdMakeSubjectTransform},
 	{"make_republish", []string{"args"}, cmdMakeRepublish},
@@ -56,7 +63,7 @@ func cmdJetStream(p *Package, c *connection, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.add(&jetStream{js: core, c: c}, c), nil
+	return p.add(&jetStream{js: core, c: c, fetches: map[int64]*fetch{}}, c), nil
 }
 
 func cmdAPIPrefix(_ *Package, j *jetStream, _ []Value) (any, error) {
@@ -67,9 +74,37 @@ func cmdTimeout(_ *Package, j *jetStream, _ []Value) (any, error) {
 	return j.js.Timeout().Milliseconds(), nil
 }
 
+func cmdAccountInfo(p *Package, j *jetStream, _ []Value) (any, error) {
+	return begin(p, j.js.AccountInfo, plain)
+}
+
 func cmdStreamInfo(p *Package, j *jetStream, args []Value) (any, error) {
 	return begin(p, func(done func(dict.Dict, error)) error {
 		return j.js.StreamInfo(args[0].Text(), done)
+	}, configInMillis(streamOptions))
+}
+
+var streamNamesOptions = []option{{name: "subject", kind: nonempty}}
+
+func cmdStreamNames(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args, streamNamesOptions)
+	if err != nil {
+		return nil, err
+	}
+	return begin(p, func(done func([]string, error)) error {
+		return j.js.StreamNames(o.text("subject"), done)
+	}, plain)
+}
+
+var streamSubjectsOptions = []option{{name: "filter", kind: nonempty, fallback: ">"}}
+
+func cmdStreamSubjects(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], streamSubjectsOptions)
+	if err != nil {
+		return nil, err
+	}
+	return begin(p, func(done func(dict.Dict, error)) error {
+		return j.js.StreamSubjects(args[0].Text(), o.text("filter"), done)
 	}, plain)
 }
 
@@ -88,13 +123,10 @@ func changeStream(p *Package, args []Value, send func(string, dict.Dict, func(di
 	if err != nil {
 		return nil, err
 	}
-	config, err := jsonConfig(given.orDefaults(streamOptions), streamOptions)
-	if err != nil {
-		return nil, err
-	}
+	config := jsonConfig(given.orDefaults(streamOptions), streamOptions)
 	return begin(p, func(done func(dict.Dict, error)) error {
 		return send(args[0].Text(), config, done)
-	}, plain)
+	}, configInMillis(streamOptions))
 }
 
 func cmdAddStreamFromJSON(p *Package, j *jetStream, args []Value) (any, error) {
@@ -109,117 +141,102 @@ func cmdDeleteStream(p *Package, j *jetStream, args []Value) (any, error) {
 	})
 }
 
-func cmdDeleteConsumer(p *Package, j *jetStream, args []Value) (any, error) {
-	return beginPlain(p, true, func(done func(error)) error {
-		return j.js.DeleteConsumer(args[0].Text(), args[1].Text(), done)
-	})
+var purgeStreamOptions = []option{
+	{name: "filter", kind: nonempty},
+	{name: "keep", kind: natural},
+	{name: "seq", kind: natural},
 }
 
-// orderedConsumer is what a nats::ordered_consumer object stands on.
-type orderedConsumer struct {
-	object
-	consumer *js.OrderedConsumer
-	c        *connection
-	source   source
-	deliver  Value // the callback, retained; nil for a watcher's
-	ended    bool
-}
-
-var consumerCommands = []command{
-	{"ordered_consumer", []string{"jet_stream", "stream", "args"}, on(cmdOrderedConsumer)},
-	{"consumer_info_of", []string{"consumer"}, on(cmdConsumerInfoOf)},
-	{"consumer_name", []string{"consumer"}, on(cmdConsumerName)},
-}
-
-var orderedConsumerOptions = []option{
-	{name: "callback", kind: prefix, required: true},
-	{name: "description", kind: nonempty},
-	{name: "headers_only", kind: truth},
-	{name: "deliver_policy", kind: enum, fallback: "all",
-		allowed: []string{"all", "last", "new", "by_start_sequence", "by_start_time", "last_per_subject"}},
-	{name: "idle_heartbeat", kind: duration, fallback: big.NewRat(5000, 1)},
-	{name: "filter_subject", kind: nonempty},
-}
-
-// cmdOrderedConsumer creates the consumer; the wait's result is its handle.
-func cmdOrderedConsumer(p *Package, j *jetStream, args []Value) (any, error) {
-	o, err := parseOptions(args[1:], orderedConsumerOptions)
+func cmdPurgeStream(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], purgeStreamOptions)
 	if err != nil {
 		return nil, err
 	}
-	oc := &orderedConsumer{c: j.c, source: source{mailbox: &p.mailbox}}
-	config := js.OrderedConfig{
-		Description:   o.text("description"),
-		HeadersOnly:   o.bool("headers_only"),
-		DeliverPolicy: o.text("deliver_policy"),
-		IdleHeartbeat: time.Duration(o.nanos("idle_heartbeat")),
-		FilterSubject: o.text("filter_subject"),
-		Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { oc.source.post(&consumed{oc, m}) },
-		Failed:        oc.failed,
-	}
-	oc.deliver = o["callback"].(Value).Retain()
-	id, err := begin(p,
-		func(done func(*js.OrderedConsumer, error)) error {
-			return j.js.OrderedConsumer(args[0].Text(), config, done)
-		},
-		func(core *js.OrderedConsumer) (any, error) {
-			oc.consumer = core
-			return p.add(oc, j), nil
-		},
-		(*js.OrderedConsumer).Stop)
+	return begin(p, func(done func(uint64, error)) error {
+		return j.js.PurgeStream(args[0].Text(), jsonConfig(o, purgeStreamOptions), done)
+	}, plain)
+}
+
+// Single messages ------------------------------------------------------------------------
+
+var whichOptions = []option{
+	{name: "last_by_subj", kind: nonempty},
+	{name: "next_by_subj", kind: nonempty},
+	{name: "seq", kind: natural},
+}
+
+func cmdStreamMsgGet(p *Package, j *jetStream, args []Value) (any, error) {
+	return getMessage(p, j, args, j.js.MsgGet)
+}
+
+func cmdStreamDirectGet(p *Package, j *jetStream, args []Value) (any, error) {
+	return getMessage(p, j, args, j.js.DirectGet)
+}
+
+func getMessage(p *Package, j *jetStream, args []Value, get func(string, js.Which, func(*js.Message, error)) error) (any, error) {
+	o, err := parseOptions(args[1:], whichOptions)
 	if err != nil {
-		oc.deliver.Release()
+		return nil, err
 	}
-	return id, err
+	which := js.Which{Seq: uint64(o.int("seq")), LastBySubject: o.text("last_by_subj"), NextBySubject: o.text("next_by_subj")}
+	return begin(p,
+		func(done func(*js.Message, error)) error { return get(args[0].Text(), which, done) },
+		func(m *js.Message) (any, error) { return j.c.storedDict(m), nil })
 }
 
-func (oc *orderedConsumer) release(*Package) {
-	oc.ended = true
-	oc.consumer.Stop()
-	if oc.deliver != nil {
-		oc.deliver.Release()
+// storedDict is a message as read from a stream: nats::msg's keys with seq and time.
+func (c *connection) storedDict(m *js.Message) dict.Dict {
+	return append(c.messageDict(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}, 0),
+		dict.Field{Key: "seq", Value: m.Seq}, dict.Field{Key: "time", Value: m.Time.UnixMilli()})
+}
+
+var batchOptions = []option{
+	{name: "multi_last", kind: words},
+	{name: "up_to_seq", kind: natural},
+	{name: "up_to_time", kind: nonempty},
+	{name: "batch", kind: natural},
+	{name: "seq", kind: natural},
+	{name: "start_time", kind: nonempty},
+	{name: "next_by_subj", kind: nonempty},
+	{name: "max_bytes", kind: natural},
+}
+
+func cmdStreamDirectGetBatch(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], batchOptions)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// opened lets the callbacks come. A watcher opens its consumer's itself.
-func (oc *orderedConsumer) opened(*Package) { oc.source.release() }
-
-// failed is called by the consumer's goroutine.
-func (oc *orderedConsumer) failed(e *wire.Error) { oc.source.post(&consumerFailure{oc, e}) }
-
-// consumed is one message on its way to the callback of an ordered consumer.
-type consumed struct {
-	oc *orderedConsumer
-	m  *nats.Msg
-}
-
-func (d *consumed) run(p *Package) {
-	if d.oc.ended {
-		return
+	if !o.has("multi_last") && o.int("batch") < 1 {
+		return nil, invalid("Option multi_last or batch is required")
 	}
-	// Before the callback, which may destroy the consumer or wait.
-	d.oc.consumer.Taken()
-	p.host.Callback(d.oc.deliver, d.oc.c.messageDict(d.m, 0))
-}
-
-// consumerFailure tells of a new start or of the end: in the log, and in last_error.
-type consumerFailure struct {
-	oc *orderedConsumer
-	e  *wire.Error
-}
-
-func (f *consumerFailure) run(p *Package) {
-	if f.oc.ended {
-		return
+	if !o.has("multi_last") && !o.has("seq") && !o.has("start_time") {
+		o["seq"] = dict.Number("1") // the server wants a beginning
 	}
-	f.oc.c.wire.Logf(wire.LogWarn, "Ordered consumer %s: %s", f.oc.namespace, f.e.Text)
-	p.report(p.host.SetVar(f.oc.namespace+"::last_error", errorDict(f.e)))
+	request := jsonConfig(o, batchOptions)
+	return begin(p,
+		func(done func([]*js.Message, error)) error {
+			return j.js.DirectGetBatch(args[0].Text(), request, done)
+		},
+		func(messages []*js.Message) (any, error) {
+			list := make([]any, len(messages))
+			for i, m := range messages {
+				list[i] = j.c.storedDict(m)
+			}
+			return list, nil
+		})
 }
 
-func cmdConsumerInfoOf(_ *Package, oc *orderedConsumer, _ []Value) (any, error) {
-	return oc.consumer.Info(), nil
+var msgDeleteOptions = []option{
+	{name: "seq", kind: natural, required: true},
+	{name: "no_erase", kind: truth, fallback: true},
 }
 
-func cmdConsumerName(_ *Package, oc *orderedConsumer, _ []Value) (any, error) {
-	return oc.consumer.Name(), nil
+func cmdStreamMsgDelete(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], msgDeleteOptions)
+	if err != nil {
+		return nil, err
+	}
+	return beginPlain(p, true, func(done func(error)) error {
+		return j.js.DeleteMsg(args[0].Text(), uint64(o.int("seq")), !o.bool("no_erase"), done)
+	})
 }

@@ -138,7 +138,7 @@ func header(v Value) (nats.Header, error) {
 		delete(out, key) // as in a dict, the last one counts
 		for _, value := range values {
 			value = strings.TrimSpace(value)
-			if strings.ContainsAny(value, "\r\n") {
+			if !headerSafe(value) {
 				return nil, invalid("Invalid value of the header key " + key)
 			}
 			out[key] = append(out[key], value)
@@ -146,6 +146,9 @@ func header(v Value) (nats.Header, error) {
 	}
 	return out, nil
 }
+
+// headerSafe tells whether a header's value stays on its line.
+func headerSafe(value string) bool { return !strings.ContainsAny(value, "\r\n") }
 
 // messageOf reads a message dict, as nats::msg create makes it.
 func (c *connection) messageOf(v Value) (*nats.Msg, error) {

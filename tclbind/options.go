@@ -24,8 +24,9 @@ const (
 	words    kind = "list"
 	pairs    kind = "dict"
 	metadata kind = "metadata"
-	jsonText kind = "json"
-	jsonList kind = "json_list"
+	periods  kind = "durations" // a list of durations
+	nested   kind = "json"      // a JSON object, or a dict of the row's fields
+	nestedIn kind = "json_list" // a list of those
 	enum     kind = "enum"
 	prefix   kind = "command prefix"
 	headers  kind = "header"
@@ -38,12 +39,15 @@ type option struct {
 	kind     kind
 	fallback any      // nil: not there unless given
 	allowed  []string // of an enum
+	fields   []option // of what is nested
 	required bool
+	empty    bool // what is nested may be empty
 }
 
 // options are the parsed values by name. Their Go types: string for texts and
 // enums, bool, dict.Number for integers, time.Duration for millis, *big.Rat (in ms)
-// for durations, []string for lists, dict.Dict for dicts, Value for a prefix.
+// for durations, []*big.Rat for periods, []string for lists, dict.Dict for dicts, Value for
+// a prefix; dict.Dict and []any for what is nested.
 type options map[string]any
 
 // parseOptions reads name-value pairs by a table.
@@ -116,7 +120,7 @@ func (o *option) parse(v Value) (any, error) {
 		switch word {
 		case duration:
 			word = millis
-		case jsonList:
+		case nestedIn, periods:
 			word = words
 		}
 		return wire.Fail(code, "Invalid value for the "+string(word)+" option "+o.name+" : "+text)
@@ -145,17 +149,41 @@ func (o *option) parse(v Value) (any, error) {
 		if n, ok := decimal(text); ok {
 			return n, nil
 		}
-	case words, jsonList:
+	case periods:
+		if list, err := texts(v); err == nil && len(list) > 0 {
+			out := make([]*big.Rat, len(list))
+			for i, text := range list {
+				n, ok := decimal(text)
+				if !ok {
+					return nil, bad()
+				}
+				out[i] = n
+			}
+			return out, nil
+		}
+	case words:
 		if list, err := texts(v); err == nil && len(list) > 0 {
 			return list, nil
+		}
+	case nested:
+		if d, ok := o.object(v); ok {
+			return d, nil
+		}
+	case nestedIn:
+		if list, err := v.List(); err == nil && len(list) > 0 {
+			out := make([]any, len(list))
+			for i, e := range list {
+				d, ok := o.object(e)
+				if !ok {
+					return nil, invalid("Invalid value for the " + string(nested) + " option " + o.name + " : " + e.Text())
+				}
+				out[i] = d
+			}
+			return out, nil
 		}
 	case pairs, metadata:
 		if d, err := textDict(v); err == nil && (len(d) > 0 || o.kind == pairs) {
 			return d, nil
-		}
-	case jsonText:
-		if _, err := dict.Parse([]byte(text)); err == nil {
-			return text, nil
 		}
 	case prefix:
 		if list, err := v.List(); err == nil && len(list) > 0 {
@@ -172,6 +200,26 @@ func (o *option) parse(v Value) (any, error) {
 		return nil, invalid("Invalid value for the enum " + o.name + " : " + text + "; allowed values: " + strings.Join(o.allowed, " "))
 	}
 	return nil, bad()
+}
+
+// object reads a JSON object, or a dict of the row's fields: so that what make_stream_source
+// returned can be given, and what stream_info did. Fields that the table does not know
+// are passed over in a dict, and kept in JSON.
+func (o *option) object(v Value) (dict.Dict, bool) {
+	text := v.Text()
+	if parsed, err := dict.Parse([]byte(text)); err == nil {
+		d, ok := parsed.(dict.Dict)
+		return d, ok
+	}
+	list, err := v.List()
+	if err != nil || len(list) == 0 && !o.empty {
+		return nil, false
+	}
+	given, err := parseGiven(list, o.fields, true)
+	if err != nil || len(given) == 0 && len(list) > 0 {
+		return nil, false
+	}
+	return jsonConfig(given, o.fields), true
 }
 
 // fromMillis is exact up to what a Duration can hold, about 292 years.
@@ -245,6 +293,10 @@ func (o options) nanos(name string) int64 {
 	if !ok {
 		return 0
 	}
+	return toNanos(ms)
+}
+
+func toNanos(ms *big.Rat) int64 {
 	ns := new(big.Rat).Mul(ms, big.NewRat(int64(time.Millisecond), 1))
 	ns.Add(ns, big.NewRat(1, 2))
 	n := new(big.Int).Div(ns.Num(), ns.Denom()) // floor of x + 1/2

@@ -52,7 +52,7 @@ func Attach(host Host) (*Package, error) {
 		return nil, err
 	}
 	for _, table := range [][]command{
-		coreCommands, connectionCommands, messageCommands, jetStreamCommands, consumerCommands, bucketCommands, serverCommands,
+		coreCommands, connectionCommands, messageCommands, jetStreamCommands, acknowledgeCommands, fetchCommands, consumerCommands, bucketCommands, serverCommands,
 	} {
 		for _, c := range table {
 			host.Define(namespace+c.name, p.guarded(c))

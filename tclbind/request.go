@@ -152,11 +152,16 @@ func (c *connection) askAsync(p *Package, m *nats.Msg, timeout time.Duration, ca
 	if err != nil {
 		return nil, err
 	}
-	c.lastRequest++
-	r.number, r.callback = c.lastRequest, callback.Retain()
-	p.add(r, c)
-	c.requests[r.number] = r
+	r.begin(p, callback)
 	return r.number, nil
+}
+
+// begin gives a request that is out its number.
+func (r *request) begin(p *Package, callback Value) {
+	r.c.lastRequest++
+	r.number, r.callback = r.c.lastRequest, callback.Retain()
+	p.add(r, r.c)
+	r.c.requests[r.number] = r
 }
 
 func (r *request) release(*Package) {

@@ -103,10 +103,24 @@ func parseReply(subject string, data []byte) (dict.Dict, error) {
 		}
 		return nil, wire.Fail("ErrProtocol", "Invalid reply to "+subject+": "+text)
 	}
-	if failure, ok := reply.Path("error").(dict.Dict); ok {
+	switch failure := reply.Path("error").(type) {
+	case nil:
+		return reply.Without("type"), nil
+	case dict.Dict:
 		return nil, apiError(failure)
 	}
-	return reply.Without("type"), nil
+	return nil, wire.Fail("ErrProtocol", "Invalid reply to "+subject+": its error is no JSON object")
+}
+
+// list reads an array of a reply; null, and nothing at all, is an empty one.
+func list(subject string, reply dict.Dict, field string) ([]any, error) {
+	switch v := reply.Path(field).(type) {
+	case nil:
+		return nil, nil
+	case []any:
+		return v, nil
+	}
+	return nil, wire.Fail("ErrProtocol", "Invalid reply to "+subject+": "+field+" is no JSON array")
 }
 
 // apiCodes is the contract's table: the server's err_code -> ours.
@@ -118,14 +132,26 @@ var apiCodes = map[string]string{
 	"10071": "ErrWrongLastSequence",
 }
 
+// APIError is an error that a server's reply told, with the numbers of that reply. In
+// its chain is the wire.Error that it is by the contract.
+type APIError struct {
+	Code, ErrCode string
+	cause         *wire.Error
+}
+
+func (e *APIError) Error() string { return e.cause.Text }
+func (e *APIError) Unwrap() error { return e.cause }
+
 // apiError makes an error of the API's: code, err_code, description.
-func apiError(d dict.Dict) *wire.Error {
+func apiError(d dict.Dict) *APIError {
+	e := &APIError{Code: orZero(d.Text("code")), ErrCode: orZero(d.Text("err_code"))}
 	text := d.Text("description")
-	if code, ok := apiCodes[d.Text("err_code")]; ok {
-		return wire.Fail(code, text)
+	if code, ok := apiCodes[e.ErrCode]; ok {
+		e.cause = wire.Fail(code, text)
+	} else {
+		e.cause = &wire.Error{Code: "ErrJSResponse", Words: []string{e.Code, e.ErrCode}, Text: text}
 	}
-	code, errCode := d.Text("code"), d.Text("err_code")
-	return &wire.Error{Code: "ErrJSResponse", Words: []string{orZero(code), orZero(errCode)}, Text: text}
+	return e
 }
 
 func orZero(number string) string {

@@ -1,28 +1,12 @@
 package js
 
 import (
+	"errors"
 	"testing"
 	"time"
 
-	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 )
-
-func TestDurationsAreExact(t *testing.T) {
-	for ns, ms := range map[dict.Number]dict.Number{
-		"0": "0", "-1": "-1", "1": "0.000001", "1500000": "1.5", "1000000": "1", "120000000000": "120000",
-		"1000000000500000": "1000000000.5", "9223372036854775807": "9223372036854.775807", "1e9": "1e9", "": "",
-	} {
-		if got := nanosToMillis(ns); got != ms {
-			t.Errorf("%s ns are %s ms, not %s", ns, ms, got)
-		}
-	}
-	reply := dict.Dict{{Key: "config", Value: dict.Dict{{Key: "max_age", Value: dict.Number("5000000")}, {Key: "future", Value: dict.Number("5000000")}}}}
-	inMillis(reply, streamDurations)
-	if reply.Text("config", "max_age") != "5" || reply.Text("config", "future") != "5000000" {
-		t.Errorf("got %v", reply)
-	}
-}
 
 func TestMetadataOfBothForms(t *testing.T) {
 	want := Metadata{Stream: "S", Consumer: "C", Delivered: 1, StreamSeq: 2, ConsumerSeq: 3, Time: time.Unix(0, 4), Pending: 5}
@@ -61,8 +45,8 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		`{"error":{`:             "ErrProtocol []",
 	} {
 		_, err := parseReply("subject", []byte(reply))
-		e, ok := err.(*wire.Error)
-		if !ok {
+		var e *wire.Error
+		if !errors.As(err, &e) {
 			t.Errorf("%s: %v", reply, err)
 			continue
 		}

@@ -114,11 +114,54 @@ func directMessage(m *nats.Msg) (*Message, error) {
 	return out, nil
 }
 
+// DeleteMsg removes a message from a stream; with erase its place is overwritten.
+func (j *JetStream) DeleteMsg(stream string, seq uint64, erase bool, done func(error)) error {
+	request := dict.Dict{{Key: "seq", Value: seq}}
+	if !erase {
+		request.Set("no_erase", true)
+	}
+	return j.Call("STREAM.MSG.DELETE."+stream, request.JSON(), func(_ dict.Dict, err error) { done(err) })
+}
+
+// DirectGetBatch reads many messages in one request, whose fields are those of ADR-31, from
+// any replica or mirror that answers direct gets. Nothing there: an empty list. Nobody
+// answers: ErrNoResponders.
+func (j *JetStream) DirectGetBatch(stream string, batch dict.Dict, done func([]*Message, error)) error {
+	request := &nats.Msg{Subject: j.prefix + ".DIRECT.GET." + stream, Data: batch.JSON()}
+	if j.options.Trace {
+		j.conn.Logf(wire.LogDebug, ">>> %s %s", request.Subject, request.Data)
+	}
+	var messages []*Message
+	var failure error
+	_, err := j.conn.Collect(request, j.options.Timeout,
+		func(m *nats.Msg) bool {
+			if j.options.Trace {
+				j.conn.Logf(wire.LogDebug, "<<< %s %s", request.Subject, m.Data)
+			}
+			// 204: the end of the batch.
+			if len(m.Data) == 0 && m.Header.Get("Status") == "204" {
+				return true
+			}
+			var got *Message
+			if got, failure = directMessage(m); failure == nil {
+				messages = append(messages, got)
+			}
+			return failure != nil
+		},
+		func(err error) {
+			if err == nil && wire.CodeOf(failure) != "ErrMsgNotFound" {
+				err = failure
+			}
+			done(messages, err)
+		})
+	return err
+}
+
 // Publish publishes with an acknowledgement, the server's reply. Nobody listens:
 // ErrNoResponders. timeout 0 is without end.
-func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, done func(dict.Dict, error)) error {
+func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, done func(dict.Dict, error)) (*wire.Pending, error) {
 	subject := m.Subject
-	_, err := j.conn.Request(m, timeout, func(reply *nats.Msg, err error) {
+	return j.conn.Request(m, timeout, func(reply *nats.Msg, err error) {
 		if err != nil {
 			done(nil, err)
 			return
@@ -126,12 +169,19 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, done func(dict.D
 		ack, err := parseReply(subject, reply.Data)
 		done(ack, err)
 	})
-	return err
 }
 
 // PublishForSeq is Publish for one who wants no more than the sequence number.
 func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
-	return j.Publish(m, j.options.Timeout, func(ack dict.Dict, err error) {
+	_, err := j.Publish(m, j.options.Timeout, func(ack dict.Dict, err error) {
 		done(count(ack, "seq"), err)
 	})
+	return err
+}
+
+// AckSync acknowledges a consumer's message by its reply subject, and has done called with
+// the server's confirmation. Nobody answers: ErrNoResponders.
+func (j *JetStream) AckSync(reply string, done func(*nats.Msg, error)) error {
+	_, err := j.conn.Request(&nats.Msg{Subject: reply, Data: []byte("+ACK")}, j.options.Timeout, done)
+	return err
 }

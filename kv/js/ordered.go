@@ -185,7 +185,7 @@ func (c *OrderedConsumer) started(generation int, name string, reply dict.Dict) 
 		// The server counts what lies before its start as delivered.
 		c.from = count(reply, "delivered", "stream_seq") + 1
 	}
-	c.name, c.info = name, inMillis(reply, consumerDurations)
+	c.name, c.info = name, reply
 	c.created, c.restarting, c.retrying = true, false, false
 	c.lastSeen = time.Now()
 	c.watchLocked(c.config.IdleHeartbeat)
@@ -445,7 +445,7 @@ func (c *OrderedConsumer) Name() string {
 	return c.name
 }
 
-// Info is the consumer's info as last created, durations in ms.
+// Info is the consumer's info as last created, durations in ns.
 func (c *OrderedConsumer) Info() dict.Dict {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,10 +21,37 @@ func checkStreamName(name string) error {
 	return nil
 }
 
-// StreamInfo returns a stream's config, state and so on.
+// StreamInfo returns a stream's config, state and so on, durations in ns.
 func (j *JetStream) StreamInfo(stream string, done func(dict.Dict, error)) error {
 	return j.Call("STREAM.INFO."+stream, nil, func(reply dict.Dict, err error) {
-		done(inMillis(reply.Without("total", "offset", "limit"), streamDurations), err)
+		done(reply.Without("total", "offset", "limit"), err)
+	})
+}
+
+// StreamSubjects returns a stream's subjects, each with the number of its messages, or
+// those of them that match a filter.
+func (j *JetStream) StreamSubjects(stream, filter string, done func(dict.Dict, error)) error {
+	return j.subjects(stream, filter, dict.Dict{}, done)
+}
+
+// subjects reads the page that begins after what is there already.
+func (j *JetStream) subjects(stream, filter string, known dict.Dict, done func(dict.Dict, error)) error {
+	request := dict.Dict{{Key: "subjects_filter", Value: filter}, {Key: "offset", Value: len(known)}}
+	return j.Call("STREAM.INFO."+stream, request.JSON(), func(reply dict.Dict, err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		// Without a subject the field is not there.
+		page, _ := reply.Path("state", "subjects").(dict.Dict)
+		known = append(known, page...)
+		if len(page) == 0 || uint64(len(known)) >= count(reply, "total") {
+			done(known, nil)
+			return
+		}
+		if err := j.subjects(stream, filter, known, done); err != nil {
+			done(nil, err)
+		}
 	})
 }
 
@@ -43,9 +70,7 @@ func (j *JetStream) sendStream(api, stream string, config dict.Dict, done func(d
 		return err
 	}
 	body := append(dict.Dict{{Key: "name", Value: stream}}, config.Without("name")...)
-	return j.Call(api+stream, body.JSON(), func(reply dict.Dict, err error) {
-		done(inMillis(reply, streamDurations), err)
-	})
+	return j.Call(api+stream, body.JSON(), done)
 }
 
 // AddStreamJSON makes a stream by JSON, which is sent as it is, and returns the reply's
@@ -60,8 +85,14 @@ func (j *JetStream) AddStreamJSON(config []byte, done func(string, error)) error
 	if err := checkStreamName(name); err != nil {
 		return err
 	}
-	subject := j.prefix + ".STREAM.CREATE." + name
-	return j.request(&nats.Msg{Subject: subject, Data: config}, func(m *nats.Msg, err error) {
+	return j.callJSON("STREAM.CREATE."+name, config, done)
+}
+
+// callJSON is Call for one who wants the reply's JSON as it is. Nobody answers:
+// ErrNoResponders.
+func (j *JetStream) callJSON(api string, body []byte, done func(string, error)) error {
+	subject := j.prefix + "." + api
+	return j.request(&nats.Msg{Subject: subject, Data: body}, func(m *nats.Msg, err error) {
 		if err == nil {
 			_, err = parseReply(subject, m.Data)
 		}
@@ -78,11 +109,6 @@ func (j *JetStream) DeleteStream(stream string, done func(error)) error {
 	return j.Call("STREAM.DELETE."+stream, nil, func(_ dict.Dict, err error) { done(err) })
 }
 
-// DeleteConsumer deletes a consumer of a stream.
-func (j *JetStream) DeleteConsumer(stream, consumer string, done func(error)) error {
-	return j.Call("CONSUMER.DELETE."+stream+"."+consumer, nil, func(_ dict.Dict, err error) { done(err) })
-}
-
 // PurgeStream removes a stream's messages, all or what request says, and returns how
 // many went.
 func (j *JetStream) PurgeStream(stream string, request dict.Dict, done func(uint64, error)) error {
@@ -94,6 +120,9 @@ func (j *JetStream) PurgeStream(stream string, request dict.Dict, done func(uint
 		done(count(reply, "purged"), err)
 	})
 }
+
+// AccountInfo returns the account's limits and what it uses of them.
+func (j *JetStream) AccountInfo(done func(dict.Dict, error)) error { return j.Call("INFO", nil, done) }
 
 // StreamNames returns the names of all streams, however many pages that takes, or of
 // those that listen to a subject where that is not empty.
@@ -108,11 +137,14 @@ func (j *JetStream) names(api, field, subject string, names []string, done func(
 		request.Set("subject", subject)
 	}
 	return j.Call(api, request.JSON(), func(reply dict.Dict, err error) {
+		var page []any
+		if err == nil {
+			page, err = list(j.prefix+"."+api, reply, field)
+		}
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		page, _ := reply.Path(field).([]any)
 		for _, name := range page {
 			text, _ := name.(string)
 			names = append(names, text)

@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -187,3 +188,29 @@ func (c *Conn) allSubsLocked() []*Sub {
 	}
 	return all
 }
+
+// Drain tells the server that nothing more is wanted, and has done called when what it had
+// sent before is delivered; or the connection has ended, or has been another one since.
+func (s *Sub) Drain(done func()) {
+	s.conn.mu.Lock()
+	e, on := s.conn.engine, s.on
+	if e == nil || on == nil || on.Drain() != nil {
+		s.conn.dropLocked(s)
+		s.conn.mu.Unlock()
+		done()
+		return
+	}
+	delete(s.conn.subs, s.id) // it is not restored
+	delete(s.conn.internal, s)
+	s.conn.mu.Unlock()
+	end := func(error) {
+		s.Stop()
+		done()
+	}
+	if err := s.conn.Ping(drainTimeout, end); err != nil {
+		end(err)
+	}
+}
+
+// drainTimeout bounds how long the end of a subscription waits for its server.
+const drainTimeout = 10 * time.Second

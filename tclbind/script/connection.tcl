@@ -90,17 +90,12 @@ oo::class create ::nats::connection {
     #
     # args - ?-timeout ms? ?-callback cmdPrefix? ?-dictmsg bool? ?-max_msgs n? ?-header dict?
     method request {subject message args} {
-        return [my Asked [::nats::core::request $handle $subject $message {*}$args]]
+        return [::nats::core::asked [::nats::core::request $handle $subject $message {*}$args]]
     }
 
     # args - ?-timeout ms? ?-callback cmdPrefix? ?-dictmsg bool?
     method request_msg {msg args} {
-        return [my Asked [::nats::core::request_msg $handle $msg {*}$args]]
-    }
-
-    method Asked {request} {
-        lassign $request kind id
-        return [expr {$kind eq "wait" ? [::nats::core::await $id] : $id}]
+        return [::nats::core::asked [::nats::core::request_msg $handle $msg {*}$args]]
     }
 
     method cancel_request {reqID} {

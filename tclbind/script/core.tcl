@@ -29,6 +29,17 @@ proc ::nats::core::await {id} {
     return [take $id]
 }
 
+# The result of what may have a callback: waits for the reply, or returns the request's ID.
+#
+# request - {wait ID} or {request ID}
+proc ::nats::core::asked {request} {
+    lassign $request kind id
+    if {$kind eq "request"} {
+        return $id
+    }
+    return [await $id]
+}
+
 # Makes the TclOO object for a handle.
 #
 # class  - a class whose constructor takes the handle

@@ -1,0 +1,346 @@
+package js
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// PullConfig configures a consumer that pulls without end. All limits are on what is asked
+// for and not yet taken.
+type PullConfig struct {
+	MaxMessages   int           // 1 and more
+	MaxBytes      int64         // 0: no limit
+	Threshold     int           // asks again when so many are left, less than MaxMessages
+	Expires       time.Duration // of each request; 1 s and more
+	IdleHeartbeat time.Duration // of the server while it has nothing to send
+	Group         string        // the priority group, of a consumer that has some
+
+	// Deliver gets each message, in the order in which they come, by a goroutine of the
+	// connection. It must not block; whoever has dealt with a message calls Taken.
+	Deliver func(*nats.Msg)
+	// Failed is told what was wrong, and was mended or is about to be; and of the end.
+	Failed func(*wire.Error)
+}
+
+const (
+	// repull is the wait before asking again a server that has refused, or was not there.
+	repull = 250 * time.Millisecond
+	// missedPulls is how many heartbeats may be missing.
+	missedPulls = 2
+)
+
+// PullConsumer reads a pull consumer on and on: it asks for more before it runs dry, and
+// for no more than its receiver takes. It survives reconnects. It is our own, for
+// nats.go's stands on a connection of nats.go's that reconnects by itself.
+type PullConsumer struct {
+	js               *JetStream
+	stream, consumer string
+	subject          string
+	config           PullConfig
+
+	mu         sync.Mutex
+	sub        *wire.Sub
+	inbox      string
+	asked      int   // messages that the server may still send
+	askedBytes int64 // and bytes, where MaxBytes is given
+	open       int   // delivered, and not taken
+	openBytes  int64
+	lastSeen   time.Time
+	waiting    bool // to ask again: the timer tells when
+	draining   bool
+	stopped    bool
+	pin        string // of the server, for a group with a pinned client
+	timer      *time.Timer
+	stopState  func()
+}
+
+// PullConsumer begins to pull from a consumer that is there. It delivers as soon as done
+// was called without an error.
+func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, done func(*PullConsumer, error)) error {
+	if err := checkStreamName(stream); err != nil {
+		return err
+	}
+	if err := checkConsumerName(consumer); err != nil {
+		return err
+	}
+	return j.ConsumerInfo(stream, consumer, func(info dict.Dict, err error) {
+		if err == nil && info.Text("config", "deliver_subject") != "" {
+			err = wire.Fail("ErrInvalidArg", "Consumer "+consumer+" is push based")
+		}
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		c := &PullConsumer{
+			js: j, stream: stream, consumer: consumer, config: config,
+			subject: j.prefix + ".CONSUMER.MSG.NEXT." + stream + "." + consumer,
+			inbox:   j.conn.NewInbox(), lastSeen: time.Now(),
+		}
+		c.mu.Lock()
+		c.sub, err = j.conn.Listen(c.inbox, c.receive)
+		c.mu.Unlock()
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		c.stopState = j.conn.OnState(c.stateChanged)
+		done(c, nil)
+		c.mu.Lock()
+		c.refillLocked()
+		c.mu.Unlock()
+	})
+}
+
+// refillLocked asks for what is missing, if it is time.
+func (c *PullConsumer) refillLocked() {
+	if c.stopped || c.draining || c.waiting {
+		return
+	}
+	out := c.asked + c.open
+	if out > c.config.Threshold && (c.config.MaxBytes == 0 || c.askedBytes+c.openBytes > c.config.MaxBytes/2) {
+		return
+	}
+	n := c.config.MaxMessages - out
+	bytes := c.config.MaxBytes - c.askedBytes - c.openBytes
+	if n <= 0 || c.config.MaxBytes > 0 && bytes <= 0 {
+		return
+	}
+	request := dict.Dict{{Key: "batch", Value: n}, {Key: "expires", Value: int64(c.config.Expires)}}
+	if c.config.MaxBytes > 0 {
+		request.Set("max_bytes", bytes)
+	}
+	if c.config.IdleHeartbeat > 0 {
+		request.Set("idle_heartbeat", int64(c.config.IdleHeartbeat))
+	}
+	if c.config.Group != "" {
+		request.Set("group", c.config.Group)
+		if c.pin != "" {
+			request.Set("id", c.pin)
+		}
+	}
+	m := &nats.Msg{Subject: c.subject, Reply: c.inbox, Data: request.JSON()}
+	if c.js.options.Trace {
+		c.js.conn.Logf(wire.LogDebug, ">>> %s %s", m.Subject, m.Data)
+	}
+	if c.js.conn.Status() != wire.Connected {
+		return // stateChanged asks
+	}
+	if err := c.js.conn.Publish(m); err != nil {
+		c.againLocked()
+		return
+	}
+	if c.asked == 0 {
+		c.lastSeen = time.Now()
+	}
+	c.asked += n
+	if c.config.MaxBytes > 0 {
+		c.askedBytes += bytes
+	}
+	c.watchLocked(c.config.IdleHeartbeat)
+}
+
+// watchLocked sets the one timer.
+func (c *PullConsumer) watchLocked(after time.Duration) {
+	switch {
+	case after <= 0:
+	case c.timer == nil:
+		c.timer = time.AfterFunc(after, func() { c.js.conn.Guarded(c.tick) })
+	default:
+		c.timer.Reset(after)
+	}
+}
+
+// againLocked asks anew after a while: what was asked for is lost.
+func (c *PullConsumer) againLocked() {
+	c.asked, c.askedBytes = 0, 0
+	c.waiting = true
+	c.watchLocked(repull)
+}
+
+// tick asks again, or looks for signs of life.
+func (c *PullConsumer) tick() {
+	c.mu.Lock()
+	limit := missedPulls * c.config.IdleHeartbeat
+	silence := time.Since(c.lastSeen)
+	switch {
+	case c.stopped:
+		c.mu.Unlock()
+	case c.waiting:
+		c.waiting = false
+		c.refillLocked()
+		c.mu.Unlock()
+	case c.asked == 0 || c.js.conn.Status() != wire.Connected:
+		c.mu.Unlock() // nothing is to come; the next request sets the timer again
+	case silence < limit:
+		c.watchLocked(min(c.config.IdleHeartbeat, limit-silence))
+		c.mu.Unlock()
+	default:
+		c.againLocked()
+		c.mu.Unlock()
+		c.fail(wire.Fail("ErrConsumerNotActive", "no heartbeat came for "+limit.String()))
+		c.examine()
+	}
+}
+
+// examine ends the consumer where it is gone from the server.
+func (c *PullConsumer) examine() {
+	c.js.absent(c.stream, c.consumer, func(why error) {
+		if why != nil && wire.CodeOf(why) != "ErrConnectionClosed" {
+			c.end(why)
+		}
+	})
+}
+
+// size is what the server counts a message for.
+func size(m *nats.Msg) int64 { return int64(m.Size()) }
+
+// receive takes what comes for the requests; the connection's reader calls it.
+func (c *PullConsumer) receive(m *nats.Msg) {
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return
+	}
+	c.lastSeen = time.Now()
+	if status := statusOf(m); status != "" {
+		c.statusLocked(status, m)
+		return
+	}
+	c.asked = max(c.asked-1, 0)
+	c.askedBytes = max(c.askedBytes-size(m), 0)
+	c.open++
+	c.openBytes += size(m)
+	if pin := m.Header.Get("Nats-Pin-Id"); pin != "" && c.config.Group != "" {
+		c.pin = pin
+	}
+	c.refillLocked()
+	c.mu.Unlock()
+	c.config.Deliver(m)
+}
+
+// statusLocked handles the server's word about a request, and unlocks.
+func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
+	if status == "100" {
+		c.mu.Unlock()
+		return
+	}
+	text := m.Header.Get("Description")
+	// A request that has ended tells what it has not used.
+	pending, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
+	pendingBytes, _ := strconv.ParseInt(m.Header.Get("Nats-Pending-Bytes"), 10, 64)
+	ended := err == nil
+	if ended {
+		c.asked = max(c.asked-pending, 0)
+		c.askedBytes = max(c.askedBytes-pendingBytes, 0)
+	}
+	failure := &wire.Error{Code: "ErrJSResponse", Words: []string{status, "0"}, Text: text}
+	starved := c.asked == 0 && c.open == 0
+	switch {
+	case status == "503": // nobody listens: gone, or its leader is changing
+		c.againLocked()
+		c.mu.Unlock()
+		c.examine()
+	case text == "Consumer Deleted":
+		c.mu.Unlock()
+		c.end(wire.Fail("ErrConsumerNotFound", "consumer not found"))
+	case status == "400" || text == "Consumer is push based" || strings.HasPrefix(text, "Exceeded MaxRequest"):
+		c.mu.Unlock()
+		c.end(failure)
+	case status == "423": // another client is the pinned one
+		c.pin = ""
+		c.againLocked()
+		c.mu.Unlock()
+	case text == "Message Size Exceeds MaxBytes" && starved:
+		// The next message alone is longer than MaxBytes.
+		c.againLocked()
+		c.mu.Unlock()
+		c.fail(failure)
+	case ended:
+		c.refillLocked()
+		c.mu.Unlock()
+	default: // Leadership Change, Exceeded MaxWaiting, Server Shutdown, and what is to come
+		c.againLocked()
+		c.mu.Unlock()
+		if text != "Leadership Change" {
+			c.fail(failure)
+		}
+	}
+}
+
+// Taken tells that a message has been dealt with. Any goroutine may call it.
+func (c *PullConsumer) Taken(m *nats.Msg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open--
+	c.openBytes -= size(m)
+	c.refillLocked()
+}
+
+// stateChanged is called under the connection's lock.
+func (c *PullConsumer) stateChanged(s wire.Status) {
+	switch s {
+	case wire.Closed:
+		go c.js.conn.Guarded(func() {
+			if c.stop() {
+				c.fail(wire.Fail("ErrConnectionClosed", "stopped"))
+			}
+		})
+	case wire.Connected:
+		go c.js.conn.Guarded(func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			// The requests went with the old connection. What the server still sends for
+			// them is taken all the same.
+			c.asked, c.askedBytes, c.waiting = 0, 0, false
+			c.refillLocked()
+		})
+	}
+}
+
+func (c *PullConsumer) fail(e *wire.Error) { c.config.Failed(e) }
+
+// end stops the consumer for good, and tells why.
+func (c *PullConsumer) end(why error) {
+	if c.stop() {
+		c.fail(&wire.Error{Code: wire.CodeOf(why), Text: "stopped due to " + why.Error()})
+	}
+}
+
+// Stop ends the consumer: nothing that comes later is delivered. It may be called more
+// than once.
+func (c *PullConsumer) Stop() { c.stop() }
+
+func (c *PullConsumer) stop() bool {
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return false
+	}
+	c.stopped = true
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	sub := c.sub
+	c.mu.Unlock()
+	c.stopState()
+	sub.Stop()
+	return true
+}
+
+// Drain asks for no more, and has done called when what the server has sent is delivered.
+func (c *PullConsumer) Drain(done func()) {
+	c.mu.Lock()
+	c.draining = true
+	sub := c.sub
+	c.mu.Unlock()
+	sub.Drain(func() {
+		c.stop()
+		done()
+	})
+}

@@ -1,0 +1,206 @@
+package tclbind
+
+import (
+	"errors"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/js"
+	"natstcl/kv/wire"
+)
+
+// Publishing with acknowledgements, and acknowledging (jetstream.md, Publishing,
+// Fetching).
+
+var acknowledgeCommands = []command{
+	{"js_publish", []string{"jet_stream", "subject", "message", "args"}, on(cmdJSPublish)},
+	{"js_publish_msg", []string{"jet_stream", "msg", "args"}, on(cmdJSPublishMsg)},
+	{"ack", []string{"jet_stream", "msg"}, acknowledgement("+ACK")},
+	{"nak", []string{"jet_stream", "msg", "args"}, on(cmdNak)},
+	{"term", []string{"jet_stream", "msg"}, acknowledgement("+TERM")},
+	{"in_progress", []string{"jet_stream", "msg"}, acknowledgement("+WPI")},
+	{"ack_sync", []string{"jet_stream", "msg"}, on(cmdAckSync)},
+}
+
+// Those behind stream the contract has not; each is a header of the message (ADR-4, 43).
+var jsPublishOptions = []option{
+	{name: "timeout", kind: millis},
+	{name: "callback", kind: prefix},
+	{name: "stream", kind: nonempty},
+	{name: "msg_id", kind: nonempty},
+	{name: "expect_last_seq", kind: natural},
+	{name: "expect_last_subject_seq", kind: natural},
+	{name: "expect_last_msg_id", kind: nonempty},
+	{name: "ttl", kind: duration},
+	{name: "header", kind: headers},
+}
+
+var publishHeaders = map[string]string{
+	"stream":                  "Nats-Expected-Stream",
+	"msg_id":                  "Nats-Msg-Id",
+	"expect_last_seq":         "Nats-Expected-Last-Sequence",
+	"expect_last_subject_seq": "Nats-Expected-Last-Subject-Sequence",
+	"expect_last_msg_id":      "Nats-Expected-Last-Msg-Id",
+}
+
+// cmdJSPublish publishes with an acknowledgement. The result is {wait ID}, or with a
+// callback {request ID}.
+func cmdJSPublish(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[2:], jsPublishOptions)
+	if err != nil {
+		return nil, err
+	}
+	m := &nats.Msg{Subject: args[0].Text(), Data: j.c.outgoing(args[1])}
+	m.Header, _ = o["header"].(nats.Header)
+	return j.publish(p, m, o)
+}
+
+// cmdJSPublishMsg is cmdJSPublish with a message of nats::msg.
+func cmdJSPublishMsg(p *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], jsPublishOptions[:len(jsPublishOptions)-1])
+	if err != nil {
+		return nil, err
+	}
+	m, err := j.c.messageOf(args[0])
+	if err != nil {
+		return nil, err
+	}
+	return j.publish(p, m, o)
+}
+
+func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
+	set := func(header, value string) {
+		if m.Header == nil {
+			m.Header = nats.Header{}
+		}
+		m.Header[header] = []string{value}
+	}
+	for name, header := range publishHeaders {
+		switch v := o[name].(type) {
+		case string:
+			if !headerSafe(v) {
+				return nil, invalid("Invalid value for the option " + name + " : " + v)
+			}
+			set(header, v)
+		case dict.Number:
+			set(header, string(v))
+		}
+	}
+	if ms, ok := o["ttl"].(*big.Rat); ok {
+		if ms.Sign() <= 0 {
+			return nil, invalid("Invalid value for the timeout option ttl : " + ms.RatString())
+		}
+		set("Nats-TTL", time.Duration(toNanos(ms)).String())
+	}
+	timeout := j.js.Timeout()
+	if o.has("timeout") {
+		timeout = o.duration("timeout")
+	}
+	callback, async := o["callback"].(Value)
+	if !async {
+		id, err := begin(p, func(done func(dict.Dict, error)) error {
+			_, err := j.js.Publish(m, timeout, done)
+			return err
+		}, plain)
+		return []any{"wait", id}, err
+	}
+	r := &request{c: j.c}
+	var err error
+	r.pending, err = j.js.Publish(m, timeout, func(ack dict.Dict, err error) {
+		p.mailbox.post(&published{r, ack, err})
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.begin(p, callback)
+	return []any{"request", r.number}, nil
+}
+
+// published is the end of one publish with a callback.
+type published struct {
+	r   *request
+	ack dict.Dict
+	err error
+}
+
+func (d *published) run(p *Package) {
+	if d.r.ended {
+		return
+	}
+	callback := d.r.callback.Retain()
+	defer callback.Release()
+	p.drop(d.r)
+	var told any = ""
+	var api *js.APIError
+	switch {
+	case errors.As(d.err, &api):
+		told = pubError(api.Code, api.ErrCode, d.err)
+	case wire.CodeOf(d.err) == "ErrConnectionClosed":
+		return // dropped: nobody is called
+	case wire.CodeOf(d.err) == "ErrProtocol":
+		told = pubError("0", "0", d.err) // a reply that is none of JetStream's
+	case d.err != nil:
+		p.host.Callback(callback, 1, "", "")
+		return
+	}
+	var ack any = ""
+	if d.err == nil {
+		ack = d.ack
+	}
+	p.host.Callback(callback, 0, ack, told)
+}
+
+func pubError(code, errCode string, err error) dict.Dict {
+	return dict.Dict{
+		{Key: "code", Value: dict.Number(code)},
+		{Key: "err_code", Value: dict.Number(errCode)},
+		{Key: "errorMessage", Value: err.Error()},
+	}
+}
+
+// acknowledgement is a command that publishes one of the words that a consumer understands.
+func acknowledgement(word string) func(*Package, []Value) (any, error) {
+	return on(func(_ *Package, j *jetStream, args []Value) (any, error) {
+		return nil, j.answer(args[0], word)
+	})
+}
+
+func (j *jetStream) answer(msg Value, word string) error {
+	m, err := j.c.messageOf(msg)
+	if err != nil {
+		return err
+	}
+	return j.c.wire.Publish(&nats.Msg{Subject: m.Reply, Data: []byte(word)})
+}
+
+var nakOptions = []option{{name: "delay", kind: duration}}
+
+func cmdNak(_ *Package, j *jetStream, args []Value) (any, error) {
+	o, err := parseOptions(args[1:], nakOptions)
+	if err != nil {
+		return nil, err
+	}
+	word := "-NAK"
+	if o.has("delay") {
+		word += ` {"delay": ` + strconv.FormatInt(o.nanos("delay"), 10) + `}`
+	}
+	return nil, j.answer(args[0], word)
+}
+
+// cmdAckSync waits until the server has taken the acknowledgement.
+func cmdAckSync(p *Package, j *jetStream, args []Value) (any, error) {
+	m, err := j.c.messageOf(args[0])
+	if err != nil {
+		return nil, err
+	}
+	return begin(p,
+		func(done func(*nats.Msg, error)) error {
+			return j.js.AckSync(m.Reply, done)
+		},
+		func(reply *nats.Msg) (any, error) {
+			return j.c.payload(reply, 0, j.c.settings.values.bool("dictmsg")), nil
+		})
+}
