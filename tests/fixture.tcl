@@ -151,11 +151,64 @@ proc stopped {pid} {
     return 1
 }
 
+# The servers of one cluster, each a process of its own with JetStream and a store of its own,
+# ready for streams of as many replicas. They are named n1, n2, …; ::cluster has port, pid and
+# arguments of each.
+proc startCluster {{size 3} args} {
+    set ::cluster {}
+    set routes {}
+    for {set i 1} {$i <= $size} {incr i} {
+        lappend routes nats://127.0.0.1:[freePort]
+    }
+    foreach route $routes {
+        set name n[expr {[dict size $::cluster] + 1}]
+        dict set ::cluster $name [dict create port [freePort] pid "" arguments [list -js -sd [makeDirectory cluster$name] \
+            --server_name $name --cluster_name cluster --cluster $route --routes [join $routes ,] {*}$args]]
+    }
+    foreach name [dict keys $::cluster] {
+        startNode $name
+    }
+    set conn [connectTo [clusterURLs]]
+    set js [$conn jet_stream -timeout 1000]
+    waitFor {![catch {$js add_stream ready -num_replicas $size}]}
+    $js delete_stream ready
+    $conn destroy
+}
+
+proc startNode {name} {
+    dict with ::cluster $name {
+        set pid [startProcess $port {*}$arguments]
+    }
+}
+
+proc stopNode {name {signal KILL}} {
+    stopProcess [dict get $::cluster $name pid] $signal
+    if {$signal eq "KILL"} {
+        dict set ::cluster $name pid ""
+    }
+}
+
+proc stopCluster {} {
+    dict for {name node} $::cluster {
+        if {[dict get $node pid] ne ""} {
+            stopNode $name
+        }
+    }
+}
+
+# The URLs of those nodes, or of all.
+proc clusterURLs {args} {
+    return [lmap name [expr {[llength $args] ? $args : [dict keys $::cluster]}] {
+        string cat nats://127.0.0.1: [dict get $::cluster $name port]
+    }]
+}
+
 # A TCP proxy to a port, whose connections can be cut. Returns the port that it listens on.
 proc startProxy {port} {
     set listener [socket -server [list proxyAccept $port] -myaddr 127.0.0.1 0]
     set own [lindex [fconfigure $listener -sockname] 2]
     set ::proxies($own) [list $listener]
+    set ::silenced($own) 0
     return $own
 }
 
@@ -168,14 +221,16 @@ proc proxyAccept {port client args} {
     lappend ::proxies($own) $client $server
     foreach {from to} [list $client $server $server $client] {
         fconfigure $from -translation binary -blocking 0 -buffering none
-        fileevent $from readable [list proxyForward $from $to]
+        fileevent $from readable [list proxyForward $own [expr {$from eq $server}] $from $to]
     }
 }
 
-proc proxyForward {from to} {
+proc proxyForward {own fromServer from to} {
     if {[catch {
         set data [read $from]
-        if {[swallowed] || ![string match $::swallows $data]} {
+        if {$fromServer && $::silenced($own)} {
+            # lost
+        } elseif {[swallowed] || ![string match $::swallows $data]} {
             puts -nonewline $to $data
         } else {
             swallow ""
@@ -195,6 +250,11 @@ proc swallowed {} {
     return [expr {$::swallows eq ""}]
 }
 swallow ""
+
+# Has a proxy lose all that its server sends, or lets it through again.
+proc silence {port {yes 1}} {
+    set ::silenced($port) $yes
+}
 
 # Cuts the connections of a proxy; with "stop" it listens no more, too.
 proc cutProxy {port {how cut}} {
