@@ -96,16 +96,9 @@ func cmdPauseConsumer(p *Package, j *jetStream, args []Value) (any, error) {
 			return nil, invalid("Invalid time ")
 		}
 	}
-	return begin(p,
-		func(done func(dict.Dict, error)) error {
-			return j.js.PauseConsumer(args[0].Text(), args[1].Text(), until, done)
-		},
-		func(reply dict.Dict) (any, error) {
-			if ns, ok := reply.Path("pause_remaining").(dict.Number); ok {
-				reply.Set("pause_remaining", nanosToMillis(ns))
-			}
-			return reply, nil
-		})
+	return begin(p, func(done func(dict.Dict, error)) error {
+		return j.js.PauseConsumer(args[0].Text(), args[1].Text(), until, done)
+	}, plain)
 }
 
 // orderedConsumer is what a nats::ordered_consumer object stands on.

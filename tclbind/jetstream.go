@@ -43,8 +43,8 @@ var jetStreamCommands = []command{
 
 var jetStreamOptions = []option{
 	{name: "timeout", kind: millis, fallback: 5 * time.Second},
-	{name: "domain", kind: nonempty},
-	{name: "api_prefix", kind: nonempty},
+	{name: "domain", kind: anyText},
+	{name: "api_prefix", kind: anyText},
 	{name: "trace", kind: truth},
 }
 

@@ -2,9 +2,7 @@ package tclbind
 
 import (
 	"errors"
-	"math/big"
 	"strconv"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -34,7 +32,7 @@ var jsPublishOptions = []option{
 	{name: "expect_last_seq", kind: natural},
 	{name: "expect_last_subject_seq", kind: natural},
 	{name: "expect_last_msg_id", kind: nonempty},
-	{name: "ttl", kind: duration},
+	{name: "ttl", kind: millis},
 	{name: "header", kind: headers},
 }
 
@@ -89,11 +87,8 @@ func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
 			set(header, string(v))
 		}
 	}
-	if ms, ok := o["ttl"].(*big.Rat); ok {
-		if ms.Sign() <= 0 {
-			return nil, invalid("Invalid value for the timeout option ttl : " + ms.RatString())
-		}
-		set("Nats-TTL", time.Duration(toNanos(ms)).String())
+	if o.has("ttl") {
+		set("Nats-TTL", o.duration("ttl").String())
 	}
 	timeout := j.js.Timeout()
 	if o.has("timeout") {
@@ -176,7 +171,7 @@ func (j *jetStream) answer(msg Value, word string) error {
 	return j.c.wire.Publish(&nats.Msg{Subject: m.Reply, Data: []byte(word)})
 }
 
-var nakOptions = []option{{name: "delay", kind: duration}}
+var nakOptions = []option{{name: "delay", kind: millis}}
 
 func cmdNak(_ *Package, j *jetStream, args []Value) (any, error) {
 	o, err := parseOptions(args[1:], nakOptions)
@@ -185,7 +180,7 @@ func cmdNak(_ *Package, j *jetStream, args []Value) (any, error) {
 	}
 	word := "-NAK"
 	if o.has("delay") {
-		word += ` {"delay": ` + strconv.FormatInt(o.nanos("delay"), 10) + `}`
+		word += ` {"delay": ` + strconv.FormatInt(int64(o.duration("delay")), 10) + `}`
 	}
 	return nil, j.answer(args[0], word)
 }

@@ -66,6 +66,23 @@ proc stopServer {} {
     $::server destroy
 }
 
+# A server without JetStream, and somebody who answers in its place: on the subjects of the
+# API and others with $::reply, a payload, whatever is asked. $::asked collects what was.
+proc startResponder {args} {
+    set ::server [nats::server new -jetstream false]
+    set ::conn [connectTo $::server]
+    set ::js [$::conn jet_stream]
+    set ::asked {}
+    foreach subject [list {$JS.API.>} {*}$args] {
+        $::conn subscribe $subject -callback {apply {{subject message reply} {
+            lappend ::asked $subject $message
+            if {$reply ne ""} {
+                $::conn publish $reply $::reply
+            }
+        }}}
+    }
+}
+
 # A connection that logs errors alone. server is a nats::server, or a URL.
 proc connectTo {server args} {
     set conn [nats::connection new test -log_level error]

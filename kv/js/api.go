@@ -7,7 +7,6 @@
 package js
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -60,9 +59,10 @@ func (j *JetStream) Foreign() bool { return j.prefix != defaultPrefix }
 // Timeout is how long each request may take.
 func (j *JetStream) Timeout() time.Duration { return j.options.Timeout }
 
-// Call sends a request to the API, api being what follows the prefix, and has done
-// called with the reply: every field that the server sent but type.
-func (j *JetStream) Call(api string, body []byte, done func(dict.Dict, error)) error {
+// call sends a request to the API, api being what follows the prefix, and has done
+// called with the reply: every field that the server sent but type. A reply that lacks what
+// is wanted is ErrProtocol.
+func (j *JetStream) call(api string, body []byte, done func(dict.Dict, error), wants ...want) error {
 	subject := j.prefix + "." + api
 	return j.request(&nats.Msg{Subject: subject, Data: body}, func(m *nats.Msg, err error) {
 		if wire.CodeOf(err) == "ErrNoResponders" {
@@ -72,7 +72,7 @@ func (j *JetStream) Call(api string, body []byte, done func(dict.Dict, error)) e
 			done(nil, err)
 			return
 		}
-		reply, err := parseReply(subject, m.Data)
+		reply, err := parseReply(subject, m.Data, wants...)
 		done(reply, err)
 	})
 }
@@ -90,79 +90,4 @@ func (j *JetStream) request(m *nats.Msg, done func(*nats.Msg, error)) error {
 		done(reply, err)
 	})
 	return err
-}
-
-// parseReply reads a reply of the API, or its error.
-func parseReply(subject string, data []byte) (dict.Dict, error) {
-	v, err := dict.Parse(data)
-	reply, ok := v.(dict.Dict)
-	if err != nil || !ok {
-		text := "not a JSON object"
-		if err != nil {
-			text = err.Error()
-		}
-		return nil, wire.Fail("ErrProtocol", "Invalid reply to "+subject+": "+text)
-	}
-	switch failure := reply.Path("error").(type) {
-	case nil:
-		return reply.Without("type"), nil
-	case dict.Dict:
-		return nil, apiError(failure)
-	}
-	return nil, wire.Fail("ErrProtocol", "Invalid reply to "+subject+": its error is no JSON object")
-}
-
-// list reads an array of a reply; null, and nothing at all, is an empty one.
-func list(subject string, reply dict.Dict, field string) ([]any, error) {
-	switch v := reply.Path(field).(type) {
-	case nil:
-		return nil, nil
-	case []any:
-		return v, nil
-	}
-	return nil, wire.Fail("ErrProtocol", "Invalid reply to "+subject+": "+field+" is no JSON array")
-}
-
-// apiCodes is the contract's table: the server's err_code -> ours.
-var apiCodes = map[string]string{
-	"10014": "ErrConsumerNotFound",
-	"10037": "ErrMsgNotFound",
-	"10039": "ErrJetStreamNotEnabledForAccount",
-	"10059": "ErrStreamNotFound",
-	"10071": "ErrWrongLastSequence",
-}
-
-// APIError is an error that a server's reply told, with the numbers of that reply. In
-// its chain is the wire.Error that it is by the contract.
-type APIError struct {
-	Code, ErrCode string
-	cause         *wire.Error
-}
-
-func (e *APIError) Error() string { return e.cause.Text }
-func (e *APIError) Unwrap() error { return e.cause }
-
-// apiError makes an error of the API's: code, err_code, description.
-func apiError(d dict.Dict) *APIError {
-	e := &APIError{Code: orZero(d.Text("code")), ErrCode: orZero(d.Text("err_code"))}
-	text := d.Text("description")
-	if code, ok := apiCodes[e.ErrCode]; ok {
-		e.cause = wire.Fail(code, text)
-	} else {
-		e.cause = &wire.Error{Code: "ErrJSResponse", Words: []string{e.Code, e.ErrCode}, Text: text}
-	}
-	return e
-}
-
-func orZero(number string) string {
-	if number == "" {
-		return "0"
-	}
-	return number
-}
-
-// count reads an integer field of a reply.
-func count(d dict.Dict, keys ...string) uint64 {
-	n, _ := strconv.ParseUint(d.Text(keys...), 10, 64)
-	return n
 }

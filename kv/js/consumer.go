@@ -47,14 +47,14 @@ func (j *JetStream) sendConsumer(stream string, config dict.Dict, action string,
 		{Key: "config", Value: config},
 		{Key: "action", Value: action},
 	}
-	return j.Call(api, body.JSON(), done)
+	return j.call(api, body.JSON(), done, consumerInfo...)
 }
 
 // AddConsumerJSON makes or changes a durable consumer. config is sent as it is, and the
 // reply's JSON returned as it is. Nobody answers: ErrNoResponders.
 func (j *JetStream) AddConsumerJSON(stream, consumer string, config []byte, done func(string, error)) error {
-	if _, err := dict.Parse(config); err != nil {
-		return wire.Fail("ErrInvalidArg", err.Error())
+	if _, err := configJSON(config); err != nil {
+		return err
 	}
 	name := dict.Dict{{Key: "stream_name", Value: stream}}.JSON()
 	body := append(name[:len(name)-1], `,"config":`...)
@@ -64,7 +64,7 @@ func (j *JetStream) AddConsumerJSON(stream, consumer string, config []byte, done
 
 // ConsumerInfo returns a consumer's config and state, durations in ns.
 func (j *JetStream) ConsumerInfo(stream, consumer string, done func(dict.Dict, error)) error {
-	return j.Call("CONSUMER.INFO."+stream+"."+consumer, nil, done)
+	return j.call("CONSUMER.INFO."+stream+"."+consumer, nil, done, consumerInfo...)
 }
 
 // ConsumerNames returns the names of all consumers of a stream, however many pages that
@@ -75,7 +75,7 @@ func (j *JetStream) ConsumerNames(stream string, done func([]string, error)) err
 
 // DeleteConsumer deletes a consumer of a stream.
 func (j *JetStream) DeleteConsumer(stream, consumer string, done func(error)) error {
-	return j.Call("CONSUMER.DELETE."+stream+"."+consumer, nil, func(_ dict.Dict, err error) { done(err) })
+	return j.call("CONSUMER.DELETE."+stream+"."+consumer, nil, func(_ dict.Dict, err error) { done(err) }, success)
 }
 
 // PauseConsumer pauses a consumer until a time (RFC 3339), or with an empty one lets it go
@@ -85,5 +85,5 @@ func (j *JetStream) PauseConsumer(stream, consumer, until string, done func(dict
 	if until != "" {
 		request.Set("pause_until", until)
 	}
-	return j.Call("CONSUMER.PAUSE."+stream+"."+consumer, request.JSON(), done)
+	return j.call("CONSUMER.PAUSE."+stream+"."+consumer, request.JSON(), done, aBool("paused"))
 }

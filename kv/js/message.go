@@ -46,36 +46,39 @@ func errNoMessage() error { return wire.Fail("ErrMsgNotFound", "no message found
 
 // MsgGet reads one message from the stream's leader.
 func (j *JetStream) MsgGet(stream string, which Which, done func(*Message, error)) error {
-	return j.Call("STREAM.MSG.GET."+stream, which.json(), func(reply dict.Dict, err error) {
+	api := "STREAM.MSG.GET." + stream
+	return j.call(api, which.json(), func(reply dict.Dict, err error) {
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		m, err := storedMessage(reply)
+		m, ok := storedMessage(reply)
+		if !ok {
+			err = badReply(j.prefix+"."+api, "its message cannot be read")
+		}
 		done(m, err)
-	})
+	}, aText("message.subject"), aCount("message.seq"))
 }
 
-func storedMessage(reply dict.Dict) (*Message, error) {
-	bad := wire.Fail("ErrProtocol", "Invalid message in a reply of the JetStream API")
-	m := &Message{Subject: reply.Text("message", "subject"), Seq: count(reply, "message", "seq")}
+func storedMessage(reply dict.Dict) (m *Message, ok bool) {
+	m = &Message{Subject: reply.Text("message", "subject"), Seq: count(reply, "message", "seq")}
 	var err error
 	if m.Time, err = time.Parse(time.RFC3339Nano, reply.Text("message", "time")); err != nil {
-		return nil, bad
+		return nil, false
 	}
 	if m.Data, err = base64.StdEncoding.DecodeString(reply.Text("message", "data")); err != nil {
-		return nil, bad
+		return nil, false
 	}
 	raw, err := base64.StdEncoding.DecodeString(reply.Text("message", "hdrs"))
 	if err != nil {
-		return nil, bad
+		return nil, false
 	}
 	if len(raw) > 0 {
 		if m.Header, err = nats.DecodeHeadersMsg(raw); err != nil {
-			return nil, bad
+			return nil, false
 		}
 	}
-	return m, nil
+	return m, true
 }
 
 // DirectGet reads one message from any replica or mirror that answers direct gets.
@@ -87,12 +90,12 @@ func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, er
 			done(nil, err)
 			return
 		}
-		out, err := directMessage(m)
+		out, err := directMessage(request.Subject, m)
 		done(out, err)
 	})
 }
 
-func directMessage(m *nats.Msg) (*Message, error) {
+func directMessage(subject string, m *nats.Msg) (*Message, error) {
 	switch m.Header.Get("Status") {
 	case "":
 	case "404":
@@ -105,7 +108,7 @@ func directMessage(m *nats.Msg) (*Message, error) {
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	at, timeErr := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
 	if err != nil || timeErr != nil {
-		return nil, wire.Fail("ErrProtocol", "Invalid reply to a direct get on "+m.Subject)
+		return nil, badReply(subject, "its headers tell no message")
 	}
 	out := &Message{Subject: m.Header.Get("Nats-Subject"), Seq: seq, Time: at, Header: m.Header, Data: m.Data}
 	for _, key := range []string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending", "Nats-Last-Sequence"} {
@@ -120,7 +123,7 @@ func (j *JetStream) DeleteMsg(stream string, seq uint64, erase bool, done func(e
 	if !erase {
 		request.Set("no_erase", true)
 	}
-	return j.Call("STREAM.MSG.DELETE."+stream, request.JSON(), func(_ dict.Dict, err error) { done(err) })
+	return j.call("STREAM.MSG.DELETE."+stream, request.JSON(), func(_ dict.Dict, err error) { done(err) }, success)
 }
 
 // DirectGetBatch reads many messages in one request, whose fields are those of ADR-31, from
@@ -143,7 +146,7 @@ func (j *JetStream) DirectGetBatch(stream string, batch dict.Dict, done func([]*
 				return true
 			}
 			var got *Message
-			if got, failure = directMessage(m); failure == nil {
+			if got, failure = directMessage(request.Subject, m); failure == nil {
 				messages = append(messages, got)
 			}
 			return failure != nil
@@ -166,7 +169,7 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, done func(dict.D
 			done(nil, err)
 			return
 		}
-		ack, err := parseReply(subject, reply.Data)
+		ack, err := parseReply(subject, reply.Data, aText("stream"), aCount("seq"))
 		done(ack, err)
 	})
 }

@@ -156,7 +156,7 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 		{Key: "config", Value: config},
 		{Key: "action", Value: "create"},
 	}
-	err = c.js.Call("CONSUMER.CREATE."+c.stream+"."+name, body.JSON(), func(reply dict.Dict, err error) {
+	err = c.js.call("CONSUMER.CREATE."+c.stream+"."+name, body.JSON(), func(reply dict.Dict, err error) {
 		if err == nil && !c.started(generation, name, reply) {
 			err = wire.Fail("ErrConnectionClosed", "stopped")
 		}
@@ -167,7 +167,7 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 		if err == nil && c.config.Started != nil {
 			c.config.Started(c.toCome(reply))
 		}
-	})
+	}, aText("name"), anObject("config"), aCount("delivered.stream_seq"), aCount("num_pending"))
 	if err != nil {
 		sub.Stop()
 	}

@@ -23,9 +23,9 @@ func checkStreamName(name string) error {
 
 // StreamInfo returns a stream's config, state and so on, durations in ns.
 func (j *JetStream) StreamInfo(stream string, done func(dict.Dict, error)) error {
-	return j.Call("STREAM.INFO."+stream, nil, func(reply dict.Dict, err error) {
+	return j.call("STREAM.INFO."+stream, nil, func(reply dict.Dict, err error) {
 		done(reply.Without("total", "offset", "limit"), err)
-	})
+	}, streamInfo...)
 }
 
 // StreamSubjects returns a stream's subjects, each with the number of its messages, or
@@ -37,13 +37,16 @@ func (j *JetStream) StreamSubjects(stream, filter string, done func(dict.Dict, e
 // subjects reads the page that begins after what is there already.
 func (j *JetStream) subjects(stream, filter string, known dict.Dict, done func(dict.Dict, error)) error {
 	request := dict.Dict{{Key: "subjects_filter", Value: filter}, {Key: "offset", Value: len(known)}}
-	return j.Call("STREAM.INFO."+stream, request.JSON(), func(reply dict.Dict, err error) {
+	api := "STREAM.INFO." + stream
+	return j.call(api, request.JSON(), func(reply dict.Dict, err error) {
+		var page dict.Dict
+		if err == nil {
+			page, err = subjectCounts(j.prefix+"."+api, reply)
+		}
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		// Without a subject the field is not there.
-		page, _ := reply.Path("state", "subjects").(dict.Dict)
 		known = append(known, page...)
 		if len(page) == 0 || uint64(len(known)) >= count(reply, "total") {
 			done(known, nil)
@@ -52,7 +55,17 @@ func (j *JetStream) subjects(stream, filter string, known dict.Dict, done func(d
 		if err := j.subjects(stream, filter, known, done); err != nil {
 			done(nil, err)
 		}
-	})
+	}, anObject("state"), aCount("total"))
+}
+
+// subjectCounts reads the subjects of a stream's state. Without one the field is not there.
+func subjectCounts(subject string, reply dict.Dict) (dict.Dict, error) {
+	v := reply.Path("state", "subjects")
+	page, ok := v.(dict.Dict)
+	if !ok && v != nil {
+		return nil, badReply(subject, "state.subjects is no JSON object")
+	}
+	return page, nil
 }
 
 // AddStream makes a stream. config is the JSON to be, durations in ns, without name.
@@ -70,25 +83,33 @@ func (j *JetStream) sendStream(api, stream string, config dict.Dict, done func(d
 		return err
 	}
 	body := append(dict.Dict{{Key: "name", Value: stream}}, config.Without("name")...)
-	return j.Call(api+stream, body.JSON(), done)
+	return j.call(api+stream, body.JSON(), done, streamInfo...)
 }
 
 // AddStreamJSON makes a stream by JSON, which is sent as it is, and returns the reply's
 // JSON as it is. Nobody answers: ErrNoResponders.
 func (j *JetStream) AddStreamJSON(config []byte, done func(string, error)) error {
-	v, err := dict.Parse(config)
+	d, err := configJSON(config)
 	if err != nil {
-		return wire.Fail("ErrInvalidArg", err.Error())
-	}
-	d, _ := v.(dict.Dict)
-	name := d.Text("name")
-	if err := checkStreamName(name); err != nil {
 		return err
 	}
-	return j.callJSON("STREAM.CREATE."+name, config, done)
+	return j.callJSON("STREAM.CREATE."+d.Text("name"), config, done)
 }
 
-// callJSON is Call for one who wants the reply's JSON as it is. Nobody answers:
+// configJSON reads a config that a user has written.
+func configJSON(text []byte) (dict.Dict, error) {
+	v, err := dict.Parse(text)
+	if err != nil {
+		return nil, wire.Fail("ErrInvalidArg", err.Error())
+	}
+	d, ok := v.(dict.Dict)
+	if !ok {
+		return nil, wire.Fail("ErrInvalidArg", "invalid JSON: a config is an object")
+	}
+	return d, nil
+}
+
+// callJSON is call for one who wants the reply's JSON as it is. Nobody answers:
 // ErrNoResponders.
 func (j *JetStream) callJSON(api string, body []byte, done func(string, error)) error {
 	subject := j.prefix + "." + api
@@ -106,7 +127,7 @@ func (j *JetStream) callJSON(api string, body []byte, done func(string, error)) 
 
 // DeleteStream deletes a stream.
 func (j *JetStream) DeleteStream(stream string, done func(error)) error {
-	return j.Call("STREAM.DELETE."+stream, nil, func(_ dict.Dict, err error) { done(err) })
+	return j.call("STREAM.DELETE."+stream, nil, func(_ dict.Dict, err error) { done(err) }, success)
 }
 
 // PurgeStream removes a stream's messages, all or what request says, and returns how
@@ -116,13 +137,13 @@ func (j *JetStream) PurgeStream(stream string, request dict.Dict, done func(uint
 	if len(request) > 0 {
 		body = request.JSON()
 	}
-	return j.Call("STREAM.PURGE."+stream, body, func(reply dict.Dict, err error) {
+	return j.call("STREAM.PURGE."+stream, body, func(reply dict.Dict, err error) {
 		done(count(reply, "purged"), err)
-	})
+	}, success, aCount("purged"))
 }
 
 // AccountInfo returns the account's limits and what it uses of them.
-func (j *JetStream) AccountInfo(done func(dict.Dict, error)) error { return j.Call("INFO", nil, done) }
+func (j *JetStream) AccountInfo(done func(dict.Dict, error)) error { return j.call("INFO", nil, done, aCount("streams")) }
 
 // StreamNames returns the names of all streams, however many pages that takes, or of
 // those that listen to a subject where that is not empty.
@@ -136,19 +157,16 @@ func (j *JetStream) names(api, field, subject string, names []string, done func(
 	if subject != "" {
 		request.Set("subject", subject)
 	}
-	return j.Call(api, request.JSON(), func(reply dict.Dict, err error) {
-		var page []any
+	return j.call(api, request.JSON(), func(reply dict.Dict, err error) {
+		var page []string
 		if err == nil {
-			page, err = list(j.prefix+"."+api, reply, field)
+			page, err = texts(j.prefix+"."+api, reply, field)
 		}
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		for _, name := range page {
-			text, _ := name.(string)
-			names = append(names, text)
-		}
+		names = append(names, page...)
 		if len(page) == 0 || uint64(len(names)) >= count(reply, "total") {
 			done(names, nil)
 			return
@@ -156,5 +174,5 @@ func (j *JetStream) names(api, field, subject string, names []string, done func(
 		if err := j.names(api, field, subject, names, done); err != nil {
 			done(nil, err)
 		}
-	})
+	}, aCount("total"))
 }

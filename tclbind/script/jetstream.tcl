@@ -217,7 +217,7 @@ oo::class create ::nats::jet_stream {
         return [::nats::core::await [::nats::core::consumer_names $handle $stream]]
     }
 
-    # These two return a dict: paused, pause_until, pause_remaining (ms).
+    # These two return the reply, a dict: paused, pause_until, pause_remaining (in ns).
     #
     # until - the time, as 2030-01-01T00:00:00Z
     method pause_consumer {stream consumer until} {

@@ -1,0 +1,142 @@
+package js
+
+import (
+	"strconv"
+	"strings"
+
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// What answers is a server, or whoever else listens to the API's subjects: nothing of a
+// reply is relied on that was not looked at.
+
+// want is a field that a reply must have.
+type want struct {
+	path string // keys with dots between
+	what string // for the message
+	is   func(any) bool
+}
+
+func anObject(path string) want {
+	return want{path, "JSON object", func(v any) bool { _, ok := v.(dict.Dict); return ok }}
+}
+
+// aCount is an integer from 0 on that has 64 bits.
+func aCount(path string) want {
+	return want{path, "count", func(v any) bool {
+		n, ok := v.(dict.Number)
+		_, err := strconv.ParseUint(string(n), 10, 64)
+		return ok && err == nil
+	}}
+}
+
+func aText(path string) want {
+	return want{path, "text", func(v any) bool { s, ok := v.(string); return ok && s != "" }}
+}
+
+func aBool(path string) want {
+	return want{path, "boolean", func(v any) bool { _, ok := v.(bool); return ok }}
+}
+
+// success is what an API without another answer says.
+var success = want{"success", "true", func(v any) bool { return v == true }}
+
+// A stream's and a consumer's info.
+var (
+	streamInfo   = []want{anObject("config"), anObject("state")}
+	consumerInfo = []want{aText("name"), anObject("config")}
+)
+
+// parseReply reads a reply of the API, or its error.
+func parseReply(subject string, data []byte, wants ...want) (dict.Dict, error) {
+	v, err := dict.Parse(data)
+	if err != nil {
+		return nil, badReply(subject, err.Error())
+	}
+	reply, ok := v.(dict.Dict)
+	if !ok {
+		return nil, badReply(subject, "it is no JSON object")
+	}
+	switch failure := reply.Path("error").(type) {
+	case nil:
+	case dict.Dict:
+		return nil, apiError(failure)
+	default:
+		return nil, badReply(subject, "error is no JSON object")
+	}
+	for _, w := range wants {
+		if !w.is(reply.Path(strings.Split(w.path, ".")...)) {
+			return nil, badReply(subject, w.path+" is no "+w.what)
+		}
+	}
+	return reply.Without("type"), nil
+}
+
+func badReply(subject, why string) error {
+	return wire.Fail("ErrProtocol", "Invalid reply to "+subject+": "+why)
+}
+
+// texts reads an array of texts of a reply; null, and nothing at all, is an empty one.
+func texts(subject string, reply dict.Dict, field string) ([]string, error) {
+	v := reply.Path(field)
+	list, ok := v.([]any)
+	out := make([]string, len(list))
+	for i, e := range list {
+		if out[i], ok = e.(string); !ok {
+			break
+		}
+	}
+	if !ok && v != nil {
+		return nil, badReply(subject, field+" is no list of texts")
+	}
+	return out, nil
+}
+
+// count reads an integer field of a reply that was wanted.
+func count(d dict.Dict, keys ...string) uint64 {
+	n, _ := strconv.ParseUint(d.Text(keys...), 10, 64)
+	return n
+}
+
+// apiCodes is the contract's table: the server's err_code -> ours.
+var apiCodes = map[string]string{
+	"10014": "ErrConsumerNotFound",
+	"10037": "ErrMsgNotFound",
+	"10039": "ErrJetStreamNotEnabledForAccount",
+	"10059": "ErrStreamNotFound",
+	"10071": "ErrWrongLastSequence",
+}
+
+// APIError is an error that a server's reply told, with the numbers of that reply. In
+// its chain is the wire.Error that it is by the contract.
+type APIError struct {
+	Code, ErrCode string
+	cause         *wire.Error
+}
+
+func (e *APIError) Error() string { return e.cause.Text }
+func (e *APIError) Unwrap() error { return e.cause }
+
+// apiError makes an error of the API's: code, err_code, description.
+func apiError(d dict.Dict) *APIError {
+	e := &APIError{Code: number(d, "code"), ErrCode: number(d, "err_code")}
+	text := d.Text("description")
+	if text == "" {
+		text = "JetStream error " + e.Code
+	}
+	if code, ok := apiCodes[e.ErrCode]; ok {
+		e.cause = wire.Fail(code, text)
+	} else {
+		e.cause = &wire.Error{Code: "ErrJSResponse", Words: []string{e.Code, e.ErrCode}, Text: text}
+	}
+	return e
+}
+
+// number is one of an error's, 0 where the server has told none.
+func number(d dict.Dict, key string) string {
+	if n, ok := d.Path(key).(dict.Number); ok {
+		return string(n)
+	}
+	return "0"
+}
