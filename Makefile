@@ -50,13 +50,18 @@ $(library): $(sources) | deps
 demo: all
 	@TCLLIBPATH="$(CURDIR)" $(TCLSH) examples/config_cache.tcl $(FILE)
 
-test: all build/nats-server
+test: all build/nats-server build/keys
 	@TCL_CONFIG="$(TCL_CONFIG)" GO="$(GO)" TCLSH="$(TCLSH)" bash tests/run
 
 # A server as a process of its own, for tests that kill or freeze one.
 build/nats-server: go.mod go.sum
 	@mkdir -p build
 	$(GO) build -o $@ github.com/nats-io/nats-server/v2
+
+# Makes NKeys and JWTs for the tests.
+build/keys: tests/keys/main.go go.mod go.sum
+	@mkdir -p build
+	$(GO) build -o $@ ./tests/keys
 
 natsh:
 	CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o build/natsh ./tclbind/natsh

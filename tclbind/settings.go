@@ -25,6 +25,10 @@ var connectionOptions = []option{
 	{name: "user", kind: anyText, fallback: ""},
 	{name: "password", kind: anyText, fallback: ""},
 	{name: "token", kind: anyText, fallback: ""},
+	{name: "credentials", kind: anyText, fallback: ""},
+	{name: "jwt", kind: anyText, fallback: ""},
+	{name: "nkey", kind: anyText, fallback: ""},
+	{name: "nkey_seed", kind: anyText, fallback: ""},
 	{name: "secure", kind: truth, fallback: false},
 	{name: "check_subjects", kind: truth, fallback: true},
 	{name: "dictmsg", kind: truth, fallback: false},
@@ -99,6 +103,7 @@ func (s *settings) wire(p *Package) wire.Options {
 	out.MaxOutstandingPings = int(v.int("max_outstanding_pings"))
 	out.RequestTimeout = v.duration("request_timeout")
 	out.User, out.Password, out.Token = v.text("user"), v.text("password"), v.text("token")
+	out.Credentials, out.JWT, out.NKey, out.NKeySeed = v.text("credentials"), v.text("jwt"), v.text("nkey"), v.text("nkey_seed")
 	out.TLS = tlsOptions(v.dict("tls_opts"))
 	// Go has its own copy of the environment, made when the process or the library
 	// began: what the script has set since is not in it.

@@ -21,6 +21,9 @@ testConstraint thread [expr {![catch {package require Thread}]}]
 # Another server process, built by make.
 set natsServer [expr {[info exists env(NATS_SERVER)] ? $env(NATS_SERVER) : "$root/build/nats-server"}]
 testConstraint serverProcess [expr {[file executable $natsServer] && $tcl_platform(platform) eq "unix"}]
+# What makes keys and JWTs, by make too.
+set keysTool [expr {[info exists env(NATS_KEYS)] ? $env(NATS_KEYS) : "$root/build/keys"}]
+testConstraint keys [file executable $keysTool]
 testConstraint cTcl [expr {[list {} Nats] ni [info loaded]}]
 
 # How long, in ms, anything may take that a test waits for. It only matters where

@@ -75,8 +75,11 @@ type Options struct {
 	RequestTimeout       time.Duration // 0: without end
 	User, Password       string
 	Token                string
+	Credentials          string // name of a file with a user's JWT and seed
+	JWT, NKey            string // the same by value: NKey is the seed, alone it is a login by NKey
+	NKeySeed             string // name of a file with the seed, in place of NKey
 	TLS                  TLSOptions
-	// ReadFile opens the files that TLS names, at connect time. nil: os.ReadFile.
+	// ReadFile opens the files that TLS and the credentials name, at connect time. nil: os.ReadFile.
 	// It may be called by any goroutine.
 	ReadFile func(name string) ([]byte, error)
 }

@@ -30,6 +30,7 @@ type engine struct {
 	conn     *Conn
 	server   *server
 	options  Options
+	login    login
 	ctx      context.Context // ends with the attempt, or with the connection
 	cancel   context.CancelFunc
 	deadline time.Time // of the handshake
@@ -72,8 +73,14 @@ func (e *engine) mark(do func(), last bool) {
 
 // attempt connects to one server; it blocks until that has succeeded or failed.
 func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Error) {
+	// Before the connection: the server does not wait long for what it has asked for, and
+	// the script may take its time to read a file.
+	login, failure := o.login(s)
+	if failure != nil {
+		return nil, failure
+	}
 	e := &engine{
-		conn: c, server: s, options: o,
+		conn: c, server: s, options: o, login: login,
 		deadline: time.Now().Add(o.ConnectTimeout),
 		messages: make(chan *nats.Msg, backlog),
 		room:     make(chan struct{}, 1),
@@ -100,8 +107,11 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 		ClosedCB:                e.closed,
 		SubChanLen:              backlog,
 	}
-	no.User, no.Password, no.Token = e.credentials()
-	nc, err := no.Connect()
+	err := login.into(&no)
+	var nc *nats.Conn
+	if err == nil {
+		nc, err = no.Connect()
+	}
 	if err != nil {
 		e.cancel()
 		if ctx.Err() != nil {
@@ -121,20 +131,6 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 	e.letGo()      // from here on close flushes first
 	go e.deliver() // until closed's marker
 	return e, nil
-}
-
-// credentials are those of the URL, or else -user with -password, or else -token.
-func (e *engine) credentials() (user, password, token string) {
-	s, o := e.server, e.options
-	switch {
-	case s.withPassword:
-		return s.user, s.password, ""
-	case s.token != "":
-		return "", "", s.token
-	case o.User != "":
-		return o.User, o.Password, ""
-	}
-	return "", "", o.Token
 }
 
 // because keeps the first cause of the end, and returns it.
@@ -159,6 +155,8 @@ func (e *engine) handshakeError(err error) *Error {
 		return Fail("ErrConnectionTimeout", "Connection timeout for "+address)
 	case errors.Is(err, io.EOF):
 		return Fail("ErrBrokenSocket", "Server "+address+" closed the connection")
+	case errors.Is(err, nats.ErrNkeysNotSupported):
+		return Fail("ErrAuthorization", "Server "+address+" does not support NKeys")
 	}
 	return Fail("ErrProtocol", strings.TrimPrefix(err.Error(), "nats: "))
 }
@@ -249,8 +247,7 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 
 // wantsCredentials is the error where the server wants some and the client has none.
 func (e *engine) wantsCredentials(required bool) error {
-	user, password, token := e.credentials()
-	if required && user+password+token == "" && e.options.TLS.CertFile == "" {
+	if required && e.login.none() && e.options.TLS.CertFile == "" {
 		return Fail("ErrAuthorization", "No credentials known for NATS server at "+e.server.address())
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 )
 
 // shellPath is a natsh that TestMain builds, without cgo, and serverPath a nats-server for
-// the suites that kill one.
-var shellPath, serverPath string
+// the suites that kill one, and keysPath what makes keys for them.
+var shellPath, serverPath, keysPath string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "natsh-test-")
@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 		suffix = ".exe"
 	}
 	shellPath, serverPath = filepath.Join(dir, "natsh"+suffix), filepath.Join(dir, "nats-server"+suffix)
-	for target, pkg := range map[string]string{shellPath: ".", serverPath: "github.com/nats-io/nats-server/v2"} {
+	keysPath = filepath.Join(dir, "keys"+suffix)
+	for target, pkg := range map[string]string{shellPath: ".", keysPath: "natstcl/tests/keys", serverPath: "github.com/nats-io/nats-server/v2"} {
 		build := exec.Command("go", "build", "-o", target, pkg)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
@@ -307,7 +308,7 @@ func TestSuites(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer cancel()
 			c := exec.CommandContext(ctx, shellPath, filepath.Join(root, "tests", "all.tcl"), name)
-			c.Env = append(os.Environ(), "NATS_SERVER="+serverPath)
+			c.Env = append(os.Environ(), "NATS_SERVER="+serverPath, "NATS_KEYS="+keysPath)
 			out, err := c.CombinedOutput()
 			m := total.FindSubmatch(out)
 			if err != nil || m == nil || string(m[4]) != "0" || string(m[1]) == "0" {
