@@ -14,7 +14,7 @@ name      = $(if $(filter-out 8,$(tcl_major)),tcl9nats,nats)
 suffix    = $(or $(call config,TCL_SHLIB_SUFFIX),.so)
 library   = build/lib$(name)$(VERSION)$(suffix)
 
-sources = $(shell find . -name '*.go' -not -name '*_test.go') \
+sources = $(shell find . -name '*.go' -not -name '*_test.go' -not -path './tests/*') \
 	$(wildcard tclbind/script/*.tcl tclbind/ctcl/*.[ch]) go.mod go.sum
 
 # Where this Tcl looks for packages; with PREFIX, lib below that.
@@ -30,7 +30,9 @@ help:
 	@echo "make test       run all tests; what they need beside Go, gcc and make is installed"
 	@echo "make natsh      build natsh, the shell that needs no Tcl, for this machine"
 	@echo "make natsh-all  build natsh for all platforms, into build/"
-	@echo "make bench      time C Tcl and natsh side by side"
+	@echo "make bench      time C Tcl and natsh against the same programs in Go, and write docs/bench.md and"
+	@echo "                docs/bench.svg. CASES=\"put keys\" runs some and writes nothing, CASES=list names"
+	@echo "                them; ROUNDS=n; BIG=1 adds buckets of 1,000,000 keys"
 	@echo "make install    install the package where this Tcl looks (DESTDIR and PREFIX are honoured)"
 	@echo "make uninstall  remove it from there"
 	@echo "make clean      remove what was built"
@@ -74,9 +76,12 @@ natsh-all:
 			-o build/natsh-$$os-$$arch$$(test $$os = windows && echo .exe) ./tclbind/natsh || exit 1; \
 	done
 
-# The two hosts side by side.
-bench: all natsh
-	@$(TCLSH) tests/bench/hosts.tcl
+# Tcl and the same programs in Go, in turn (tests/bench).
+ROUNDS ?= 7
+bench: all natsh build/nats-server
+	@$(GO) build -o build/bench ./tests/bench
+	@build/bench $(if $(filter list,$(CASES)),-list,-tclsh "$(TCLSH)" -rounds $(ROUNDS) \
+		-cases "$(CASES)" -docs docs $(if $(BIG),-big))
 
 install: all
 	mkdir -p "$(DESTDIR)$(package_dir)"

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// The programs that are timed, and the server, in the project's directory.
+const (
+	serverProgram = "build/nats-server"
+	tclProgram    = "tests/bench/cases.tcl"
+	natshProgram  = "build/natsh"
+)
+
+// A bench is one run of the driver: the server, and a process for each host.
+type bench struct {
+	ctx      context.Context
+	settings settings
+	fixture  *fixture
+	hosts    []*host // the first is the native one
+}
+
+func newBench(ctx context.Context, s settings) (*bench, error) {
+	// Where pkgIndex.tcl is.
+	root, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	os.Setenv("TCLLIBPATH", root)
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	server, err := filepath.Abs(serverProgram)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{ctx: ctx, settings: s}
+	if b.fixture, err = newFixture(ctx, server); err != nil {
+		return nil, err
+	}
+	b.hosts = []*host{
+		{name: "native", command: []string{self, "native", b.fixture.url}},
+		{name: "C Tcl", command: []string{s.tclsh, tclProgram, b.fixture.url}},
+	}
+	if natsh, err := filepath.Abs(natshProgram); err == nil {
+		if _, err := os.Stat(natsh); err == nil {
+			b.hosts = append(b.hosts, &host{name: "natsh", command: []string{natsh, tclProgram, b.fixture.url}})
+		}
+	}
+	return b, nil
+}
+
+func (b *bench) close() {
+	for _, h := range b.hosts {
+		h.stop()
+	}
+	b.fixture.close()
+}
+
+func (b *bench) hostNames() []string {
+	names := make([]string, len(b.hosts))
+	for i, h := range b.hosts {
+		names[i] = h.name
+	}
+	return names
+}
+
+// measure runs a case in each host in turn, some rounds, after one that does not count (a
+// smoke test has none). The rows are the case's figures.
+func (b *bench) measure(c *benchCase) ([]*row, error) {
+	rows := make([]*row, len(c.figures))
+	for i, f := range c.figures {
+		rows[i] = &row{benchCase: c, figure: f, samples: make([][]float64, len(b.hosts))}
+	}
+	first := -1
+	if b.settings.smoke {
+		first = 0
+	}
+	for round := first; round < b.settings.rounds; round++ {
+		for i, h := range b.hosts {
+			if c.tclOnly && i == 0 {
+				continue
+			}
+			figures, err := b.once(c, h)
+			if err != nil {
+				h.stop()
+				return nil, fmt.Errorf("%s in %s: %w", c.name, h.name, err)
+			}
+			for j := range rows {
+				if round >= 0 {
+					rows[j].samples[i] = append(rows[j].samples[i], figures[j])
+				}
+			}
+		}
+	}
+	return rows, nil
+}
+
+func (b *bench) once(c *benchCase, h *host) ([]float64, error) {
+	if c.prepare != nil {
+		if err := c.prepare(b.fixture, c); err != nil {
+			return nil, err
+		}
+	}
+	figures, err := c.run(b, c, h)
+	if err == nil && len(figures) != len(c.figures) {
+		err = fmt.Errorf("figures are missing: %v", figures)
+	}
+	return figures, err
+}
+
+// count is how many operations a run has.
+func (b *bench) count(c *benchCase) int {
+	if b.settings.smoke && c.n >= 200 {
+		return max(c.n/100, 20)
+	}
+	return c.n
+}
+
+// askWorker has the host's long-lived process run the case.
+func askWorker(b *bench, c *benchCase, h *host) ([]float64, error) {
+	if h.worker == nil {
+		var err error
+		if h.worker, err = startWorker(b.ctx, h.command); err != nil {
+			return nil, err
+		}
+	}
+	return h.worker.ask(c.group, b.count(c), c.size)
+}

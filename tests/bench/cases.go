@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A benchCase is one thing that is timed. The hosts' sides of it are in cases.tcl and in
+// native.go, under the name of its group.
+type benchCase struct {
+	name    string // keys-1000
+	group   string // keys
+	label   string // keys of 1,000
+	n       int    // operations of one run
+	size    int    // keys in its bucket, or watchers; 0 where that says nothing
+	figures []figure
+	run     func(*bench, *benchCase, *host) ([]float64, error)
+	prepare func(*fixture, *benchCase) error // before each run; may be nil
+	tclOnly bool                             // there is nothing native to compare with
+}
+
+// A figure is one of the numbers that a run gives.
+type figure struct {
+	label  string // what is added to the case's label
+	unit   string
+	target float64 // at most: a ratio to native, or where absolute is set the figure itself; 0 is none
+	// The target is meant for the figure itself.
+	absolute bool
+}
+
+// is tells whether the name names this case, alone or with its group.
+func (c *benchCase) is(name string) bool {
+	return name == c.name || name == c.group
+}
+
+// All cases in the order in which they run, with the targets of issue 6.
+var table = slices.Concat(
+	[]*benchCase{
+		simple("put", "put, one after another", 2000, 1.25, nil),
+		simple("get", "get, one after another", 2000, 1.25, nil),
+		simple("create", "create, one after another", 2000, 1.25, emptyBucket),
+		simple("update", "update, one after another", 2000, 1.25, nil),
+		simple("request", "request/reply", 2000, 1.25, nil),
+		simple("coroutines", "put and get, 64 coroutines", 32000, 1.2, nil),
+		simple("put64k", "put, 64 KiB", 1000, 1.2, nil),
+		simple("get64k", "get, 64 KiB", 1000, 1.2, nil),
+		simple("acks", "publish with acknowledgements, 10,000 in flight", 30000, 2, emptyAcks),
+		simple("pubsub", "publish to own subscription", 50000, 3, nil),
+		simple("fetch", "fetch by 100", 20000, 1.5, fillMessages),
+		simple("ordered", "ordered consumer", messages, 1.2, fillMessages),
+		{name: "notify", group: "notify", label: "notification of a put", n: 2000, run: askWorker, figures: []figure{
+			{label: "p50", unit: "µs", target: 1.3}, {label: "p99", unit: "µs", target: 1.5}}},
+	},
+	sized(1000, 30), sized(10000, 5), sized(100000, 1), sized(bigSize, 1),
+	[]*benchCase{
+		watchers(10, 200), watchers(100, 50), watchers(1000, 20),
+		{name: "memory-connection", group: "memory-connection", label: "memory, idle connection", n: 410, run: slope,
+			figures: []figure{{unit: "KiB"}}},
+		{name: "memory-watcher", group: "memory-watcher", label: "memory, watcher", n: 410, run: slope,
+			figures: []figure{{unit: "KiB"}}},
+		peak(1000), peak(10000), peak(100000), peak(bigSize),
+		{name: "require", group: "require", label: "start", n: 5, run: start, tclOnly: true, figures: []figure{
+			{label: "of a bare shell", unit: "ms"},
+			{label: "package require nats, over that", unit: "ms", target: 10, absolute: true}}},
+	},
+)
+
+func simple(name, label string, n int, target float64, prepare func(*fixture, *benchCase) error) *benchCase {
+	return &benchCase{name: name, group: name, label: label, n: n, run: askWorker, prepare: prepare,
+		figures: []figure{{unit: "µs", target: target}}}
+}
+
+// sized is what is done with a bucket of size keys, n times in a run.
+func sized(size, n int) []*benchCase {
+	var cases []*benchCase
+	for _, c := range []struct {
+		group, label string
+		target       float64
+	}{
+		{"keys", "keys", 1},
+		{"history", "history", 1.3},
+		{"watch", "watch with callback", 1.2},
+		{"array", "watch into an array", 1.2},
+	} {
+		cases = append(cases, &benchCase{
+			name: fmt.Sprintf("%s-%d", c.group, size), group: c.group, label: c.label + ", of " + thousands(size),
+			n: n, size: size, run: askWorker, prepare: fillBucket, figures: []figure{{unit: "µs/key", target: c.target}},
+		})
+	}
+	return cases
+}
+
+// watchers is a change that reaches that many watchers of one connection, n times.
+func watchers(count, n int) *benchCase {
+	return &benchCase{
+		name: fmt.Sprintf("watchers-%d", count), group: "watchers", label: "a change to " + thousands(count) + " watchers",
+		n: n, size: count, run: askWorker, figures: []figure{{unit: "µs/watcher"}},
+	}
+}
+
+// peak is the memory that it takes to list and to cache a bucket.
+func peak(size int) *benchCase {
+	return &benchCase{
+		name: fmt.Sprintf("memory-peak-%d", size), group: "memory-peak", label: "memory, " + thousands(size) + " keys listed and cached",
+		n: 1, size: size, run: peakMemory, prepare: fillBucket,
+		figures: []figure{{label: "peak", unit: "MiB"}, {label: "a key", unit: "B"}},
+	}
+}

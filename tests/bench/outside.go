@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What is measured from outside of a process: its memory, and how long it takes to start.
+
+// Memory is measured between so many connections or watchers and the n of the case.
+const slopeStart = 10
+
+// slope is the memory, in KiB, that each further connection or watcher takes in a process
+// of its own.
+func slope(b *bench, c *benchCase, h *host) ([]float64, error) {
+	w, err := startWorker(b.ctx, h.command)
+	if err != nil {
+		return nil, err
+	}
+	defer w.stop()
+	n := b.count(c)
+	var sizes [2]float64
+	for i, count := range []int{slopeStart, n} {
+		if _, err := w.ask(c.group, count, 0); err != nil {
+			return nil, err
+		}
+		if sizes[i], err = w.memory("VmRSS"); err != nil {
+			return nil, err
+		}
+	}
+	return []float64{(sizes[1] - sizes[0]) / float64(n-slopeStart)}, nil
+}
+
+// peakMemory is what a process needs, in MiB, beyond a connection, and the same in bytes a
+// key, to list the keys of a bucket and then to cache it, both kept.
+func peakMemory(b *bench, c *benchCase, h *host) ([]float64, error) {
+	w, err := startWorker(b.ctx, h.command)
+	if err != nil {
+		return nil, err
+	}
+	defer w.stop()
+	if _, err := w.ask("connected", 0, 0); err != nil {
+		return nil, err
+	}
+	before, err := w.memory("VmRSS")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.ask(c.group, 1, c.size); err != nil {
+		return nil, err
+	}
+	after, err := w.memory("VmHWM")
+	if err != nil {
+		return nil, err
+	}
+	return []float64{(after - before) / 1024, (after - before) * 1024 / float64(c.size)}, nil
+}
+
+// memory is what the kernel says of the process, in KiB.
+func (w *worker) memory(field string) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) == 3 && words[0] == field+":" {
+			return strconv.ParseFloat(words[1], 64)
+		}
+	}
+	return 0, errors.New("the kernel does not tell " + field)
+}
+
+// start is how long, in ms, a shell takes for an empty script, and how much longer for one
+// that requires the package: the least of some starts in turn.
+func start(b *bench, c *benchCase, h *host) ([]float64, error) {
+	var bare, required time.Duration
+	for range c.n {
+		one, err := b.started(h, "empty.tcl", "")
+		if err != nil {
+			return nil, err
+		}
+		other, err := b.started(h, "require.tcl", "package require nats\n")
+		if err != nil {
+			return nil, err
+		}
+		if bare == 0 || one < bare {
+			bare = one
+		}
+		if required == 0 || other < required {
+			required = other
+		}
+	}
+	return []float64{milliseconds(bare), milliseconds(required - bare)}, nil
+}
+
+func (b *bench) started(h *host, name, script string) (time.Duration, error) {
+	file := filepath.Join(b.fixture.dir, name)
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+		return 0, err
+	}
+	process := exec.CommandContext(b.ctx, h.command[0], file)
+	process.Stderr = os.Stderr
+	began := time.Now()
+	err := process.Run()
+	return time.Since(began), err
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
