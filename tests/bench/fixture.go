@@ -32,6 +32,7 @@ var value = bytes.Repeat([]byte("x"), 128)
 type fixture struct {
 	ctx      context.Context
 	dir      string // temporary; goes with the fixture
+	server   *exec.Cmd
 	url      string
 	nc       *nats.Conn
 	js       jetstream.JetStream
@@ -70,7 +71,7 @@ func (f *fixture) start(program string) error {
 	if err := server.Start(); err != nil {
 		return err
 	}
-	go server.Wait()
+	f.server = server
 	var err error
 	if f.url, err = f.listening(server.Process.Pid); err != nil {
 		return err
@@ -126,6 +127,10 @@ func (f *fixture) furnish() error {
 func (f *fixture) close() {
 	if f.nc != nil {
 		f.nc.Close()
+	}
+	if f.server != nil {
+		f.server.Process.Kill()
+		f.server.Wait()
 	}
 	os.RemoveAll(f.dir)
 }
