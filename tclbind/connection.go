@@ -18,6 +18,8 @@ type connection struct {
 	options  wire.Options // what the wire was told, from settings
 	log      logger
 
+	info          dict.Dict // what serverInfo holds
+
 	subscriptions map[int]*subscription // by their IDs
 	requests      map[int64]*request    // those with a callback, by theirs
 	lastRequest   int64
@@ -174,21 +176,44 @@ func (s *stateChange) run(p *Package) {
 	if s.variable == "status" && s.value == string(wire.Closed) {
 		s.c.forgetSubscriptions(p)
 	}
-	fields, isInfo := s.value.(dict.Dict)
-	if !isInfo || s.variable != "serverInfo" {
-		p.report(p.host.SetVar(name, s.value))
+	if s.variable == "serverInfo" {
+		s.c.writeInfo(p, name, presentInfo(s.value.(dict.Dict)))
 		return
 	}
-	for _, f := range fields {
-		value := f.Value
-		if f.Key == "version" {
-			value = digitsAndDots(fields.Text("version"))
-		}
-		p.report(p.host.SetElement(name, f.Key, value))
-		if p.closed || !p.alive(s.c) {
-			return // a trace destroyed it
+	p.report(p.host.SetVar(name, s.value))
+}
+
+// writeInfo writes the array serverInfo. What a new INFO does not have goes: another server
+// may have sent it.
+func (c *connection) writeInfo(p *Package, array string, info dict.Dict) {
+	before := c.info
+	c.info = info
+	for _, f := range before {
+		if _, stays := info.Get(f.Key); !stays {
+			p.report(p.host.UnsetElement(array, f.Key))
+			if p.closed || !p.alive(c) {
+				return // a trace destroyed it
+			}
 		}
 	}
+	for _, f := range info {
+		p.report(p.host.SetElement(array, f.Key, f.Value))
+		if p.closed || !p.alive(c) {
+			return
+		}
+	}
+}
+
+// presentInfo is an INFO as scripts see it.
+func presentInfo(info dict.Dict) dict.Dict {
+	out := make(dict.Dict, len(info))
+	copy(out, info)
+	for i, f := range out {
+		if f.Key == "version" {
+			out[i].Value = digitsAndDots(info.Text("version"))
+		}
+	}
+	return out
 }
 
 // digitsAndDots keeps the beginning of a version that consists of these: 2.11.0 of

@@ -1,6 +1,7 @@
 package tclbind
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -71,10 +72,7 @@ func cmdAllServers(_ *Package, c *connection, _ []Value) (any, error) {
 }
 
 func cmdConnectionInfo(_ *Package, c *connection, _ []Value) (any, error) {
-	if info := c.wire.Info(); info != nil {
-		return info, nil
-	}
-	return dict.Dict{}, nil
+	return presentInfo(c.wire.Info()), nil
 }
 
 // messageDict is a message as nats::msg has it (core-nats.md, nats::msg).
@@ -89,11 +87,13 @@ func (c *connection) messageDict(m *nats.Msg, subID int) dict.Dict {
 }
 
 // headerDict sorts the keys, for nats.go has lost their order: Status and Description
-// first.
+// first. Lines without a value are skipped.
 func headerDict(h nats.Header) dict.Dict {
 	out := make(dict.Dict, 0, len(h))
-	for key, values := range h {
-		out = append(out, dict.Field{Key: key, Value: values})
+	for key, lines := range h {
+		if values := headerValues(lines); len(values) > 0 {
+			out = append(out, dict.Field{Key: strings.TrimSpace(key), Value: values})
+		}
 	}
 	rank := func(key string) int {
 		switch key {
@@ -112,6 +112,21 @@ func headerDict(h nats.Header) dict.Dict {
 		return a < b
 	})
 	return out
+}
+
+// headerValues trims what stands in the lines of one key. Nearly always there is nothing to do.
+func headerValues(lines []string) []string {
+	blank := func(value string) bool { return value == "" || value != strings.TrimSpace(value) }
+	if !slices.ContainsFunc(lines, blank) {
+		return lines
+	}
+	values := make([]string, 0, len(lines))
+	for _, value := range lines {
+		if value = strings.TrimSpace(value); value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
 }
 
 // header reads a header dict: each key with a list of values. Keys and values are

@@ -94,6 +94,42 @@ proc connectTo {server args} {
     return $conn
 }
 
+# A connection that is not connected, and writes its log to the list ::logged: level and text.
+proc newConnection {args} {
+    set ::logged {}
+    set conn [nats::connection new test -logger ::hearing]
+    if {[llength $args]} {
+        $conn configure {*}$args
+    }
+    return $conn
+}
+
+namespace eval ::hearing {
+    foreach level {error warn info debug} {
+        proc $level {text} "lappend ::logged \[list $level \$text\]"
+    }
+}
+
+# The texts of the log, of one level.
+proc logged {level} {
+    return [lmap line $::logged {
+        if {[lindex $line 0] ne $level} continue
+        lindex $line 1
+    }]
+}
+
+# Writes the changes of a connection's status and last_error to the list ::changes: statuses as
+# they are, errors as their code, or - where last_error is emptied.
+proc follow {conn} {
+    set ::changes {}
+    foreach variable {status last_error} {
+        trace add variable [info object namespace $conn]::$variable write {apply {{name args} {
+            upvar 1 $name value
+            lappend ::changes [switch [llength $value] {0 {string cat -} 4 {lindex $value 1 1} default {set value}}]
+        }}}
+    }
+}
+
 # The value of one of an object's public variables.
 proc public {object variable} {
     return [set [info object namespace $object]::$variable]

@@ -253,11 +253,14 @@ func (e *engine) wantsCredentials(required bool) error {
 	return nil
 }
 
+// maxGreeting bounds the first INFO, which is read byte by byte.
+const maxGreeting = 256 << 10
+
 // readLine reads up to a line feed and no further: the TLS handshake begins behind it.
 func readLine(r io.Reader) (string, error) {
 	var line []byte
 	var b [1]byte
-	for len(line) < maxLine {
+	for len(line) < maxGreeting {
 		if _, err := io.ReadFull(r, b[:]); err != nil {
 			return "", err
 		}
@@ -300,8 +303,9 @@ func (t *tap) Read(b []byte) (int, error) {
 	}
 	t.e.awaitRoom()
 	for {
-		n, err := t.Conn.Read(b)
-		kept, refusal := t.sniffer.filter(b[:n])
+		held := t.sniffer.takeHeld(b)
+		n, err := t.Conn.Read(b[held:])
+		kept, refusal := t.sniffer.filter(b[:held+n])
 		switch {
 		case refusal != nil:
 			return len(kept), t.e.because(refusal.(*Error))
@@ -430,9 +434,13 @@ func (e *engine) closed(nc *nats.Conn) {
 		return // a failed attempt: attempt tells
 	}
 	address := e.server.address()
-	if errors.Is(nc.LastError(), nats.ErrStaleConnection) {
+	switch err := nc.LastError(); {
+	case errors.Is(err, nats.ErrStaleConnection):
 		e.because(Fail("ErrStaleConnection", "The server did not respond to "+
 			strconv.Itoa(e.options.MaxOutstandingPings)+" PINGs"))
+	case err != nil && !errors.Is(err, net.ErrClosed):
+		// Where the socket has failed that is the cause already: it is what nats.go has read.
+		e.because(Fail("ErrProtocol", strings.TrimPrefix(err.Error(), "nats: ")))
 	}
 	cause := e.because(Fail("ErrBrokenSocket", "Server "+address+" closed the connection"))
 	// Behind all that has come: a reply that made it is no reply lost.

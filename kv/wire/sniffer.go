@@ -5,13 +5,17 @@ import "bytes"
 // sniffer follows the protocol as it is read, no further than it has to, to see
 // INFO and -ERR as they were sent: nats.go keeps a fixed struct of the one, and closes
 // the connection at some of the other that the contract wants told and survived. It
-// takes -ERR lines out of the stream.
+// takes -ERR lines out of the stream, and sees to it that a line of a message's header
+// without a colon is skipped (contract, nats::header): nats.go would drop the whole header.
 type sniffer struct {
 	onInfo func(json []byte)
 	// onErr gets the text without quotes. Its error ends the connection.
 	onErr func(text string) error
 
 	line    []byte // the beginning of a control line that is not complete yet
+	header  int    // bytes of a message's header still to come
+	begun   bool   // of the header's line some bytes are passed on, or it is the first one
+	held    []byte // the beginning of a header's line: to be put in front of what comes next
 	payload int    // bytes of the payload still to come, CRLF included
 	state   lineState
 }
@@ -29,10 +33,31 @@ const (
 // big cluster has some kilobytes).
 const maxLine = 1 << 20
 
-// filter looks at b, and returns what is left of it.
+// maxHeld bounds what is held back of a header's line. It is less than what is read at once.
+const maxHeld = 8 << 10
+
+// takeHeld puts what was held back at the beginning of b, and returns its length.
+func (s *sniffer) takeHeld(b []byte) int {
+	n := copy(b, s.held)
+	s.held = s.held[:0]
+	return n
+}
+
+// filter looks at b, which begins with what was held back, and returns what is left of it.
 func (s *sniffer) filter(b []byte) ([]byte, error) {
 	out := b[:0]
 	for len(b) > 0 {
+		if s.header > 0 {
+			n := s.headerLine(b)
+			if n == 0 {
+				s.held = append(s.held, b...)
+				break
+			}
+			out = append(out, b[:n]...)
+			s.header -= n
+			b = b[n:]
+			continue
+		}
 		if s.payload > 0 {
 			n := min(s.payload, len(b))
 			out = append(out, b[:n]...)
@@ -100,21 +125,46 @@ func (s *sniffer) complete(state lineState, line []byte) error {
 			if i := bytes.IndexByte(line, '{'); i >= 0 {
 				s.onInfo(bytes.TrimSpace(line[i:]))
 			}
-		default: // MSG and HMSG: the last number is the payload's size
-			size := 0
-			for _, c := range lastField(line) {
-				if c < '0' || c > '9' || size > 1<<30 {
-					return nil // nats.go will say what is wrong with it
-				}
-				size = size*10 + int(c-'0')
+		default: // MSG and HMSG: the last number is the size of it all
+			rest, size, ok := lastNumber(line)
+			if !ok {
+				return nil // nats.go will say what is wrong with it
 			}
 			s.payload = size + 2
+			if line[0] != 'H' && line[0] != 'h' {
+				break
+			}
+			if _, header, ok := lastNumber(rest); ok && header <= size {
+				s.header, s.payload, s.begun = header, s.payload-header, true
+			}
 		}
 	}
 	return nil
 }
 
-func lastField(line []byte) []byte {
+// headerLine looks at one line of a header, the first one aside: without a colon it gets an
+// empty key, which nats.go skips. It returns how many bytes of b are done, 0 where more have to
+// come.
+func (s *sniffer) headerLine(b []byte) int {
+	b = b[:min(s.header, len(b))]
+	end := bytes.IndexByte(b, '\n') + 1
+	switch {
+	case end == 0 && !s.begun && len(b) < s.header && len(b) < maxHeld:
+		return 0
+	case end == 0:
+		s.begun = true
+		return len(b)
+	}
+	line := bytes.TrimRight(b[:end], "\r\n")
+	if !s.begun && len(line) > 0 && end <= maxHeld && bytes.IndexByte(line, ':') < 0 {
+		line[0] = ':'
+	}
+	s.begun = false
+	return end
+}
+
+// lastNumber reads the last field of a control line, and returns what is before it, too.
+func lastNumber(line []byte) (rest []byte, n int, ok bool) {
 	end := len(line)
 	for end > 0 && line[end-1] <= ' ' {
 		end--
@@ -123,5 +173,11 @@ func lastField(line []byte) []byte {
 	for start > 0 && line[start-1] > ' ' {
 		start--
 	}
-	return line[start:end]
+	for _, c := range line[start:end] {
+		if c < '0' || c > '9' || n > 1<<30 {
+			return nil, 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return line[:start], n, true
 }
