@@ -18,7 +18,7 @@ type connection struct {
 	options  wire.Options // what the wire was told, from settings
 	log      logger
 
-	info          dict.Dict // what serverInfo holds
+	info dict.Dict // what serverInfo holds
 
 	subscriptions map[int]*subscription // by their IDs
 	requests      map[int64]*request    // those with a callback, by theirs
