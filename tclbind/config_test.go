@@ -1,8 +1,12 @@
 package tclbind
 
 import (
+	"reflect"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"natstcl/kv/dict"
 )
 
@@ -37,4 +41,62 @@ func TestConfigsAreReadInMillis(t *testing.T) {
 	if list := got.Path("backoff").([]any); list[0] != number("1") || list[1] != number("2.5") {
 		t.Errorf("got %v", got)
 	}
+}
+
+// The configs of the nats.go that go.mod names have no field that there is no option for.
+func TestNothingOfNatsGosConfigsIsMissing(t *testing.T) {
+	covered(t, "stream", reflect.TypeFor[jetstream.StreamConfig](), streamOptions,
+		"name",           // an argument of its own
+		"template_owner") // of a feature that servers from 2.10 have no more
+	covered(t, "consumer", reflect.TypeFor[jetstream.ConsumerConfig](), consumerOptions)
+}
+
+// covered checks that each field of a config has a row of a kind that fits.
+func covered(t *testing.T, what string, config reflect.Type, table []option, others ...string) {
+	for _, f := range reflect.VisibleFields(config) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		row := optionOf(table, name)
+		switch {
+		case name == "-" || strings.Contains(" "+strings.Join(others, " ")+" ", " "+name+" "):
+		case row == nil:
+			t.Errorf("%s.%s has no option", what, name)
+		case !fits(row, f.Type):
+			t.Errorf("%s.%s is of the kind %s, and %s in nats.go", what, name, row.kind, f.Type)
+		case row.kind == nested || row.kind == nestedIn:
+			covered(t, what+"."+name, element(f.Type), row.fields)
+		}
+	}
+}
+
+// fits tells whether an option's kind is that of a field: those with words of their own are
+// integers or texts in nats.go.
+func fits(row *option, field reflect.Type) bool {
+	switch field {
+	case reflect.TypeFor[time.Duration]():
+		return row.kind == duration
+	case reflect.TypeFor[[]time.Duration]():
+		return row.kind == periods
+	case reflect.TypeFor[*time.Time]():
+		return row.kind == nonempty
+	}
+	switch field.Kind() {
+	case reflect.Bool:
+		return row.kind == truth
+	case reflect.String:
+		return row.kind == nonempty || row.kind == anyText
+	case reflect.Map:
+		return row.kind == metadata
+	case reflect.Slice:
+		return row.kind == words || row.kind == nestedIn
+	case reflect.Pointer, reflect.Struct:
+		return row.kind == nested
+	}
+	return row.kind == whole || row.kind == enum
+}
+
+func element(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t
 }
