@@ -56,6 +56,7 @@ func cmdFetch(p *Package, j *jetStream, args []Value) (any, error) {
 	number := j.lastFetch
 	callback, async := o["callback"].(Value)
 	if !async {
+		config.Explain = true // a callback is told of the end alone
 		id, err := j.fetchAll(p, number, stream, consumer, config)
 		return []any{"wait", id}, err
 	}
@@ -108,6 +109,18 @@ func (j *jetStream) logEnd(number int64, status *nats.Msg, err error) {
 		j.c.wire.Logf(wire.LogDebug, "pull request %s got status message %s", id, status.Header.Get("Status"))
 	case js.IsFetchTimeout(err):
 		j.c.wire.Logf(wire.LogDebug, "pull request %s timed out", id)
+	}
+}
+
+// forgetFetches ends those with a callback: nothing comes after disconnect, not even what is
+// in the mailbox.
+func (c *connection) forgetFetches(p *Package) {
+	for child := c.children.Front(); child != nil; child = child.Next() {
+		if j, ok := child.Value.(*jetStream); ok {
+			for _, f := range j.fetches {
+				p.drop(f)
+			}
+		}
 	}
 }
 
