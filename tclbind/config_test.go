@@ -2,6 +2,7 @@ package tclbind
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -99,4 +100,38 @@ func element(t reflect.Type) reflect.Type {
 		t = t.Elem()
 	}
 	return t
+}
+
+// A duration that was read can be written back: no nanosecond is lost on the way.
+func FuzzDurations(f *testing.F) {
+	for _, n := range []int64{1, 999_999, 1_000_000, 1_500_000, 1<<63 - 1} {
+		f.Add(n)
+	}
+	f.Fuzz(func(t *testing.T, ns int64) {
+		if ns <= 0 {
+			return // stays as it is
+		}
+		ms := nanosToMillis(dict.Number(strconv.FormatInt(ns, 10)))
+		read, ok := decimal(string(ms))
+		if !ok || toNanos(read) != ns {
+			t.Fatalf("%d ns were %s ms and then %v", ns, ms, read)
+		}
+	})
+}
+
+// Any text may be given for a nested option: what is taken is an object, and can be sent.
+func FuzzNested(f *testing.F) {
+	for _, s := range []string{`{"name":"a","opt_start_seq":5}`, "name a subject_transforms {{src a dest b}}", "", "{", "a b c", "external {api x}", `[1]`} {
+		f.Add(s)
+	}
+	row := optionOf(streamOptions, "mirror")
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := row.parse(values(text)[0])
+		if err != nil {
+			return
+		}
+		if _, err := dict.Parse(v.(dict.Dict).JSON()); err != nil {
+			t.Fatalf("%q was taken for %v: %v", text, v, err)
+		}
+	})
 }
