@@ -23,6 +23,8 @@ type connection struct {
 	subscriptions map[int]*subscription // by their IDs
 	requests      map[int64]*request    // those with a callback, by theirs
 	lastRequest   int64
+	calling       int       // callbacks of messages and replies that have not returned
+	draining      *draining // nil: drain was not called
 }
 
 var connectionCommands = []command{
@@ -33,6 +35,9 @@ var connectionCommands = []command{
 	{"connect", []string{"connection"}, on(cmdConnect)},
 	{"disconnect", []string{"connection"}, on(cmdDisconnect)},
 	{"ping", []string{"connection", "args"}, on(cmdPing)},
+	{"drain", []string{"connection", "args"}, on(cmdDrain)},
+	{"rtt", []string{"connection", "args"}, on(cmdRTT)},
+	{"statistics", []string{"connection"}, on(cmdStatistics)},
 	{"jet_stream", []string{"connection", "args"}, on(cmdJetStream)},
 	{"delay_answer", []string{"question", "ms"}, on(cmdDelayAnswer)},
 }
@@ -66,6 +71,7 @@ func cmdConnection(p *Package, args []Value) (any, error) {
 // to go out.
 func (c *connection) release(p *Package) {
 	ended := c.wire.Disconnect()
+	c.closed()
 	if p.closed {
 		// The thread or the process may be about to end: its memory and its
 		// goroutines with it.
@@ -90,10 +96,7 @@ func cmdConnect(p *Package, c *connection, _ []Value) (any, error) {
 }
 
 func cmdDisconnect(p *Package, c *connection, _ []Value) (any, error) {
-	if c.wire.Status() != wire.Closed {
-		c.wire.Disconnect()
-		c.forgetFetches(p)
-	}
+	c.wire.Disconnect()
 	c.applyState(p)
 	return nil, nil
 }
@@ -108,6 +111,30 @@ func cmdPing(p *Package, c *connection, args []Value) (any, error) {
 	return beginPlain(p, true, func(done func(error)) error {
 		return c.wire.Ping(o.duration("timeout"), done)
 	})
+}
+
+// cmdRTT is cmdPing; the result is how long it took, in ms with a fraction.
+func cmdRTT(p *Package, c *connection, args []Value) (any, error) {
+	o, err := parseOptions(args, pingOptions)
+	if err != nil {
+		return nil, err
+	}
+	return begin(p,
+		func(done func(time.Duration, error)) error { return c.wire.RTT(o.duration("timeout"), done) },
+		func(took time.Duration) (any, error) {
+			return dict.Number(strconv.FormatFloat(float64(took)/float64(time.Millisecond), 'f', 3, 64)), nil
+		})
+}
+
+func cmdStatistics(_ *Package, c *connection, _ []Value) (any, error) {
+	s := c.wire.Statistics()
+	return dict.Dict{
+		{Key: "in_msgs", Value: s.InMessages},
+		{Key: "out_msgs", Value: s.OutMessages},
+		{Key: "in_bytes", Value: s.InBytes},
+		{Key: "out_bytes", Value: s.OutBytes},
+		{Key: "reconnects", Value: s.Reconnects},
+	}, nil
 }
 
 // outgoing is a payload as the wire wants it, by -utf8_convert.
@@ -178,6 +205,7 @@ func (s *stateChange) run(p *Package) {
 	name := s.c.namespace + "::" + s.variable
 	if s.variable == "status" && s.value == string(wire.Closed) {
 		s.c.forgetSubscriptions(p)
+		s.c.closed()
 	}
 	if s.variable == "serverInfo" {
 		s.c.writeInfo(p, name, presentInfo(s.value.(dict.Dict)))

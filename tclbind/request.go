@@ -201,7 +201,7 @@ func (a *answer) run(p *Package) {
 	if a.timedOut {
 		timedOut = 1
 	}
-	p.host.Callback(callback, timedOut, message)
+	r.c.call(p, callback, timedOut, message)
 }
 
 func cmdCancelRequest(p *Package, c *connection, args []Value) (any, error) {

@@ -17,7 +17,7 @@ var connectionOptions = []option{
 	{name: "connect_timeout", kind: millis, fallback: 2 * time.Second},
 	{name: "reconnect_time_wait", kind: millis, fallback: 2 * time.Second},
 	{name: "max_reconnect_attempts", kind: whole, fallback: dict.Number("60")},
-	{name: "custom_reconnect_delay", kind: prefix, fallback: "", empty: true},
+	{name: "custom_reconnect_delay", kind: prefix, fallback: ""},
 	{name: "ping_interval", kind: millis, fallback: 2 * time.Minute},
 	{name: "max_outstanding_pings", kind: natural, fallback: dict.Number("2")},
 	{name: "echo", kind: truth, fallback: true},
@@ -34,6 +34,7 @@ var connectionOptions = []option{
 	{name: "dictmsg", kind: truth, fallback: false},
 	{name: "utf8_convert", kind: truth, fallback: false},
 	{name: "request_timeout", kind: millis, fallback: 10 * time.Second},
+	{name: "inbox_prefix", kind: subject, fallback: wire.DefaultInboxPrefix},
 }
 
 // settings are a connection's options as the script set them. A Value among them
@@ -102,6 +103,7 @@ func (s *settings) wire(p *Package) wire.Options {
 	out.PingInterval = v.duration("ping_interval")
 	out.MaxOutstandingPings = int(v.int("max_outstanding_pings"))
 	out.RequestTimeout = v.duration("request_timeout")
+	out.InboxPrefix = v.text("inbox_prefix")
 	out.User, out.Password, out.Token = v.text("user"), v.text("password"), v.text("token")
 	out.Credentials, out.JWT, out.NKey, out.NKeySeed = v.text("credentials"), v.text("jwt"), v.text("nkey"), v.text("nkey_seed")
 	out.TLS = tlsOptions(v.dict("tls_opts"))

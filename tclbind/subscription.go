@@ -2,7 +2,6 @@ package tclbind
 
 import (
 	"math"
-	"strconv"
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
@@ -11,7 +10,7 @@ import (
 )
 
 // What a subscription may have undelivered unless it says otherwise: the limits of
-// nats.go. Past either messages are dropped, and ErrSlowConsumer is told.
+// nats.go; 0 is none. Past either messages are dropped, and ErrSlowConsumer is told.
 const (
 	pendingMessages = "524288"
 	pendingBytes    = "67108864"
@@ -22,7 +21,7 @@ type subscription struct {
 	object
 	c        *connection
 	sub      *wire.Sub
-	callback Value // retained; nil where the script wants none
+	callback Value // retained
 	asDict   bool
 	most     int // messages that the callback gets in all, 0 for no limit
 	called   int
@@ -37,7 +36,7 @@ type subscription struct {
 
 var subscribeOptions = []option{
 	{name: "queue", kind: anyText},
-	{name: "callback", kind: prefix},
+	{name: "callback", kind: prefix, required: true},
 	{name: "max_msgs", kind: natural, fallback: dict.Number("0")},
 	{name: "dictmsg", kind: truth},
 	// true, too, is from the event loop here: the contract allows it to be later.
@@ -62,9 +61,7 @@ func cmdSubscribe(p *Package, c *connection, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if callback, ok := o["callback"].(Value); ok {
-		s.callback = callback.Retain()
-	}
+	s.callback = o["callback"].(Value).Retain()
 	p.add(s, c)
 	c.subscriptions[s.sub.ID()] = s
 	return s.sub.ID(), nil
@@ -76,18 +73,20 @@ func small(n int64) int { return int(min(n, math.MaxInt32)) }
 func (s *subscription) release(*Package) {
 	s.ended = true
 	delete(s.c.subscriptions, s.sub.ID())
-	if s.callback != nil {
-		s.callback.Release()
-	}
+	s.callback.Release()
 }
 
 // deliver runs in the connection's reader: it never blocks, but drops.
 func (s *subscription) deliver(p *Package, m *nats.Msg) {
-	size := int64(len(m.Data))
-	if s.messages.Load() >= s.limitMessages || s.bytes.Load()+size > s.limitBytes {
+	size := int64(wire.Size(m))
+	if s.limitMessages > 0 && s.messages.Load() >= s.limitMessages ||
+		s.limitBytes > 0 && s.bytes.Load()+size > s.limitBytes {
 		if !s.dropping.Swap(true) {
 			s.c.wire.ReportAsync(wire.Fail("ErrSlowConsumer",
 				"Slow consumer: messages on "+m.Sub.Subject+" are dropped"))
+		}
+		if !s.sub.Alive() { // it was the last one of -max_msgs
+			p.mailbox.post(&subscriptionEnd{s})
 		}
 		return
 	}
@@ -95,6 +94,19 @@ func (s *subscription) deliver(p *Package, m *nats.Msg) {
 	s.bytes.Add(size)
 	p.mailbox.post(&delivery{s, m})
 }
+
+// keepsUp tells whether so much of what may wait has been taken that the next drop is told
+// anew.
+func (s *subscription) keepsUp() bool {
+	return (s.limitMessages == 0 || s.messages.Load() <= s.limitMessages/2) &&
+		(s.limitBytes == 0 || s.bytes.Load() <= s.limitBytes/2)
+}
+
+// subscriptionEnd comes behind the last delivery of a subscription that does not see it by
+// counting.
+type subscriptionEnd struct{ s *subscription }
+
+func (e *subscriptionEnd) run(p *Package) { p.drop(e.s) }
 
 // delivery is one message on its way to the callback.
 type delivery struct {
@@ -105,27 +117,21 @@ type delivery struct {
 func (d *delivery) run(p *Package) {
 	s := d.s
 	left := s.messages.Add(-1)
-	s.bytes.Add(-int64(len(d.m.Data)))
-	if left <= s.limitMessages/2 {
-		s.dropping.Store(false) // it keeps up again: the next drop is told anew
+	s.bytes.Add(-int64(wire.Size(d.m)))
+	if s.dropping.Load() && s.keepsUp() {
+		s.dropping.Store(false)
 	}
 	if s.ended {
 		return
 	}
 	s.called++
 	isLast := s.most > 0 && s.called >= s.most || s.last && left == 0
-	if s.callback == nil {
-		if isLast {
-			p.drop(s)
-		}
-		return
-	}
 	message := s.c.payload(d.m, s.sub.ID(), s.asDict)
 	callback := s.callback.Retain()
 	if isLast {
 		p.drop(s)
 	}
-	p.host.Callback(callback, d.m.Subject, message, d.m.Reply)
+	s.c.call(p, callback, d.m.Subject, message, d.m.Reply)
 	callback.Release()
 }
 
@@ -151,6 +157,18 @@ func (c *connection) forgetSubscriptions(p *Package) {
 	}
 }
 
+// subscriptionOf finds the subscription of an ID.
+func (c *connection) subscriptionOf(v Value) (*subscription, error) {
+	id, err := integer(v)
+	if c.wire.Status() == wire.Closed {
+		return nil, wire.Fail("ErrConnectionClosed", "No connection to NATS server")
+	}
+	if err != nil || id < 1 || id > math.MaxInt32 || c.subscriptions[int(id)] == nil {
+		return nil, wire.Fail("ErrBadSubscription", "Invalid subscription ID "+v.Text())
+	}
+	return c.subscriptions[int(id)], nil
+}
+
 var unsubscribeOptions = []option{{name: "max_msgs", kind: natural, fallback: dict.Number("0")}}
 
 func cmdUnsubscribe(p *Package, c *connection, args []Value) (any, error) {
@@ -158,20 +176,17 @@ func cmdUnsubscribe(p *Package, c *connection, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := integer(args[0])
-	if err != nil || id < 1 || id > math.MaxInt32 {
-		return nil, wire.Fail("ErrBadSubscription", "Invalid subscription ID "+args[0].Text())
+	s, err := c.subscriptionOf(args[0])
+	if err != nil {
+		return nil, err
 	}
-	s := c.subscriptions[int(id)]
 	most := small(o.int("max_msgs"))
-	// Those that have come may have used it up for the wire, but not for the script yet.
-	if err := c.wire.Unsubscribe(int(id), most); err != nil &&
-		(s == nil || s.last || wire.CodeOf(err) != "ErrBadSubscription") {
+	// Those that have come may have used it up for the wire, but not for the script yet; or
+	// it is drained.
+	if err := c.wire.Unsubscribe(s.sub.ID(), most); err != nil && (s.last || wire.CodeOf(err) != "ErrBadSubscription") {
 		return nil, err
 	}
 	switch {
-	case s == nil:
-		return nil, wire.Fail("ErrBadSubscription", "Invalid subscription ID "+strconv.FormatInt(id, 10))
 	case most == 0 || s.called >= most:
 		p.drop(s)
 	case s.most == 0 || most < s.most:

@@ -15,7 +15,6 @@ type FetchConfig struct {
 	Batch   int           // messages at most, 1 and more
 	Timeout time.Duration // of the client; 0: what is there now, with the JetStream's timeout
 	Expires time.Duration // of the server; 0: a little less than Timeout
-	Explain bool          // where its time is over and nothing came, asks why before it ends
 }
 
 // expiresBefore is by how much the server's limit is shorter than the client's, so that
@@ -126,9 +125,8 @@ func (f *Fetch) send(timeout time.Duration) error {
 
 // over is the end of one request.
 func (f *Fetch) over(came int, status *nats.Msg, err error) {
-	nobody, late := wire.CodeOf(err) == "ErrNoResponders", wire.IsDeadline(err)
-	switch {
-	case nobody, late && came == 0 && f.config.Explain && f.js.conn.Status() == wire.Connected:
+	switch nobody := wire.CodeOf(err) == "ErrNoResponders"; {
+	case nobody || wire.IsDeadline(err) && came == 0:
 		// Nobody was there to take the request, or to answer it: why?
 		f.js.absent(f.stream, f.consumer, func(why error) {
 			if why != nil || !nobody {
@@ -137,7 +135,7 @@ func (f *Fetch) over(came int, status *nats.Msg, err error) {
 			}
 			f.retry()
 		})
-	case late:
+	case wire.IsDeadline(err):
 		f.tell(nil)
 	default:
 		f.finish(status, err)

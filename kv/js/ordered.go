@@ -347,9 +347,10 @@ func (c *OrderedConsumer) restarted(err error) {
 	if err == nil {
 		return
 	}
-	switch wire.CodeOf(err) {
+	code := wire.CodeOf(err)
+	switch code {
 	case "ErrStreamNotFound":
-		c.end(retold("stopped due to ", err))
+		c.end(wire.Fail(code, "stopped due to "+err.Error()))
 		return
 	case "ErrConnectionClosed":
 		return // told by stateChanged
@@ -362,7 +363,7 @@ func (c *OrderedConsumer) restarted(err error) {
 	c.retrying = true
 	c.watchLocked(retryAfter)
 	c.mu.Unlock()
-	c.fail(retold("failed to reset: ", err))
+	c.fail(wire.Fail(code, "failed to reset: "+err.Error()))
 }
 
 // stateChanged is called under the connection's lock.

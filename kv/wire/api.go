@@ -73,6 +73,7 @@ type Options struct {
 	PingInterval         time.Duration
 	MaxOutstandingPings  int
 	RequestTimeout       time.Duration // 0: without end
+	InboxPrefix          string        // of the subjects of replies; DefaultInboxPrefix where empty
 	User, Password       string
 	Token                string
 	Credentials          string // name of a file with a user's JWT and seed

@@ -25,6 +25,8 @@ type Conn struct {
 	current *server
 	info    dict.Dict
 	engine  *engine // while connected
+	// Subscriptions are refused: Drain has been called, Disconnect not yet.
+	draining bool
 	// Ends what goes on for one connect: attempts, waits between them, the
 	// connection. Not nil unless closed.
 	cancel context.CancelFunc
@@ -40,6 +42,7 @@ type Conn struct {
 	lastWatch int
 
 	pending pendings
+	traffic traffic
 }
 
 var errDisconnected = Fail("ErrConnectionClosed", "Connection closed")
@@ -64,7 +67,7 @@ func New(options Options, obs Observer) *Conn {
 		obs = silent{}
 	}
 	c := &Conn{
-		obs: obs, options: options, status: Closed, inbox: newInbox() + ".",
+		obs: obs, options: options, status: Closed, inbox: newInbox(options.InboxPrefix) + ".",
 		subs: map[int]*Sub{}, internal: map[*Sub]struct{}{},
 		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){},
 	}
@@ -93,6 +96,10 @@ func (c *Conn) Options() Options {
 func (c *Conn) Configure(options Options) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if options.InboxPrefix != c.options.InboxPrefix {
+		// Requests that wait go on listening below the old one.
+		c.inbox, c.pending.muxed = newInbox(options.InboxPrefix)+".", false
+	}
 	c.options = options
 	if c.nudge != nil {
 		select {
@@ -344,6 +351,9 @@ func (c *Conn) upLocked(e *engine) *Error {
 	for p := range c.pings {
 		p.sendOn(e)
 	}
+	if c.status == Reconnecting {
+		c.traffic.reconnects.Add(1)
+	}
 	c.obs.Log(LogInfo, "Connected to the server at "+s.address())
 	c.obs.LastError(nil)
 	c.setStatusLocked(Connected)
@@ -469,7 +479,7 @@ func (c *Conn) closeLocked(why *Error) (end func()) {
 	}
 	c.kept, c.keptBytes = nil, 0
 	c.cancel()
-	c.cancel, c.nudge, c.engine = nil, nil, nil
+	c.cancel, c.nudge, c.engine, c.draining = nil, nil, nil, false
 	clear(c.subs)
 	clear(c.internal)
 	c.pending.muxed = false
@@ -479,7 +489,7 @@ func (c *Conn) closeLocked(why *Error) (end func()) {
 	c.setStatusLocked(Closed)
 	return func() {
 		for p := range pings {
-			p.finish(errDisconnected)
+			p.finish(0, errDisconnected)
 		}
 		for _, p := range requests {
 			p.finish(nil, why)

@@ -285,6 +285,7 @@ type tap struct {
 func newTap(e *engine, c net.Conn, infoLine string) *tap {
 	t := &tap{Conn: c, e: e, ahead: infoLine}
 	t.sniffer.onErr = e.serverError
+	t.sniffer.onMessage = e.conn.traffic.came
 	t.sniffer.onInfo = func(json []byte) {
 		if v, err := dict.Parse(json); err == nil {
 			if info, ok := v.(dict.Dict); ok {
@@ -504,7 +505,7 @@ func (e *engine) subscribe(s *Sub, left int) error {
 	if err != nil {
 		return err
 	}
-	if left > 0 && left <= mostCounted {
+	if left > 0 {
 		if err := ns.AutoUnsubscribe(left); err != nil {
 			return err
 		}

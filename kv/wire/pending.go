@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,6 +37,9 @@ type pendings struct {
 	timer     *time.Timer
 	timerAt   time.Time // zero: not armed
 
+	open atomic.Int64 // those whose end is not told yet
+	idle []func()     // what waits for none to be open
+
 	muxed bool // the inbox subscription is there; guarded by Conn.mu
 }
 
@@ -45,6 +49,7 @@ func (t *pendings) init() { t.byID = map[uint64]*Pending{} }
 func (t *pendings) add(p *Pending, timeout time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.open.Add(1)
 	t.last++
 	p.id, p.place = t.last, -1
 	t.byID[p.id] = p
@@ -149,6 +154,7 @@ func (p *Pending) finish(m *nats.Msg, err error) {
 		p.sub.Stop()
 	}
 	p.reply(m, err)
+	p.conn.pending.told()
 }
 
 // Cancel takes the request back: its done is not called. False where its end has come
@@ -160,6 +166,7 @@ func (p *Pending) Cancel() bool {
 	if p.sub != nil {
 		p.sub.Stop()
 	}
+	p.conn.pending.told()
 	return true
 }
 
@@ -180,7 +187,7 @@ func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, 
 	e, err := c.publishLocked(m)
 	c.mu.Unlock()
 	if err != nil {
-		c.pending.remove(p.id)
+		p.Cancel()
 		return nil, err
 	}
 	if e != nil {
@@ -194,14 +201,15 @@ func (c *Conn) muxLocked() error {
 	if c.pending.muxed {
 		return nil
 	}
-	_, err := c.listenLocked(c.inbox+"*", c.replied)
+	inbox := c.inbox
+	_, err := c.listenLocked(inbox+"*", func(m *nats.Msg) { c.replied(strings.TrimPrefix(m.Subject, inbox), m) })
 	c.pending.muxed = err == nil
 	return err
 }
 
 // replied is the delivery of the inbox subscription.
-func (c *Conn) replied(m *nats.Msg) {
-	id, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, c.inbox), 36, 64)
+func (c *Conn) replied(number string, m *nats.Msg) {
+	id, err := strconv.ParseUint(number, 36, 64)
 	if err != nil {
 		return
 	}
@@ -236,7 +244,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 		}
 	}
 	c.mu.Lock()
-	m.Reply = newInbox()
+	m.Reply = newInbox(c.options.InboxPrefix)
 	first := true
 	sub, err := c.listenLocked(m.Reply, func(reply *nats.Msg) {
 		if first && IsNoResponders(reply) {
@@ -275,15 +283,26 @@ func (t *pendings) has(id uint64) bool {
 	return t.byID[id] != nil
 }
 
-// NewInbox returns a new subject for replies.
-func (c *Conn) NewInbox() string { return newInbox() }
+// NewInbox returns a new subject for replies, below Options.InboxPrefix.
+func (c *Conn) NewInbox() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return newInbox(c.options.InboxPrefix)
+}
 
-// newInbox is _INBOX. and 22 characters, as the contract has it.
-func newInbox() string {
+// DefaultInboxPrefix is that of all NATS clients.
+const DefaultInboxPrefix = "_INBOX"
+
+// newInbox is the prefix and 22 characters, as the contract has it.
+func newInbox(prefix string) string {
 	const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	b := []byte("_INBOX.0123456789012345678901")
-	for i := len("_INBOX."); i < len(b); i++ {
-		b[i] = letters[rand.IntN(len(letters))]
+	if prefix == "" {
+		prefix = DefaultInboxPrefix
+	}
+	b := make([]byte, 0, len(prefix)+1+22)
+	b = append(append(b, prefix...), '.')
+	for len(b) < cap(b) {
+		b = append(b, letters[rand.IntN(len(letters))])
 	}
 	return string(b)
 }

@@ -9,7 +9,7 @@ import (
 // ping is one PING of the script's. It outlives the engine it was sent on.
 type ping struct {
 	conn   *Conn
-	done   func(error)
+	done   func(took time.Duration, err error)
 	once   sync.Once
 	ctx    context.Context // ends with the ping
 	cancel context.CancelFunc
@@ -19,6 +19,12 @@ type ping struct {
 // the answer is delivered. Errors: ErrTimeout, ErrConnectionClosed (also at once, where
 // the connection is not up).
 func (c *Conn) Ping(timeout time.Duration, done func(error)) error {
+	return c.RTT(timeout, func(_ time.Duration, err error) { done(err) })
+}
+
+// RTT is Ping, and tells how long the answer took; after a reconnect in the middle of it the
+// answer of the new connection counts.
+func (c *Conn) RTT(timeout time.Duration, done func(took time.Duration, err error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.status != Connected || c.engine == nil {
@@ -27,31 +33,46 @@ func (c *Conn) Ping(timeout time.Duration, done func(error)) error {
 	if timeout <= 0 {
 		return errPingTimeout()
 	}
-	p := &ping{conn: c, done: done}
-	p.ctx, p.cancel = context.WithTimeout(context.Background(), timeout)
-	c.pings[p] = struct{}{}
-	context.AfterFunc(p.ctx, func() { c.Guarded(func() { p.finish(errPingTimeout()) }) })
-	p.sendOn(c.engine)
+	c.pingLocked(timeout, errPingTimeout(), done)
 	return nil
 }
 
-func errPingTimeout() error { return Fail("ErrTimeout", "PING timeout") }
+// pingLocked sends a PING to the server that is connected, or that will be. late is its error
+// after timeout (0: without end).
+func (c *Conn) pingLocked(timeout time.Duration, late *Error, done func(took time.Duration, err error)) {
+	if timeout <= 0 {
+		timeout = forever // nats.go wants a deadline
+	}
+	p := &ping{conn: c, done: done}
+	p.ctx, p.cancel = context.WithTimeout(context.Background(), timeout)
+	context.AfterFunc(p.ctx, func() { c.Guarded(func() { p.finish(0, late) }) })
+	c.pings[p] = struct{}{}
+	if c.engine != nil {
+		p.sendOn(c.engine)
+	}
+}
+
+const forever = 100 * 365 * 24 * time.Hour
+
+func errPingTimeout() *Error { return Fail("ErrTimeout", "PING timeout") }
 
 // sendOn sends the PING. Its goroutine ends with the answer, the engine or the ping.
 func (p *ping) sendOn(e *engine) {
 	go p.conn.Guarded(func() {
+		start := time.Now()
 		if e.nc.FlushWithContext(p.ctx) == nil {
-			e.mark(func() { p.finish(nil) }, false)
+			took := time.Since(start)
+			e.mark(func() { p.finish(took, nil) }, false)
 		}
 	})
 }
 
-func (p *ping) finish(err error) {
+func (p *ping) finish(took time.Duration, err error) {
 	p.once.Do(func() {
 		p.conn.mu.Lock()
 		delete(p.conn.pings, p)
 		p.conn.mu.Unlock()
 		p.cancel()
-		p.done(err)
+		p.done(took, err)
 	})
 }

@@ -63,7 +63,13 @@ func (c *Conn) publishLocked(m *nats.Msg) (*engine, error) {
 	return nil, nil
 }
 
-func (e *engine) publish(m *nats.Msg) error { return e.nc.PublishMsg(m) }
+func (e *engine) publish(m *nats.Msg) error {
+	err := e.nc.PublishMsg(m)
+	if err == nil {
+		e.conn.traffic.went(m)
+	}
+	return err
+}
 
 // maxPayload is the server's limit, 0 where no server has told one yet.
 func maxPayload(info dict.Dict) int64 {

@@ -71,6 +71,7 @@ func (p *proxy) copy(to, from net.Conn) {
 	defer from.Close()
 	b := make([]byte, 4096)
 	for {
+		n, err := from.Read(b)
 		for p.frozen.Load() {
 			select {
 			case <-p.closed:
@@ -78,7 +79,6 @@ func (p *proxy) copy(to, from net.Conn) {
 			case <-time.After(time.Millisecond):
 			}
 		}
-		n, err := from.Read(b)
 		if n > 0 {
 			if _, err := to.Write(b[:n]); err != nil {
 				return
@@ -658,9 +658,11 @@ func TestTheSnifferSeesLinesInAnyPieces(t *testing.T) {
 	want := strings.NewReplacer("-ERR 'Permissions Violation'\r\n", "", "nocolon", ":ocolon", "x\r\nk", ":\r\nk").Replace(stream)
 	for size := 1; size < len(stream); size++ {
 		var infos, errs []string
+		var sizes []int
 		s := sniffer{
-			onInfo: func(json []byte) { infos = append(infos, string(json)) },
-			onErr:  func(text string) error { errs = append(errs, text); return nil },
+			onInfo:    func(json []byte) { infos = append(infos, string(json)) },
+			onMessage: func(size int) { sizes = append(sizes, size) },
+			onErr:     func(text string) error { errs = append(errs, text); return nil },
 		}
 		var out []byte
 		for rest := stream; rest != ""; {
@@ -674,8 +676,9 @@ func TestTheSnifferSeesLinesInAnyPieces(t *testing.T) {
 			}
 			out = append(out, kept...)
 		}
-		if string(out) != want || fmt.Sprint(infos) != `[{"a":1} {"b":2}]` || fmt.Sprint(errs) != "[Permissions Violation]" {
-			t.Fatalf("in pieces of %d: %q %q %q", size, out, infos, errs)
+		if string(out) != want || fmt.Sprint(infos) != `[{"a":1} {"b":2}]` || fmt.Sprint(errs) != "[Permissions Violation]" ||
+			fmt.Sprint(sizes) != "[12 14 0 36]" {
+			t.Fatalf("in pieces of %d: %q %q %q %v", size, out, infos, errs, sizes)
 		}
 	}
 }
@@ -684,9 +687,9 @@ func FuzzSniffer(f *testing.F) {
 	f.Add([]byte("INFO {}\r\nMSG a 1 2\r\nhi\r\n-ERR 'x'\r\n"), uint8(3))
 	f.Add([]byte("HMSG a 1 19 20\r\nNATS/1.0\r\nbad\r\n\r\nx\r\n"), uint8(3))
 	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
-		whole := sniffer{onInfo: func([]byte) {}, onErr: func(string) error { return nil }}
+		whole := sniffer{onInfo: func([]byte) {}, onMessage: func(int) {}, onErr: func(string) error { return nil }}
 		want, err := whole.filter(append([]byte(nil), stream...))
-		pieces := sniffer{onInfo: func([]byte) {}, onErr: func(string) error { return nil }}
+		pieces := sniffer{onInfo: func([]byte) {}, onMessage: func(int) {}, onErr: func(string) error { return nil }}
 		var got []byte
 		for rest := stream; len(rest) > 0 && err == nil; {
 			n := min(int(size)+1, len(rest))

@@ -8,7 +8,8 @@ import "bytes"
 // takes -ERR lines out of the stream, and sees to it that a line of a message's header
 // without a colon is skipped (contract, nats::header): nats.go would drop the whole header.
 type sniffer struct {
-	onInfo func(json []byte)
+	onInfo    func(json []byte)
+	onMessage func(size int) // of the payload and the header
 	// onErr gets the text without quotes. Its error ends the connection.
 	onErr func(text string) error
 
@@ -131,6 +132,7 @@ func (s *sniffer) complete(state lineState, line []byte) error {
 				return nil // nats.go will say what is wrong with it
 			}
 			s.payload = size + 2
+			s.onMessage(size)
 			if line[0] != 'H' && line[0] != 'h' {
 				break
 			}

@@ -3,7 +3,6 @@ package wire
 import (
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -28,12 +27,15 @@ func (s *Sub) ID() int { return s.id }
 // Subscribe subscribes to subject, in a queue group where queue is not empty, for max
 // messages (0: no limit). IDs count from 1, and go on after a disconnect.
 //
-// Errors: ErrConnectionClosed, ErrBadSubject, ErrBadQueueName.
+// Errors: ErrConnectionClosed, ErrConnectionDraining, ErrBadSubject, ErrBadQueueName.
 func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.status == Closed {
 		return nil, errNoConnection()
+	}
+	if c.draining {
+		return nil, Fail("ErrConnectionDraining", "Connection is draining")
 	}
 	check := c.options.CheckSubjects
 	if err := checkSubject("subject", subject, check, true); err != nil {
@@ -90,10 +92,6 @@ func (c *Conn) startLocked(s *Sub) error {
 	return nil
 }
 
-// mostCounted is the largest number of messages that a server can count: it takes an UNSUB
-// with more digits as one without a number.
-const mostCounted = 999_999_999
-
 // restore brings the subscription to a new engine, with what is left of its messages.
 func (s *Sub) restore(e *engine) error {
 	left := s.most.Load()
@@ -122,7 +120,7 @@ func (c *Conn) Unsubscribe(id, max int) error {
 		return nil
 	}
 	s.most.Store(int64(max))
-	if c.engine != nil && s.on != nil && max <= mostCounted {
+	if c.engine != nil && s.on != nil {
 		// What is left is counted here; the server is told so that it does not send
 		// what nobody wants.
 		_ = s.on.AutoUnsubscribe(max)
@@ -192,29 +190,3 @@ func (c *Conn) allSubsLocked() []*Sub {
 	}
 	return all
 }
-
-// Drain tells the server that nothing more is wanted, and has done called when what it had
-// sent before is delivered; or the connection has ended, or has been another one since.
-func (s *Sub) Drain(done func()) {
-	s.conn.mu.Lock()
-	e, on := s.conn.engine, s.on
-	if e == nil || on == nil || on.Drain() != nil {
-		s.conn.dropLocked(s)
-		s.conn.mu.Unlock()
-		done()
-		return
-	}
-	delete(s.conn.subs, s.id) // it is not restored
-	delete(s.conn.internal, s)
-	s.conn.mu.Unlock()
-	end := func(error) {
-		s.Stop()
-		done()
-	}
-	if err := s.conn.Ping(drainTimeout, end); err != nil {
-		end(err)
-	}
-}
-
-// drainTimeout bounds how long the end of a subscription waits for its server.
-const drainTimeout = 10 * time.Second

@@ -51,11 +51,34 @@ oo::class create ::nats::connection {
         return
     }
 
+    # Closes the connection when the subscriptions have got what had come for them, requests
+    # their replies, and the server what was published. With a subID only that subscription
+    # ends. Returns then.
+    #
+    # args - ?subID? ?-timeout ms?
+    method drain {args} {
+        ::nats::core::await [::nats::core::drain $handle {*}$args]
+        return
+    }
+
     # Returns true when the server has seen all that went before.
     #
     # args - ?-timeout ms?
     method ping {args} {
         return [::nats::core::await [::nats::core::ping $handle {*}$args]]
+    }
+
+    # Returns how long a ping takes, in ms with a fraction.
+    #
+    # args - ?-timeout ms?
+    method rtt {args} {
+        return [::nats::core::await [::nats::core::rtt $handle {*}$args]]
+    }
+
+    # A dict of what was carried since the object was made: in_msgs, out_msgs, in_bytes,
+    # out_bytes, reconnects.
+    method stats {} {
+        return [::nats::core::statistics $handle]
     }
 
     # Messages -----------------------------------------------------------------

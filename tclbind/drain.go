@@ -1,0 +1,176 @@
+package tclbind
+
+import (
+	"strings"
+	"time"
+
+	"natstcl/kv/wire"
+)
+
+// draining is the end of a connection in which nothing is lost. It belongs to the
+// interpreter's thread, and goes from step to step by items of the mailbox, behind the
+// deliveries that have come: first subscriptions, then callbacks and requests, then what was
+// published.
+type draining struct {
+	c       *connection
+	empty   bool // all that had come for the subscriptions is with their callbacks
+	beneath int  // callbacks that were running when it began: one of them may wait for it
+	asked   bool // it will be told when no request is open, or when the last PING is answered
+	over    bool
+	waiting []drainWait
+}
+
+// drainWait is one call that waits for the end.
+type drainWait struct {
+	done  func(error)
+	timer *time.Timer // nil: without end
+}
+
+var drainOptions = []option{{name: "timeout", kind: millis, fallback: 30 * time.Second}}
+
+// cmdDrain drains the connection, or where a subscription's ID comes first that one.
+func cmdDrain(p *Package, c *connection, args []Value) (any, error) {
+	var id Value
+	if len(args)%2 == 1 && !strings.HasPrefix(args[0].Text(), "-") {
+		id, args = args[0], args[1:]
+	}
+	o, err := parseOptions(args, drainOptions)
+	if err != nil {
+		return nil, err
+	}
+	timeout := o.duration("timeout")
+	if id != nil {
+		return c.drainSubscription(p, id, timeout)
+	}
+	return beginPlain(p, nil, func(done func(error)) error {
+		if c.draining == nil {
+			d := &draining{c: c, beneath: c.calling}
+			if err := c.wire.Drain(d.step(p, (*draining).emptied)); err != nil {
+				return err
+			}
+			c.draining = d
+		}
+		c.draining.wait(p, timeout, done)
+		return nil
+	})
+}
+
+func (d *draining) wait(p *Package, timeout time.Duration, done func(error)) {
+	w := drainWait{done: done}
+	if timeout > 0 {
+		late := d.step(p, func(d *draining, p *Package) { d.close(p, wire.Fail("ErrTimeout", "Drain timed out")) })
+		w.timer = time.AfterFunc(timeout, func() { late(nil) })
+	}
+	d.waiting = append(d.waiting, w)
+}
+
+// step makes a function for any goroutine that has next run in the interpreter's thread. An
+// error is that of a connection that was closed meanwhile: its status tells.
+func (d *draining) step(p *Package, next func(*draining, *Package)) func(error) {
+	return func(err error) {
+		if err == nil {
+			p.mailbox.post(&drainStep{d, next})
+		}
+	}
+}
+
+type drainStep struct {
+	d    *draining
+	next func(*draining, *Package)
+}
+
+func (s *drainStep) run(p *Package) {
+	if !s.d.over {
+		s.next(s.d, p)
+	}
+}
+
+// emptied comes behind the last delivery of the subscriptions.
+func (d *draining) emptied(p *Package) {
+	d.empty = true
+	d.settle(p)
+}
+
+// settle waits until no callback runs and no request waits for its reply: both may publish
+// something yet. It is tried anew whenever a callback has ended.
+func (d *draining) settle(p *Package) {
+	if d.empty && !d.asked && d.c.calling <= d.beneath {
+		d.asked = true
+		quiet := d.step(p, (*draining).quiet)
+		d.c.wire.WhenIdle(func() { quiet(nil) })
+	}
+}
+
+// quiet comes behind the ends of all requests. Those may have begun others.
+func (d *draining) quiet(p *Package) {
+	begun, open := d.c.wire.Requests()
+	if open > 0 || d.c.calling > d.beneath {
+		d.asked = false
+		d.settle(p)
+		return
+	}
+	// An error is that of a connection that is closed, as its status will tell.
+	_ = d.c.wire.Flush(d.step(p, func(d *draining, p *Package) {
+		if now, _ := d.c.wire.Requests(); now == begun && d.c.calling <= d.beneath {
+			d.close(p, nil)
+			return
+		}
+		d.asked = false
+		d.settle(p)
+	}))
+}
+
+// close ends the connection, and the draining with it.
+func (d *draining) close(p *Package, err error) {
+	d.c.draining = nil
+	d.c.wire.Disconnect()
+	d.c.applyState(p)
+	d.end(err)
+}
+
+// end tells those who wait.
+func (d *draining) end(err error) {
+	if d == nil || d.over {
+		return
+	}
+	d.over = true
+	for _, w := range d.waiting {
+		if w.timer != nil {
+			w.timer.Stop()
+		}
+		w.done(err)
+	}
+}
+
+// closed is the end of the connection by another way.
+func (c *connection) closed() {
+	d := c.draining
+	c.draining = nil
+	d.end(wire.Fail("ErrConnectionClosed", "Connection closed"))
+}
+
+// call calls a callback of a message or a reply. It may destroy the connection.
+func (c *connection) call(p *Package, callback Value, args ...any) {
+	c.calling++
+	p.host.Callback(callback, args...)
+	c.calling--
+	if c.draining != nil && !p.closed {
+		c.draining.settle(p)
+	}
+}
+
+// drainSubscription ends one subscription, when its callback has been called with what had
+// come.
+func (c *connection) drainSubscription(p *Package, id Value, timeout time.Duration) (any, error) {
+	s, err := c.subscriptionOf(id)
+	if err != nil {
+		return nil, err
+	}
+	return beginPlain(p, nil, func(done func(error)) error {
+		s.sub.Drain(timeout, func(err error) {
+			p.mailbox.post(&subscriptionEnd{s})
+			done(err)
+		})
+		return nil
+	})
+}
