@@ -198,6 +198,10 @@ var (
 		{name: "opt_start_time", kind: nonempty},
 		{name: "filter_subject", kind: nonempty},
 		{name: "subject_transforms", kind: nestedIn, fields: subjectTransformOptions},
+		{name: "consumer", kind: nested, fields: []option{
+			{name: "name", kind: nonempty},
+			{name: "deliver_subject", kind: nonempty},
+		}},
 	}
 	externalOptions = []option{
 		{name: "api", kind: anyText},

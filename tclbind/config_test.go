@@ -1,8 +1,13 @@
 package tclbind
 
 import (
+	"reflect"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"natstcl/kv/dict"
 )
 
@@ -37,4 +42,96 @@ func TestConfigsAreReadInMillis(t *testing.T) {
 	if list := got.Path("backoff").([]any); list[0] != number("1") || list[1] != number("2.5") {
 		t.Errorf("got %v", got)
 	}
+}
+
+// The configs of the nats.go that go.mod names have no field that there is no option for.
+func TestNothingOfNatsGosConfigsIsMissing(t *testing.T) {
+	covered(t, "stream", reflect.TypeFor[jetstream.StreamConfig](), streamOptions,
+		"name",           // an argument of its own
+		"template_owner") // of a feature that servers from 2.10 have no more
+	covered(t, "consumer", reflect.TypeFor[jetstream.ConsumerConfig](), consumerOptions)
+}
+
+// covered checks that each field of a config has a row of a kind that fits.
+func covered(t *testing.T, what string, config reflect.Type, table []option, others ...string) {
+	for _, f := range reflect.VisibleFields(config) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		row := optionOf(table, name)
+		switch {
+		case name == "-" || strings.Contains(" "+strings.Join(others, " ")+" ", " "+name+" "):
+		case row == nil:
+			t.Errorf("%s.%s has no option", what, name)
+		case !fits(row, f.Type):
+			t.Errorf("%s.%s is of the kind %s, and %s in nats.go", what, name, row.kind, f.Type)
+		case row.kind == nested || row.kind == nestedIn:
+			covered(t, what+"."+name, element(f.Type), row.fields)
+		}
+	}
+}
+
+// fits tells whether an option's kind is that of a field: those with words of their own are
+// integers or texts in nats.go.
+func fits(row *option, field reflect.Type) bool {
+	switch field {
+	case reflect.TypeFor[time.Duration]():
+		return row.kind == duration
+	case reflect.TypeFor[[]time.Duration]():
+		return row.kind == periods
+	case reflect.TypeFor[*time.Time]():
+		return row.kind == nonempty
+	}
+	switch field.Kind() {
+	case reflect.Bool:
+		return row.kind == truth
+	case reflect.String:
+		return row.kind == nonempty || row.kind == anyText
+	case reflect.Map:
+		return row.kind == metadata
+	case reflect.Slice:
+		return row.kind == words || row.kind == nestedIn
+	case reflect.Pointer, reflect.Struct:
+		return row.kind == nested
+	}
+	return row.kind == whole || row.kind == enum
+}
+
+func element(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t
+}
+
+// A duration that was read can be written back: no nanosecond is lost on the way.
+func FuzzDurations(f *testing.F) {
+	for _, n := range []int64{1, 999_999, 1_000_000, 1_500_000, 1<<63 - 1} {
+		f.Add(n)
+	}
+	f.Fuzz(func(t *testing.T, ns int64) {
+		if ns <= 0 {
+			return // stays as it is
+		}
+		ms := nanosToMillis(dict.Number(strconv.FormatInt(ns, 10)))
+		read, ok := decimal(string(ms))
+		if !ok || toNanos(read) != ns {
+			t.Fatalf("%d ns were %s ms and then %v", ns, ms, read)
+		}
+	})
+}
+
+// Any text may be given for a nested option: what is taken is an object, and can be sent.
+func FuzzNested(f *testing.F) {
+	for _, s := range []string{`{"name":"a","opt_start_seq":5}`, "name a subject_transforms {{src a dest b}}", "", "{", "a b c", "external {api x}", `[1]`} {
+		f.Add(s)
+	}
+	row := optionOf(streamOptions, "mirror")
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := row.parse(values(text)[0])
+		if err != nil {
+			return
+		}
+		if _, err := dict.Parse(v.(dict.Dict).JSON()); err != nil {
+			t.Fatalf("%q was taken for %v: %v", text, v, err)
+		}
+	})
 }

@@ -96,7 +96,10 @@ func cmdConnect(p *Package, c *connection, _ []Value) (any, error) {
 }
 
 func cmdDisconnect(p *Package, c *connection, _ []Value) (any, error) {
-	c.wire.Disconnect()
+	if c.wire.Status() != wire.Closed {
+		c.wire.Disconnect()
+		c.forgetFetches(p)
+	}
 	c.applyState(p)
 	return nil, nil
 }

@@ -56,6 +56,7 @@ func cmdFetch(p *Package, j *jetStream, args []Value) (any, error) {
 	number := j.lastFetch
 	callback, async := o["callback"].(Value)
 	if !async {
+		config.Explain = true // a callback is told of the end alone
 		id, err := j.fetchAll(p, number, stream, consumer, config)
 		return []any{"wait", id}, err
 	}
@@ -108,6 +109,18 @@ func (j *jetStream) logEnd(number int64, status *nats.Msg, err error) {
 		j.c.wire.Logf(wire.LogDebug, "pull request %s got status message %s", id, status.Header.Get("Status"))
 	case js.IsFetchTimeout(err):
 		j.c.wire.Logf(wire.LogDebug, "pull request %s timed out", id)
+	}
+}
+
+// forgetFetches ends those with a callback: nothing comes after disconnect, not even what is
+// in the mailbox.
+func (c *connection) forgetFetches(p *Package) {
+	for child := c.children.Front(); child != nil; child = child.Next() {
+		if j, ok := child.Value.(*jetStream); ok {
+			for _, f := range j.fetches {
+				p.drop(f)
+			}
+		}
 	}
 }
 
@@ -176,6 +189,9 @@ var pullConsumerOptions = []option{
 	{name: "threshold", kind: natural},
 	{name: "idle_heartbeat", kind: millis},
 	{name: "group", kind: nonempty},
+	{name: "min_pending", kind: natural},
+	{name: "min_ack_pending", kind: natural},
+	{name: "priority", kind: natural},
 }
 
 // leastExpires is that of nats.go: requests that end sooner would keep the server busy.
@@ -191,6 +207,7 @@ func cmdPullConsumer(p *Package, j *jetStream, args []Value) (any, error) {
 	config := js.PullConfig{
 		MaxMessages: small(o.int("max_messages")), MaxBytes: o.int("max_bytes"),
 		Expires: o.duration("expires"), Group: o.text("group"),
+		MinPending: o.int("min_pending"), MinAckPending: o.int("min_ack_pending"), Priority: small(o.int("priority")),
 		Deliver: func(m *nats.Msg) { c.source.post(&pulled{c, m}) },
 		Failed:  func(e *wire.Error) { c.source.post(&pullFailure{c, e}) },
 	}
@@ -207,6 +224,10 @@ func cmdPullConsumer(p *Package, j *jetStream, args []Value) (any, error) {
 		return nil, invalid("Invalid value for the pos_int option max_messages : 0")
 	case config.Expires < leastExpires:
 		return nil, wire.Fail("ErrBadTimeout", "-expires is at least "+strconv.FormatInt(leastExpires.Milliseconds(), 10))
+	case config.Group == "" && (o.has("min_pending") || o.has("min_ack_pending") || o.has("priority")):
+		return nil, invalid("-min_pending, -min_ack_pending and -priority require -group")
+	case config.Priority > 9:
+		return nil, invalid("-priority is at most 9")
 	case config.Threshold >= config.MaxMessages:
 		return nil, invalid("-threshold is less than -max_messages")
 	case config.IdleHeartbeat > config.Expires/2:

@@ -35,7 +35,7 @@ var publishOptions = []option{
 
 func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {
 	m := &nats.Msg{Subject: args[0].Text(), Data: c.outgoing(args[1])}
-	if rest := args[2:]; len(rest) == 1 {
+	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].Text(), publishOptions) {
 		m.Reply = rest[0].Text() // the old form
 	} else {
 		o, err := parseOptions(rest, publishOptions)
@@ -46,6 +46,12 @@ func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {
 		m.Header, _ = o["header"].(nats.Header)
 	}
 	return nil, c.wire.Publish(m)
+}
+
+// isOption tells whether a word is the name of an option, with its dash.
+func isOption(word string, table []option) bool {
+	name, dash := strings.CutPrefix(word, "-")
+	return dash && optionOf(table, name) != nil
 }
 
 func cmdPublishMsg(_ *Package, c *connection, args []Value) (any, error) {

@@ -42,11 +42,11 @@ type option struct {
 	allowed  []string // of an enum
 	fields   []option // of what is nested
 	required bool
-	empty    bool // what is nested may be empty
+	empty    bool // what is nested, or the prefix, may be empty
 }
 
 // options are the parsed values by name. Their Go types: string for texts and
-// enums, bool, dict.Number for integers, time.Duration for millis, *big.Rat (in ms)
+// enums, bool, dict.Number for integers and millis, *big.Rat (in ms)
 // for durations, []*big.Rat for periods, []string for lists, dict.Dict for dicts, Value for
 // a prefix; dict.Dict and []any for what is nested.
 type options map[string]any
@@ -123,6 +123,10 @@ func (o *option) parse(v Value) (any, error) {
 			word = millis
 		case nestedIn, periods:
 			word = words
+		case prefix:
+			if word = words; text == "" {
+				word = nonempty
+			}
 		}
 		return wire.Fail(code, "Invalid value for the "+string(word)+" option "+o.name+" : "+text)
 	}
@@ -142,13 +146,9 @@ func (o *option) parse(v Value) (any, error) {
 		if b, ok := boolean(text); ok {
 			return b, nil
 		}
-	case whole, natural:
+	case whole, natural, millis:
 		if n, ok := bigInteger(text); ok && (o.kind == whole || n.Sign() >= 0) {
 			return dict.Number(n.String()), nil
-		}
-	case millis:
-		if n, ok := bigInteger(text); ok && n.Sign() >= 0 {
-			return fromMillis(n), nil
 		}
 	case duration:
 		if n, ok := decimal(text); ok {
@@ -191,6 +191,9 @@ func (o *option) parse(v Value) (any, error) {
 			return d, nil
 		}
 	case prefix:
+		if o.empty && text == "" {
+			return text, nil
+		}
 		if list, err := v.List(); err == nil && len(list) > 0 {
 			return v, nil
 		}
@@ -275,7 +278,17 @@ func (o options) list(name string) []string { l, _ := o[name].([]string); return
 
 func (o options) dict(name string) dict.Dict { d, _ := o[name].(dict.Dict); return d }
 
-func (o options) duration(name string) time.Duration { d, _ := o[name].(time.Duration); return d }
+// duration returns a millis option. The Durations in it are the tables' defaults.
+func (o options) duration(name string) time.Duration {
+	switch v := o[name].(type) {
+	case time.Duration:
+		return v
+	case dict.Number:
+		n, _ := new(big.Int).SetString(string(v), 10)
+		return fromMillis(n)
+	}
+	return 0
+}
 
 // int returns an integer option; one beyond int64 becomes the nearest that is not.
 func (o options) int(name string) int64 {

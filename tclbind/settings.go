@@ -17,7 +17,7 @@ var connectionOptions = []option{
 	{name: "connect_timeout", kind: millis, fallback: 2 * time.Second},
 	{name: "reconnect_time_wait", kind: millis, fallback: 2 * time.Second},
 	{name: "max_reconnect_attempts", kind: whole, fallback: dict.Number("60")},
-	{name: "custom_reconnect_delay", kind: prefix, fallback: ""},
+	{name: "custom_reconnect_delay", kind: prefix, fallback: "", empty: true},
 	{name: "ping_interval", kind: millis, fallback: 2 * time.Minute},
 	{name: "max_outstanding_pings", kind: natural, fallback: dict.Number("2")},
 	{name: "echo", kind: truth, fallback: true},

@@ -21,7 +21,7 @@ type subscription struct {
 	object
 	c        *connection
 	sub      *wire.Sub
-	callback Value // retained
+	callback Value // retained; nil where the script wants none
 	asDict   bool
 	most     int // messages that the callback gets in all, 0 for no limit
 	called   int
@@ -36,7 +36,7 @@ type subscription struct {
 
 var subscribeOptions = []option{
 	{name: "queue", kind: anyText},
-	{name: "callback", kind: prefix, required: true},
+	{name: "callback", kind: prefix},
 	{name: "max_msgs", kind: natural, fallback: dict.Number("0")},
 	{name: "dictmsg", kind: truth},
 	// true, too, is from the event loop here: the contract allows it to be later.
@@ -61,7 +61,9 @@ func cmdSubscribe(p *Package, c *connection, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.callback = o["callback"].(Value).Retain()
+	if callback, ok := o["callback"].(Value); ok {
+		s.callback = callback.Retain()
+	}
 	p.add(s, c)
 	c.subscriptions[s.sub.ID()] = s
 	return s.sub.ID(), nil
@@ -73,7 +75,9 @@ func small(n int64) int { return int(min(n, math.MaxInt32)) }
 func (s *subscription) release(*Package) {
 	s.ended = true
 	delete(s.c.subscriptions, s.sub.ID())
-	s.callback.Release()
+	if s.callback != nil {
+		s.callback.Release()
+	}
 }
 
 // deliver runs in the connection's reader: it never blocks, but drops.
@@ -126,6 +130,12 @@ func (d *delivery) run(p *Package) {
 	}
 	s.called++
 	isLast := s.most > 0 && s.called >= s.most || s.last && left == 0
+	if s.callback == nil {
+		if isLast {
+			p.drop(s)
+		}
+		return
+	}
 	message := s.c.payload(d.m, s.sub.ID(), s.asDict)
 	callback := s.callback.Retain()
 	if isLast {

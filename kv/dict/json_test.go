@@ -80,3 +80,41 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What is written is JSON, and encoding/json reads the same texts in it.
+func FuzzJSON(f *testing.F) {
+	f.Add("key", "a \"text\" with \\ and \x00", "é\xff")
+	f.Add("", "", "\u2028<>&")
+	f.Fuzz(func(t *testing.T, key, a, b string) {
+		d := Dict{{key, a}, {"list", []string{a, b}}, {"nested", []any{Dict{{key, []byte(b)}}, nil, true, Number("1.50")}}}
+		if key == "list" || key == "nested" {
+			return
+		}
+		var got map[string]any
+		if err := json.Unmarshal(d.JSON(), &got); err != nil {
+			t.Fatalf("%q: %v", d.JSON(), err)
+		}
+		valid := func(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+		same := func(s string, v any) {
+			// Each bad byte is one U+FFFD in JSON.
+			if got, _ := v.(string); strings.ReplaceAll(got, "\ufffd", "") != strings.ReplaceAll(valid(s), "\ufffd", "") {
+				t.Fatalf("%q was written as %q", s, v)
+			}
+		}
+		list := got["list"].([]any)
+		same(a, list[0])
+		same(b, list[1])
+		nested := got["nested"].([]any)
+		for k, v := range nested[0].(map[string]any) {
+			same(key, k)
+			same(b, v)
+		}
+		again, err := Parse(d.JSON())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if twice, err := Parse(again.(Dict).JSON()); err != nil || !reflect.DeepEqual(twice, again) {
+			t.Fatalf("%q: written and read again: %v, %v", d.JSON(), twice, err)
+		}
+	})
+}

@@ -15,6 +15,7 @@ type FetchConfig struct {
 	Batch   int           // messages at most, 1 and more
 	Timeout time.Duration // of the client; 0: what is there now, with the JetStream's timeout
 	Expires time.Duration // of the server; 0: a little less than Timeout
+	Explain bool          // where its time is over and nothing came, asks why before it ends
 }
 
 // expiresBefore is by how much the server's limit is shorter than the client's, so that
@@ -125,8 +126,9 @@ func (f *Fetch) send(timeout time.Duration) error {
 
 // over is the end of one request.
 func (f *Fetch) over(came int, status *nats.Msg, err error) {
-	switch nobody := wire.CodeOf(err) == "ErrNoResponders"; {
-	case nobody || wire.IsDeadline(err) && came == 0:
+	nobody, late := wire.CodeOf(err) == "ErrNoResponders", wire.IsDeadline(err)
+	switch {
+	case nobody, late && came == 0 && f.config.Explain && f.js.conn.Status() == wire.Connected:
 		// Nobody was there to take the request, or to answer it: why?
 		f.js.absent(f.stream, f.consumer, func(why error) {
 			if why != nil || !nobody {
@@ -135,7 +137,7 @@ func (f *Fetch) over(came int, status *nats.Msg, err error) {
 			}
 			f.retry()
 		})
-	case wire.IsDeadline(err):
+	case late:
 		f.tell(nil)
 	default:
 		f.finish(status, err)

@@ -96,14 +96,18 @@ func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, er
 }
 
 func directMessage(subject string, m *nats.Msg) (*Message, error) {
-	switch m.Header.Get("Status") {
+	status := m.Header.Get("Status")
+	if m.Header.Get("Nats-Sequence") != "" {
+		status = "" // a header of the message's own
+	}
+	switch status {
 	case "":
 	case "404":
 		return nil, errNoMessage()
 	case "408":
 		return nil, wire.Fail("ErrInvalidArg", "Invalid request")
 	default:
-		return nil, &wire.Error{Code: "ErrJSResponse", Words: []string{m.Header.Get("Status"), "0"}, Text: m.Header.Get("Description")}
+		return nil, &wire.Error{Code: "ErrJSResponse", Words: []string{status, "0"}, Text: m.Header.Get("Description")}
 	}
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	at, timeErr := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
@@ -142,7 +146,7 @@ func (j *JetStream) DirectGetBatch(stream string, batch dict.Dict, done func([]*
 				j.conn.Logf(wire.LogDebug, "<<< %s %s", request.Subject, m.Data)
 			}
 			// 204: the end of the batch.
-			if len(m.Data) == 0 && m.Header.Get("Status") == "204" {
+			if m.Header.Get("Status") == "204" && m.Header.Get("Nats-Sequence") == "" {
 				return true
 			}
 			var got *Message

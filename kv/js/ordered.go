@@ -347,10 +347,9 @@ func (c *OrderedConsumer) restarted(err error) {
 	if err == nil {
 		return
 	}
-	code := wire.CodeOf(err)
-	switch code {
+	switch wire.CodeOf(err) {
 	case "ErrStreamNotFound":
-		c.end(wire.Fail(code, "stopped due to "+err.Error()))
+		c.end(retold("stopped due to ", err))
 		return
 	case "ErrConnectionClosed":
 		return // told by stateChanged
@@ -363,7 +362,7 @@ func (c *OrderedConsumer) restarted(err error) {
 	c.retrying = true
 	c.watchLocked(retryAfter)
 	c.mu.Unlock()
-	c.fail(wire.Fail(code, "failed to reset: "+err.Error()))
+	c.fail(retold("failed to reset: ", err))
 }
 
 // stateChanged is called under the connection's lock.

@@ -20,6 +20,9 @@ type PullConfig struct {
 	Expires       time.Duration // of each request; 1 s and more
 	IdleHeartbeat time.Duration // of the server while it has nothing to send
 	Group         string        // the priority group, of a consumer that has some
+	MinPending    int64         // of an overflow group: takes part from so many messages on,
+	MinAckPending int64         // or so many that are not acknowledged; 0: always
+	Priority      int           // of a prioritized group: 0, first, to 9
 
 	// Deliver gets each message, in the order in which they come, by a goroutine of the
 	// connection. It must not block; whoever has dealt with a message calls Taken.
@@ -33,6 +36,8 @@ const (
 	repull = 250 * time.Millisecond
 	// missedPulls is how many heartbeats may be missing.
 	missedPulls = 2
+	// overdue is how long the end of a request may be overdue, where there are no heartbeats.
+	overdue = 5 * time.Second
 )
 
 // PullConsumer reads a pull consumer on and on: it asks for more before it runs dry, and
@@ -48,11 +53,13 @@ type PullConsumer struct {
 	sub        *wire.Sub
 	inbox      string
 	asked      int   // messages that the server may still send
-	askedBytes int64 // and bytes, where MaxBytes is given
+	askedBytes int64 // and bytes, where MaxBytes is given: there is one request at a time then,
+	tooFew     int64 // for the server does not tell when one is used up; it refused so many
 	open       int   // delivered, and not taken
 	openBytes  int64
 	lastSeen   time.Time
-	waiting    bool // to ask again: the timer tells when
+	waiting    bool   // to ask again: the timer tells when
+	told       string // the error of Failed since the server has last shown itself
 	draining   bool
 	stopped    bool
 	pin        string // of the server, for a group with a pinned client
@@ -103,12 +110,12 @@ func (c *PullConsumer) refillLocked() {
 		return
 	}
 	out := c.asked + c.open
-	if out > c.config.Threshold && (c.config.MaxBytes == 0 || c.askedBytes+c.openBytes > c.config.MaxBytes/2) {
+	if out > c.config.Threshold {
 		return
 	}
 	n := c.config.MaxMessages - out
-	bytes := c.config.MaxBytes - c.askedBytes - c.openBytes
-	if n <= 0 || c.config.MaxBytes > 0 && bytes <= 0 {
+	bytes := c.config.MaxBytes - c.openBytes
+	if c.config.MaxBytes > 0 && (c.asked > 0 || bytes < c.config.MaxBytes/2 || bytes <= c.tooFew) {
 		return
 	}
 	request := dict.Dict{{Key: "batch", Value: n}, {Key: "expires", Value: int64(c.config.Expires)}}
@@ -122,6 +129,15 @@ func (c *PullConsumer) refillLocked() {
 		request.Set("group", c.config.Group)
 		if c.pin != "" {
 			request.Set("id", c.pin)
+		}
+		if c.config.MinPending > 0 {
+			request.Set("min_pending", c.config.MinPending)
+		}
+		if c.config.MinAckPending > 0 {
+			request.Set("min_ack_pending", c.config.MinAckPending)
+		}
+		if c.config.Priority > 0 {
+			request.Set("priority", c.config.Priority)
 		}
 	}
 	m := &nats.Msg{Subject: c.subject, Reply: c.inbox, Data: request.JSON()}
@@ -139,26 +155,37 @@ func (c *PullConsumer) refillLocked() {
 		c.lastSeen = time.Now()
 	}
 	c.asked += n
-	if c.config.MaxBytes > 0 {
-		c.askedBytes += bytes
+	c.askedBytes = bytes
+	c.watchLocked(c.interval())
+}
+
+// interval is how often to look for signs of life, and silence how long there may be none.
+func (c *PullConsumer) interval() time.Duration {
+	if c.config.IdleHeartbeat > 0 {
+		return c.config.IdleHeartbeat
 	}
-	c.watchLocked(c.config.IdleHeartbeat)
+	return c.silence()
+}
+
+func (c *PullConsumer) silence() time.Duration {
+	if c.config.IdleHeartbeat > 0 {
+		return missedPulls * c.config.IdleHeartbeat
+	}
+	return c.config.Expires + overdue
 }
 
 // watchLocked sets the one timer.
 func (c *PullConsumer) watchLocked(after time.Duration) {
-	switch {
-	case after <= 0:
-	case c.timer == nil:
+	if c.timer == nil {
 		c.timer = time.AfterFunc(after, func() { c.js.conn.Guarded(c.tick) })
-	default:
+	} else {
 		c.timer.Reset(after)
 	}
 }
 
 // againLocked asks anew after a while: what was asked for is lost.
 func (c *PullConsumer) againLocked() {
-	c.asked, c.askedBytes = 0, 0
+	c.asked, c.tooFew = 0, 0
 	c.waiting = true
 	c.watchLocked(repull)
 }
@@ -166,7 +193,7 @@ func (c *PullConsumer) againLocked() {
 // tick asks again, or looks for signs of life.
 func (c *PullConsumer) tick() {
 	c.mu.Lock()
-	limit := missedPulls * c.config.IdleHeartbeat
+	limit := c.silence()
 	silence := time.Since(c.lastSeen)
 	switch {
 	case c.stopped:
@@ -178,21 +205,25 @@ func (c *PullConsumer) tick() {
 	case c.asked == 0 || c.js.conn.Status() != wire.Connected:
 		c.mu.Unlock() // nothing is to come; the next request sets the timer again
 	case silence < limit:
-		c.watchLocked(min(c.config.IdleHeartbeat, limit-silence))
+		c.watchLocked(min(c.interval(), limit-silence))
 		c.mu.Unlock()
 	default:
 		c.againLocked()
 		c.mu.Unlock()
-		c.fail(wire.Fail("ErrConsumerNotActive", "no heartbeat came for "+limit.String()))
+		c.failOnce(wire.Fail("ErrConsumerNotActive", "nothing came for "+limit.String()))
 		c.examine()
 	}
 }
 
-// examine ends the consumer where it is gone from the server.
+// examine ends the consumer where it, or its stream, is gone from the server.
 func (c *PullConsumer) examine() {
 	c.js.absent(c.stream, c.consumer, func(why error) {
-		if why != nil && wire.CodeOf(why) != "ErrConnectionClosed" {
+		switch wire.CodeOf(why) {
+		case "", "ErrConnectionClosed": // there, or told by stateChanged
+		case "ErrStreamNotFound", "ErrConsumerNotFound":
 			c.end(why)
+		default: // JetStream may come back: it is still starting, or behind a leaf node that is cut off
+			c.failOnce(retold("", why))
 		}
 	})
 }
@@ -208,12 +239,20 @@ func (c *PullConsumer) receive(m *nats.Msg) {
 		return
 	}
 	c.lastSeen = time.Now()
-	if status := statusOf(m); status != "" {
+	status := statusOf(m)
+	if status == "" || status == "100" {
+		c.told = ""
+	}
+	if status != "" {
 		c.statusLocked(status, m)
 		return
 	}
 	c.asked = max(c.asked-1, 0)
-	c.askedBytes = max(c.askedBytes-size(m), 0)
+	c.askedBytes -= size(m)
+	if c.config.MaxBytes > 0 && c.askedBytes <= 0 {
+		c.asked = 0
+	}
+	c.tooFew = 0
 	c.open++
 	c.openBytes += size(m)
 	if pin := m.Header.Get("Nats-Pin-Id"); pin != "" && c.config.Group != "" {
@@ -235,20 +274,21 @@ func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
 	pending, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
 	pendingBytes, _ := strconv.ParseInt(m.Header.Get("Nats-Pending-Bytes"), 10, 64)
 	ended := err == nil
-	if ended {
+	if ended && c.config.MaxBytes > 0 && pending > 0 {
+		c.asked = 0
+	} else if ended {
 		c.asked = max(c.asked-pending, 0)
-		c.askedBytes = max(c.askedBytes-pendingBytes, 0)
 	}
 	failure := &wire.Error{Code: "ErrJSResponse", Words: []string{status, "0"}, Text: text}
-	starved := c.asked == 0 && c.open == 0
 	switch {
 	case status == "503": // nobody listens: gone, or its leader is changing
 		c.againLocked()
 		c.mu.Unlock()
 		c.examine()
-	case text == "Consumer Deleted":
+	case text == "Consumer Deleted": // or its stream
+		c.againLocked()
 		c.mu.Unlock()
-		c.end(wire.Fail("ErrConsumerNotFound", "consumer not found"))
+		c.examine()
 	case status == "400" || text == "Consumer is push based" || strings.HasPrefix(text, "Exceeded MaxRequest"):
 		c.mu.Unlock()
 		c.end(failure)
@@ -256,11 +296,15 @@ func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
 		c.pin = ""
 		c.againLocked()
 		c.mu.Unlock()
-	case text == "Message Size Exceeds MaxBytes" && starved:
-		// The next message alone is longer than MaxBytes.
+	case text == "Message Size Exceeds MaxBytes" && pendingBytes >= c.config.MaxBytes:
+		// The next message alone is longer than that.
 		c.againLocked()
 		c.mu.Unlock()
-		c.fail(failure)
+		c.failOnce(failure)
+	case text == "Message Size Exceeds MaxBytes":
+		c.tooFew = pendingBytes // more, when some were taken
+		c.refillLocked()
+		c.mu.Unlock()
 	case ended:
 		c.refillLocked()
 		c.mu.Unlock()
@@ -268,7 +312,7 @@ func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
 		c.againLocked()
 		c.mu.Unlock()
 		if text != "Leadership Change" {
-			c.fail(failure)
+			c.failOnce(failure)
 		}
 	}
 }
@@ -297,7 +341,7 @@ func (c *PullConsumer) stateChanged(s wire.Status) {
 			defer c.mu.Unlock()
 			// The requests went with the old connection. What the server still sends for
 			// them is taken all the same.
-			c.asked, c.askedBytes, c.waiting = 0, 0, false
+			c.asked, c.tooFew, c.waiting = 0, 0, false
 			c.refillLocked()
 		})
 	}
@@ -305,10 +349,21 @@ func (c *PullConsumer) stateChanged(s wire.Status) {
 
 func (c *PullConsumer) fail(e *wire.Error) { c.config.Failed(e) }
 
+// failOnce does not tell again what was the last that it told, while nothing has changed.
+func (c *PullConsumer) failOnce(e *wire.Error) {
+	c.mu.Lock()
+	again := c.stopped || c.told == e.Text
+	c.told = e.Text
+	c.mu.Unlock()
+	if !again {
+		c.fail(e)
+	}
+}
+
 // end stops the consumer for good, and tells why.
 func (c *PullConsumer) end(why error) {
 	if c.stop() {
-		c.fail(&wire.Error{Code: wire.CodeOf(why), Text: "stopped due to " + why.Error()})
+		c.fail(retold("stopped due to ", why))
 	}
 }
 

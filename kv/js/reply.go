@@ -1,6 +1,7 @@
 package js
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -117,6 +118,16 @@ type APIError struct {
 
 func (e *APIError) Error() string { return e.cause.Text }
 func (e *APIError) Unwrap() error { return e.cause }
+
+// retold is an error as a consumer tells it.
+func retold(how string, err error) *wire.Error {
+	out := &wire.Error{Text: how + err.Error()}
+	var ours *wire.Error
+	if errors.As(err, &ours) {
+		out.Code, out.Words = ours.Code, ours.Words
+	}
+	return out
+}
 
 // apiError makes an error of the API's: code, err_code, description.
 func apiError(d dict.Dict) *APIError {

@@ -143,7 +143,9 @@ func (j *JetStream) PurgeStream(stream string, request dict.Dict, done func(uint
 }
 
 // AccountInfo returns the account's limits and what it uses of them.
-func (j *JetStream) AccountInfo(done func(dict.Dict, error)) error { return j.call("INFO", nil, done, aCount("streams")) }
+func (j *JetStream) AccountInfo(done func(dict.Dict, error)) error {
+	return j.call("INFO", nil, done, aCount("streams"))
+}
 
 // StreamNames returns the names of all streams, however many pages that takes, or of
 // those that listen to a subject where that is not empty.

@@ -505,7 +505,7 @@ func (e *engine) subscribe(s *Sub, left int) error {
 	if err != nil {
 		return err
 	}
-	if left > 0 {
+	if left > 0 && left <= mostCounted {
 		if err := ns.AutoUnsubscribe(left); err != nil {
 			return err
 		}

@@ -92,6 +92,10 @@ func (c *Conn) startLocked(s *Sub) error {
 	return nil
 }
 
+// mostCounted is the largest number of messages that a server can count: it takes an UNSUB
+// with more digits as one without a number.
+const mostCounted = 999_999_999
+
 // restore brings the subscription to a new engine, with what is left of its messages.
 func (s *Sub) restore(e *engine) error {
 	left := s.most.Load()
@@ -120,7 +124,7 @@ func (c *Conn) Unsubscribe(id, max int) error {
 		return nil
 	}
 	s.most.Store(int64(max))
-	if c.engine != nil && s.on != nil {
+	if c.engine != nil && s.on != nil && max <= mostCounted {
 		// What is left is counted here; the server is told so that it does not send
 		// what nobody wants.
 		_ = s.on.AutoUnsubscribe(max)

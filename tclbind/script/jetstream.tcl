@@ -238,7 +238,7 @@ oo::class create ::nats::jet_stream {
     # Returns a nats::consumer, which fetches on and on.
     #
     # args - -callback cmdPrefix ?-max_messages n? ?-max_bytes n? ?-expires ms? ?-threshold n?
-    #        ?-idle_heartbeat ms? ?-group name?
+    #        ?-idle_heartbeat ms? ?-group name? ?-min_pending n? ?-min_ack_pending n? ?-priority n?
     method pull_consumer {stream consumer args} {
         set pulling [::nats::core::await [::nats::core::pull_consumer $handle $stream $consumer {*}$args]]
         return [::nats::core::adopt ::nats::consumer $pulling]

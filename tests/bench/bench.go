@@ -68,18 +68,14 @@ func (b *bench) hostNames() []string {
 	return names
 }
 
-// measure runs a case in each host in turn, some rounds, after one that does not count (a
-// smoke test has none). The rows are the case's figures.
+// measure runs a case in each host in turn, round by round. The rows are the case's figures.
 func (b *bench) measure(c *benchCase) ([]*row, error) {
 	rows := make([]*row, len(c.figures))
 	for i, f := range c.figures {
 		rows[i] = &row{benchCase: c, figure: f, samples: make([][]float64, len(b.hosts))}
 	}
-	first := -1
-	if b.settings.smoke {
-		first = 0
-	}
-	for round := first; round < b.settings.rounds; round++ {
+	first, rounds := b.rounds(c)
+	for round := first; round < rounds; round++ {
 		for i, h := range b.hosts {
 			if c.tclOnly && i == 0 {
 				continue
@@ -97,6 +93,18 @@ func (b *bench) measure(c *benchCase) ([]*row, error) {
 		}
 	}
 	return rows, nil
+}
+
+// rounds are the first and the end of a case's rounds; one below 0 warms up, and does not
+// count.
+func (b *bench) rounds(c *benchCase) (first, end int) {
+	switch {
+	case b.settings.smoke:
+		return 0, 1
+	case c.rounds > 0:
+		return 0, min(c.rounds, b.settings.rounds)
+	}
+	return -1, b.settings.rounds
 }
 
 func (b *bench) once(c *benchCase, h *host) ([]float64, error) {

@@ -10,7 +10,7 @@ import (
 // Measures of the chart, in SVG units.
 const (
 	chartWidth  = 900
-	chartLeft   = 300 // where the bars begin
+	chartLeft   = 310 // where the bars begin
 	chartRight  = 70  // room for a number behind a bar
 	chartTop    = 84
 	chartBar    = 9  // height of a bar
@@ -28,13 +28,17 @@ func (r *report) chart() string {
 	hosts := len(r.hosts) - 1
 	step := float64(hosts*chartBar + chartGap)
 	bottom := chartTop + step*float64(len(rows))
-	scale := chartScale{most: r.most(rows)}
+	highest := r.highest(rows)
+	scale := chartScale{most: min(math.Ceil(highest*2)/2, 4)}
 	var svg strings.Builder
 	fmt.Fprintf(&svg, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %.0f" font-family="Helvetica, Arial, sans-serif" font-size="12" fill="#222">`+"\n",
 		chartWidth, bottom+chartBottom)
 	fmt.Fprintf(&svg, `<rect width="100%%" height="100%%" fill="#fff"/>`+"\n")
 	fmt.Fprintf(&svg, `<text x="20" y="28" font-size="17" font-weight="bold">Time in proportion to native nats.go</text>`+"\n")
 	r.legend(&svg)
+	if highest > scale.most {
+		fmt.Fprintf(&svg, `<text x="%d" y="53" text-anchor="end" fill="#666">bars beyond %g are cut</text>`+"\n", chartWidth-chartRight, scale.most)
+	}
 	scale.axis(&svg, bottom)
 	for i, w := range rows {
 		r.bars(&svg, w, scale, chartTop+step*float64(i)+chartGap/2)
@@ -56,18 +60,18 @@ func (r *report) charted() []*row {
 	return rows
 }
 
-// most is where the axis ends: the highest target or ratio, up to 4; longer bars are cut.
-func (r *report) most(rows []*row) float64 {
-	most := 1.5
+// highest is the highest ratio or target.
+func (r *report) highest(rows []*row) float64 {
+	highest := 1.5
 	for _, w := range rows {
-		most = max(most, w.target)
+		highest = max(highest, w.target)
 		for host := range r.hosts {
 			if ratios := w.ratios(host); len(ratios) > 0 {
-				most = max(most, median(ratios))
+				highest = max(highest, median(ratios))
 			}
 		}
 	}
-	return min(math.Ceil(most*2)/2, 4)
+	return highest
 }
 
 func (r *report) legend(svg *strings.Builder) {
@@ -85,6 +89,19 @@ type chartScale struct{ most float64 }
 
 func (s chartScale) x(ratio float64) float64 {
 	return chartLeft + min(ratio, s.most)/s.most*(chartWidth-chartLeft-chartRight)
+}
+
+// beside is where the number of a bar begins: behind the bar, and behind a mark that it would
+// stand on.
+func (s chartScale) beside(value float64, marks ...float64) float64 {
+	const space, width = 5, 24
+	x := s.x(value) + space
+	for _, mark := range marks {
+		if at := s.x(mark); mark > 0 && at > x-space && at < x+width {
+			x = at + space
+		}
+	}
+	return x
 }
 
 func (s chartScale) axis(svg *strings.Builder, bottom float64) {
@@ -109,7 +126,8 @@ func (r *report) bars(svg *strings.Builder, w *row, scale chartScale, top float6
 		y := top + float64((host-1)*chartBar)
 		fmt.Fprintf(svg, `<rect x="%d" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n",
 			chartLeft, y, scale.x(value)-chartLeft, chartBar-1, chartColors[host-1])
-		fmt.Fprintf(svg, `<text x="%.1f" y="%.1f" font-size="10" fill="#444">%s</text>`+"\n", scale.x(value)+5, y+chartBar-1, ratio(value))
+		fmt.Fprintf(svg, `<text x="%.1f" y="%.1f" font-size="10" fill="#444">%s</text>`+"\n",
+			scale.beside(value, 1, w.target), y+chartBar-1, ratio(value))
 	}
 	if w.target > 0 && !w.absolute {
 		x := scale.x(w.target)

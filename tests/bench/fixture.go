@@ -40,12 +40,17 @@ type fixture struct {
 	messages bool   // msgStream is filled
 }
 
-// The stream's queue is longer than by default (10,000), so that 10,000 in flight are
-// never refused.
+// A stream's queue is longer than by default (10,000), so that 10,000 in flight are never
+// refused, and it may have more consumers than 1,000, so that the watchers of a process that
+// has ended just now are in nobody's way.
 const serverConfig = `
 listen: "127.0.0.1:-1"
 ports_file_dir: %[1]q
-jetstream { store_dir: %[1]q, max_buffered_msgs: 100000 }
+jetstream {
+	store_dir: %[1]q
+	max_buffered_msgs: 100000
+	limits { default_max_consumers: -1 }
+}
 `
 
 // newFixture starts the server. It ends with the context, or with close.

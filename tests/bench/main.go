@@ -50,9 +50,6 @@ func main() {
 	list := flag.Bool("list", false, "name the cases, and run none")
 	flag.Parse()
 	s.cases = strings.Fields(cases)
-	if s.smoke {
-		s.rounds = 1
-	}
 	if *list {
 		for _, c := range table {
 			fmt.Printf("%-20s %s\n", c.name, c.label)

@@ -129,7 +129,7 @@ func targetText(r *row) string {
 }
 
 func (r *report) heads() []string {
-	heads := []string{"case", "", "target"}
+	heads := []string{"case", "unit", "target"}
 	heads = append(heads, r.hosts...)
 	for _, host := range r.hosts[nativeHost+1:] {
 		heads = append(heads, host+" / native")
@@ -209,7 +209,7 @@ func (r *report) sizes(group string, size int, figure string) (from, to *row) {
 }
 
 func (r *report) conditions() string {
-	return fmt.Sprintf("%s. %s. %s, medians of %d rounds with their least and most; values of 128 bytes unless said.",
+	return fmt.Sprintf("%s. %s. %s, medians of %d rounds (3 of memory and of 1,000,000 keys) with their least and most; values of 128 bytes unless said.",
 		r.machine, r.versions, r.date.Format(time.DateOnly), r.rounds)
 }
 

@@ -91,8 +91,8 @@ func TestMarkdown(t *testing.T) {
 	var text strings.Builder
 	r.writeMarkdown(&text)
 	for _, want := range []string{
-		"a machine. versions. 2026-01-02, medians of 3 rounds",
-		"| case |  | target | native | C Tcl | natsh | C Tcl / native | natsh / native |\n",
+		"a machine. versions. 2026-01-02, medians of 3 rounds ",
+		"| case | unit | target | native | C Tcl | natsh | C Tcl / native | natsh / native |\n",
 		"| keys, of 10,000 | µs/key | 1 | 2.00 (1.00–4.00) | 2.00 (2.00–2.00) | – | 1.00 (0.50–2.00) | – |\n",
 		"| keys, of 100,000 | µs/key | 1 | 2.00 (2.00–2.00) | 5.00 (5.00–5.00) | 1.00 (1.00–1.00) | **2.50 (2.50–2.50)** | 0.50 (0.50–0.50) |\n",
 		"| 10 ms | – | **12.0 (11.0–13.0)** |",

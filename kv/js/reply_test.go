@@ -1,0 +1,76 @@
+package js
+
+import (
+	"testing"
+
+	"natstcl/kv/wire"
+)
+
+// Whatever answers: an error that says so, or a reply that has what was wanted.
+func FuzzReply(f *testing.F) {
+	for _, s := range []string{
+		`{"type":"x","config":{},"state":{"subjects":{"a":1}},"total":1,"streams":["a"]}`,
+		`{"error":{"code":404,"err_code":10059,"description":"stream not found"}}`,
+		`{"message":{"subject":"s","seq":1,"time":"2026-01-01T00:00:00Z","hdrs":"TkFUUy8xLjANCkE6IDENCg0K","data":"eA=="}}`,
+		`{"success":true,"purged":5,"stream":"S","seq":1,"paused":false}`,
+	} {
+		f.Add([]byte(s))
+	}
+	wants := []want{anObject("config"), aCount("total"), aText("stream"), aBool("paused"), success}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for i := range wants {
+			reply, err := parseReply("subject", data, wants[i])
+			if err != nil {
+				if reply != nil || wire.CodeOf(err) == "" || err.Error() == "" {
+					t.Fatalf("%q: %v, %v", data, reply, err)
+				}
+				continue
+			}
+			if !wants[i].is(reply.Path(wants[i].path)) {
+				t.Fatalf("%q: has no %s", data, wants[i].path)
+			}
+		}
+		reply, err := parseReply("subject", data)
+		if err != nil {
+			return
+		}
+		if m, ok := storedMessage(reply); ok == (m == nil) {
+			t.Fatalf("%q: %v, %v", data, m, ok)
+		}
+		if names, err := texts("subject", reply, "streams"); err == nil && len(names) > 0 {
+			if _, ok := reply.Path("streams").([]any); !ok {
+				t.Fatalf("%q: %v", data, names)
+			}
+		}
+		_, _ = subjectCounts("subject", reply)
+	})
+}
+
+func TestAReplyThatLacksWhatIsWantedIsRefused(t *testing.T) {
+	for text, want := range map[string]want{
+		`{"total":"1"}`: aCount("total"), `{"total":-1}`: aCount("total"), `{"total":1.0}`: aCount("total"), `{"total":null}`: aCount("total"),
+		`{"a":{"b":"1"}}`: aCount("a.b"), `{"a":5}`: aCount("a.b"), `{"config":[]}`: anObject("config"), `{"name":""}`: aText("name"),
+		`{"success":false}`: success, `{"success":"true"}`: success, `{"paused":1}`: aBool("paused"),
+	} {
+		if _, err := parseReply("S", []byte(text), want); wire.CodeOf(err) != "ErrProtocol" {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	reply, err := parseReply("S", []byte(`{"type":"t","total":18446744073709551615}`), aCount("total"))
+	if err != nil || count(reply, "total") != 1<<64-1 || len(reply) != 1 {
+		t.Errorf("got %v, %v", reply, err)
+	}
+}
+
+// What is no consumer's reply subject is told, and the numbers of one are in it.
+func FuzzMetadata(f *testing.F) {
+	for _, s := range []string{"$JS.ACK.S.C.1.2.3.4.5", "$JS.ACK.D.H.S.C.1.2.3.4.5", "$JS.ACK._.H.S.C.1.2.3.4.5.T", "$JS.ACK", "", "$JS.ACK........."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, reply string) {
+		m, ok := ParseMetadata(reply)
+		if !ok && m != (Metadata{}) {
+			t.Fatalf("%q: %v of what is none", reply, m)
+		}
+	})
+}
