@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // maxDepth bounds the nesting of a JSON text: what comes from a network must not
@@ -17,87 +19,108 @@ const maxDepth = 1000
 // their order; of a key that comes twice the last value counts, at its first place.
 // Anything behind the value but blanks is an error.
 func Parse(data []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	v, err := parse(d, 0)
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, fmt.Errorf("invalid JSON: %w", err)
+	if depth(data) > maxDepth {
+		return nil, errors.New("invalid JSON: nested too deeply")
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("invalid JSON: more than one value")
+	if !gjson.ValidBytes(data) {
+		return nil, fmt.Errorf("invalid JSON: %w", whyInvalid(data))
 	}
-	return v, nil
+	return value(gjson.ParseBytes(data)), nil
 }
 
-func parse(d *json.Decoder, depth int) (any, error) {
-	t, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	if depth > maxDepth {
-		return nil, errors.New("nested too deeply")
-	}
-	switch t := t.(type) {
-	case json.Number:
-		return Number(t), nil
-	case json.Delim:
-		if t == '[' {
-			return parseList(d, depth)
+// Valid tells whether data is one JSON value that Parse reads.
+func Valid(data []byte) bool { return depth(data) <= maxDepth && gjson.ValidBytes(data) }
+
+// depth is how deep brackets are nested, at least.
+func depth(data []byte) (deepest int) {
+	now, inText := 0, false
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			inText = !inText
+		case '\\':
+			i++
+		case '[', '{':
+			if !inText {
+				now++
+				deepest = max(deepest, now)
+			}
+		case ']', '}':
+			if !inText {
+				now--
+			}
 		}
-		return parseDict(d, depth)
 	}
-	return t, nil // string, bool or nil
+	return deepest
 }
 
-func parseList(d *json.Decoder, depth int) (any, error) {
-	list := []any{}
-	for d.More() {
-		v, err := parse(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
+// whyInvalid is the reason in the words of encoding/json, which tells more.
+func whyInvalid(data []byte) error {
+	var any json.RawMessage
+	if err := json.Unmarshal(data, &any); err != nil {
+		return err
 	}
-	_, err := d.Token()
-	return list, err
+	return errors.New("not a JSON text")
 }
 
-func parseDict(d *json.Decoder, depth int) (any, error) {
+func value(r gjson.Result) any {
+	switch r.Type {
+	case gjson.String:
+		return characters(r.Str)
+	case gjson.Number:
+		return Number(r.Raw)
+	case gjson.True, gjson.False:
+		return r.Type == gjson.True
+	case gjson.JSON:
+		if r.IsArray() {
+			return list(r)
+		}
+		return object(r)
+	}
+	return nil
+}
+
+// characters replaces what is no UTF-8, as encoding/json does.
+func characters(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
+}
+
+func list(r gjson.Result) []any {
+	out := []any{}
+	r.ForEach(func(_, v gjson.Result) bool {
+		out = append(out, value(v))
+		return true
+	})
+	return out
+}
+
+func object(r gjson.Result) Dict {
 	out := Dict{}
 	var places map[string]int // made where a linear look-up would be slow
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		key := t.(string) // the decoder takes nothing else for a key
-		v, err := parse(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case places != nil:
-			if i, ok := places[key]; ok {
-				out[i].Value = v
-				continue
-			}
-			places[key] = len(out)
-			out = append(out, Field{key, v})
-		default:
-			out.Set(key, v)
+	r.ForEach(func(k, v gjson.Result) bool {
+		key := characters(k.Str)
+		if places == nil {
+			out.Set(key, value(v))
 			if len(out) == 32 {
 				places = make(map[string]int, 64)
 				for i, f := range out {
 					places[f.Key] = i
 				}
 			}
+			return true
 		}
-	}
-	_, err := d.Token()
-	return out, err
+		if i, ok := places[key]; ok {
+			out[i].Value = value(v)
+			return true
+		}
+		places[key] = len(out)
+		out = append(out, Field{key, value(v)})
+		return true
+	})
+	return out
 }
 
 // JSON writes the dict with its keys in order. []byte values are written as text.

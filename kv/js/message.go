@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/tidwall/gjson"
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 )
@@ -180,10 +181,30 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, done func(dict.D
 
 // PublishForSeq is Publish for one who wants no more than the sequence number.
 func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
-	_, err := j.Publish(m, j.options.Timeout, func(ack dict.Dict, err error) {
+	subject := m.Subject
+	_, err := j.conn.Request(m, j.options.Timeout, func(reply *nats.Msg, err error) {
+		if err != nil {
+			done(0, err)
+			return
+		}
+		if seq, ok := ackedSeq(reply.Data); ok {
+			done(seq, nil)
+			return
+		}
+		ack, err := parseReply(subject, reply.Data, aText("stream"), aCount("seq"))
 		done(count(ack, "seq"), err)
 	})
 	return err
+}
+
+// ackedSeq reads the sequence number of an acknowledgement without making a Dict of it;
+// false where it is a refusal, or none at all.
+func ackedSeq(ack []byte) (uint64, bool) {
+	fields := gjson.GetManyBytes(ack, "seq", "stream", "error")
+	if fields[0].Type != gjson.Number || fields[1].Type != gjson.String || fields[1].Str == "" || fields[2].Exists() || !dict.Valid(ack) {
+		return 0, false
+	}
+	return decimal(fields[0].Raw)
 }
 
 // AckSync acknowledges a consumer's message by its reply subject, and has done called with
