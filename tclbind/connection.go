@@ -2,6 +2,7 @@ package tclbind
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,7 +65,16 @@ func cmdConnection(p *Package, args []Value) (any, error) {
 	c.settings = defaultSettings(name)
 	c.options = c.settings.wire(p)
 	c.wire = wire.New(c.options, &observer{p, c})
+	p.connections = append(p.connections, c)
 	return p.add(c, nil), nil
+}
+
+// flush sends what the script has published: before it waits, and when the events that were
+// there are served.
+func (p *Package) flush() {
+	for _, c := range p.connections {
+		c.wire.Push()
+	}
 }
 
 // release closes the connection, and gives what was published its bounded time
@@ -81,6 +91,7 @@ func (c *connection) release(p *Package) {
 		}
 	}
 	c.settings.releaseAll()
+	p.connections = slices.DeleteFunc(p.connections, func(other *connection) bool { return other == c })
 }
 
 // flushAtEnd bounds how long the end of an interpreter waits for a server that

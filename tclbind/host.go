@@ -4,10 +4,12 @@
 // and to one Tcl interpreter, a Host, on the other.
 package tclbind
 
+import "time"
+
 // Host is one Tcl interpreter. ctcl (C Tcl) and gotcl (modernc.org/tcl) implement
 // it; they know no NATS.
 //
-// All methods but Wake are called in the interpreter's own thread alone, and
+// All methods but Wake and Rouse are called in the interpreter's own thread alone, and
 // only until Package.Close has returned.
 //
 // The host turns Go values into Tcl values, in one place. It takes those that
@@ -53,6 +55,14 @@ type Host interface {
 	// none. An error ends the wait that asked for it: canceled, a limit exceeded,
 	// or the interpreter deleted.
 	WaitEvent() error
+	// PollEvent does the same without waiting. It is false where there was no event.
+	PollEvent() (bool, error)
+
+	// Sleep waits without serving events until Rouse is called, or the time is over: for a
+	// reply that is about to come this is much shorter than an event's way. Any goroutine
+	// may call Rouse, but not after Close.
+	Sleep(most time.Duration)
+	Rouse()
 
 	// Wake makes the interpreter's event loop call Package.Drain soon. Any goroutine
 	// may call it; the package calls it once until the next Drain begins, and

@@ -29,6 +29,7 @@ type mailbox struct {
 	queue  []item
 	head   int
 	woken  bool // a Drain is on its way
+	asleep bool // in Host.Sleep: whoever posts rouses it, and it drains
 	closed bool
 
 	// The rest belongs to the interpreter's thread.
@@ -52,11 +53,41 @@ func (m *mailbox) postLocked(it item) bool {
 		return false
 	}
 	m.queue = append(m.queue, it)
-	if !m.woken {
+	switch {
+	case m.woken:
+	case m.asleep:
+		m.woken, m.asleep = true, false
+		m.host.Rouse()
+	default:
 		m.woken = true
 		m.host.Wake()
 	}
 	return true
+}
+
+// sleep waits for a post, for so long at most, without an event. It is false where there was
+// none, or a Drain is on its way; else the Drain is the caller's.
+func (m *mailbox) sleep(most time.Duration) bool {
+	m.mu.Lock()
+	if m.woken || m.closed {
+		m.mu.Unlock()
+		return false
+	}
+	m.asleep = true
+	m.mu.Unlock()
+	m.host.Sleep(most)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	roused := !m.asleep
+	m.asleep = false
+	return roused
+}
+
+// onItsWay tells whether a Drain is.
+func (m *mailbox) onItsWay() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.woken
 }
 
 // next takes the first item. While there are more behind it, it sees to it that a
@@ -126,6 +157,7 @@ func (p *Package) Drain() {
 	if p.closed || !m.arrived() {
 		return
 	}
+	defer p.flush()
 	start := time.Now()
 	for {
 		it := m.next()

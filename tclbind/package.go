@@ -29,8 +29,10 @@ type Package struct {
 	mailbox mailbox
 	handles handles
 	waits   waits
-	closed  bool
-	ended   chan struct{} // closed with the package, for goroutines that asked it something
+	// Those that may have gathered messages to send.
+	connections []*connection
+	closed      bool
+	ended       chan struct{} // closed with the package, for goroutines that asked it something
 }
 
 // command is one internal command. usage names its arguments; a name with a

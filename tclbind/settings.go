@@ -93,6 +93,7 @@ func (s *settings) releaseAll() { (&settings{}).retain(*s, options{"custom_recon
 func (s *settings) wire(p *Package) wire.Options {
 	v := s.values
 	out := wire.DefaultOptions()
+	out.Gather = true // Package.flush
 	out.Name = v.text("name")
 	out.Pedantic, out.Verbose, out.Secure = v.bool("pedantic"), v.bool("verbose"), v.bool("secure")
 	out.Echo, out.Randomize, out.CheckSubjects = v.bool("echo"), v.bool("randomize"), v.bool("check_subjects")

@@ -1,6 +1,8 @@
 package tclbind
 
 import (
+	"time"
+
 	"natstcl/kv/wire"
 )
 
@@ -19,8 +21,9 @@ type wait struct {
 }
 
 type waits struct {
-	byID map[int64]*wait
-	last int64
+	byID   map[int64]*wait
+	last   int64
+	served time.Time // when the event loop last had its turn in a wait
 }
 
 // begin starts an operation that ends in done, and returns the id of its wait.
@@ -125,8 +128,9 @@ func cmdWait(p *Package, args []Value) (any, error) {
 		return nil, err
 	}
 	w.coroutine = ""
+	p.flush()
 	for !w.done {
-		if err := p.host.WaitEvent(); err != nil {
+		if err := p.waitEvent(); err != nil {
 			delete(p.waits.byID, w.id)
 			return nil, err
 		}
@@ -135,6 +139,47 @@ func cmdWait(p *Package, args []Value) (any, error) {
 		}
 	}
 	return p.outcome(w)
+}
+
+const (
+	// nap is how long a reply is waited for before the event loop is entered: most come in a
+	// fraction of that.
+	nap = time.Millisecond
+	// fairness is how long a script that only makes synchronous calls may keep its timers and
+	// files waiting.
+	fairness = 5 * time.Millisecond
+)
+
+// waitEvent serves what comes next: what is posted, or an event.
+func (p *Package) waitEvent() error {
+	overdue := time.Since(p.waits.served) > fairness
+	if !overdue && p.mailbox.sleep(nap) {
+		p.Drain()
+		return nil
+	}
+	if p.mailbox.onItsWay() {
+		// Its event comes before timers and files, and if they had no turn for long would so
+		// again and again.
+		if overdue {
+			p.waits.served = time.Now()
+			return p.pollEvents()
+		}
+		return p.host.WaitEvent()
+	}
+	err := p.host.WaitEvent()
+	p.waits.served = time.Now()
+	return err
+}
+
+// pollEvents serves a few events that are there: ours, timers and a file.
+func (p *Package) pollEvents() error {
+	for range 3 {
+		served, err := p.host.PollEvent()
+		if !served || err != nil || p.closed {
+			return err
+		}
+	}
+	return nil
 }
 
 // cmdPark leaves the coroutine's name, to be resumed when the operation is done;

@@ -73,13 +73,16 @@ type Options struct {
 	PingInterval         time.Duration
 	MaxOutstandingPings  int
 	RequestTimeout       time.Duration // 0: without end
-	InboxPrefix          string        // of the subjects of replies; DefaultInboxPrefix where empty
-	User, Password       string
-	Token                string
-	Credentials          string // name of a file with a user's JWT and seed
-	JWT, NKey            string // the same by value: NKey is the seed, alone it is a login by NKey
-	NKeySeed             string // name of a file with the seed, in place of NKey
-	TLS                  TLSOptions
+	// Gather lets what is published wait for more, for a millisecond at most: the owner calls
+	// Push when it has nothing more to say. Without it each message goes out at once.
+	Gather         bool
+	InboxPrefix    string // of the subjects of replies; DefaultInboxPrefix where empty
+	User, Password string
+	Token          string
+	Credentials    string // name of a file with a user's JWT and seed
+	JWT, NKey      string // the same by value: NKey is the seed, alone it is a login by NKey
+	NKeySeed       string // name of a file with the seed, in place of NKey
+	TLS            TLSOptions
 	// ReadFile opens the files that TLS and the credentials name, at connect time. nil: os.ReadFile.
 	// It may be called by any goroutine.
 	ReadFile func(name string) ([]byte, error)

@@ -27,6 +27,9 @@ type Conn struct {
 	engine  *engine // while connected
 	// Subscriptions are refused: Drain has been called, Disconnect not yet.
 	draining bool
+
+	maxPayload int64 // of info, 0 where no server has told one yet
+	headers    bool  // of info: the server takes headers
 	// Ends what goes on for one connect: attempts, waits between them, the
 	// connection. Not nil unless closed.
 	cancel context.CancelFunc
@@ -337,7 +340,7 @@ func (c *Conn) upLocked(e *engine) *Error {
 	kept := c.kept
 	c.kept, c.keptBytes = nil, 0
 	for i, m := range kept {
-		if err := e.publish(m); err != nil {
+		if err := c.sendLocked(e, m); err != nil {
 			if err == nats.ErrConnectionClosed {
 				c.kept = append(c.kept, kept[i:]...)
 				for _, m := range c.kept {
@@ -345,7 +348,7 @@ func (c *Conn) upLocked(e *engine) *Error {
 				}
 				break
 			}
-			c.reportLocked(publishError(err, e.info))
+			c.reportLocked(c.publishErrorLocked(err))
 		}
 	}
 	for p := range c.pings {
@@ -371,6 +374,8 @@ func (c *Conn) serverInfo(e *engine, info dict.Dict) {
 
 func (c *Conn) infoLocked(info dict.Dict) {
 	c.info = info
+	c.maxPayload = maxPayload(info)
+	c.headers, _ = info.Path("headers").(bool)
 	if urls, ok := info.Path("connect_urls").([]any); ok {
 		c.servers.discover(urls, c.current)
 	}

@@ -36,6 +36,7 @@ type engine struct {
 	deadline time.Time // of the handshake
 	nc       *nats.Conn
 	socket   *socket
+	out      *outgoing   // what is published; nil where nats.go alone can write
 	letGo    func() bool // the end of ctx does not close the socket any more
 	secure   bool
 	info     dict.Dict // the first INFO
@@ -106,6 +107,7 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 		AsyncErrorCB:            e.asyncError,
 		ClosedCB:                e.closed,
 		SubChanLen:              backlog,
+		WriteBufferSize:         1, // outgoing gathers
 	}
 	err := login.into(&no)
 	var nc *nats.Conn
@@ -284,6 +286,7 @@ type tap struct {
 
 func newTap(e *engine, c net.Conn, infoLine string) *tap {
 	t := &tap{Conn: c, e: e, ahead: infoLine}
+	e.out = &outgoing{write: t.send, gather: e.options.Gather}
 	t.sniffer.onErr = e.serverError
 	t.sniffer.onMessage = e.conn.traffic.came
 	t.sniffer.onInfo = func(json []byte) {
@@ -339,17 +342,18 @@ func (t *tap) readError(err error) *Error {
 	return Fail("ErrBrokenSocket", "Connection to "+address+" broken - "+reason(err))
 }
 
-// Write never fails by itself: what the server said before it closed the connection (an
+func (t *tap) Write(b []byte) (int, error) { return t.e.out.Write(b) }
+
+// send never fails by itself: what the server said before it closed the connection (an
 // -ERR, an alert of TLS) is still to be read, and tells more. There is not much time for
 // that.
-func (t *tap) Write(b []byte) (int, error) {
+func (t *tap) send(b []byte) {
 	if _, err := t.Conn.Write(b); err != nil && !errors.Is(err, net.ErrClosed) {
 		failure := Fail("ErrBrokenSocket", "Failed to send data to "+t.e.server.address()+": "+reason(err))
 		if t.unsent.CompareAndSwap(nil, failure) {
 			_ = t.e.socket.SetReadDeadline(time.Now().Add(lastWords))
 		}
 	}
-	return len(b), nil
 }
 
 // lastWords is how long a server's explanation is waited for when it takes no data any more.
@@ -431,6 +435,9 @@ func (e *engine) closed(nc *nats.Conn) {
 	e.over = true
 	up := e.up
 	e.mu.Unlock()
+	if e.out != nil {
+		e.out.end()
+	}
 	if !up {
 		return // a failed attempt: attempt tells
 	}

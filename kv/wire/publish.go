@@ -42,17 +42,17 @@ func (c *Conn) publishLocked(m *nats.Msg) (*engine, error) {
 			return nil, err
 		}
 	}
-	if most := maxPayload(c.info); most > 0 && int64(len(m.Data)) > most {
-		return nil, tooLong(most)
+	if c.maxPayload > 0 && int64(len(m.Data)) > c.maxPayload {
+		return nil, tooLong(c.maxPayload)
 	}
 	if e := c.engine; e != nil {
-		switch err := e.publish(m); err {
+		switch err := c.sendLocked(e, m); err {
 		case nil:
 			return e, nil
 		case nats.ErrConnectionClosed:
 			// Lost, and about to be told: it goes to the next one.
 		default:
-			return nil, publishError(err, c.info)
+			return nil, c.publishErrorLocked(err)
 		}
 	}
 	if len(c.kept) > 0 && c.keptBytes+keptSize(m) > keptLimit {
@@ -63,12 +63,39 @@ func (c *Conn) publishLocked(m *nats.Msg) (*engine, error) {
 	return nil, nil
 }
 
-func (e *engine) publish(m *nats.Msg) error {
-	err := e.nc.PublishMsg(m)
+// Push sends what was published and is gathered (Options.Gather). It does not wait.
+func (c *Conn) Push() {
+	c.mu.Lock()
+	e := c.engine
+	c.mu.Unlock()
+	if e != nil && e.out != nil {
+		e.out.flush()
+	}
+}
+
+// sendLocked gives a message to an engine, in the order of the calls.
+func (c *Conn) sendLocked(e *engine, m *nats.Msg) error {
+	err := c.encodeLocked(e, m)
 	if err == nil {
-		e.conn.traffic.went(m)
+		c.traffic.went(m)
 	}
 	return err
+}
+
+func (c *Conn) encodeLocked(e *engine, m *nats.Msg) error {
+	if e.out == nil {
+		return e.nc.PublishMsg(m)
+	}
+	header := encodeHeader(m.Header)
+	switch {
+	case header != nil && !c.headers:
+		return nats.ErrHeadersNotSupported
+	case c.maxPayload > 0 && int64(len(header)+len(m.Data)) > c.maxPayload:
+		return nats.ErrMaxPayload
+	case !e.out.publish(m, header):
+		return nats.ErrConnectionClosed
+	}
+	return nil
 }
 
 // maxPayload is the server's limit, 0 where no server has told one yet.
@@ -81,14 +108,14 @@ func tooLong(most int64) *Error {
 	return Fail("ErrMaxPayload", "Maximum size of NATS message is "+strconv.FormatInt(most, 10))
 }
 
-// publishError finds the contract's error for one of nats.go's.
-func publishError(err error, info dict.Dict) *Error {
+// publishErrorLocked finds the contract's error for one of nats.go's.
+func (c *Conn) publishErrorLocked(err error) *Error {
 	var ours *Error
 	switch {
 	case errors.As(err, &ours):
 		return ours
 	case errors.Is(err, nats.ErrMaxPayload):
-		return tooLong(maxPayload(info))
+		return tooLong(c.maxPayload)
 	case errors.Is(err, nats.ErrHeadersNotSupported):
 		return Fail("ErrHeadersNotSupported", "Headers are not supported by this server")
 	case errors.Is(err, nats.ErrBadSubject):

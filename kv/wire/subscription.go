@@ -87,7 +87,7 @@ func (c *Conn) startLocked(s *Sub) error {
 		return nil // lost, and about to be told: the next engine restores it
 	}
 	if err != nil {
-		return publishError(err, c.info)
+		return c.publishErrorLocked(err)
 	}
 	return nil
 }

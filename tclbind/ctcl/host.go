@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime/cgo"
 	"runtime/debug"
+	"time"
 	"unsafe"
 
 	"natstcl/kv/wire"
@@ -26,6 +27,7 @@ const utfMax = C.TCL_UTF_MAX
 type host struct {
 	interp   *C.Tcl_Interp
 	thread   C.Tcl_ThreadId
+	sleeper  *C.Sleeper
 	handle   cgo.Handle // what C has in place of the Go pointer
 	commands []func([]tclbind.Value) (any, error)
 	pkg      *tclbind.Package
@@ -42,12 +44,13 @@ func Init(pointer unsafe.Pointer) int {
 	if C.natsInitStubs(interp) == nil {
 		return C.TCL_ERROR
 	}
-	h := &host{interp: interp, thread: C.natsThread()}
+	h := &host{interp: interp, thread: C.natsThread(), sleeper: C.natsNewSleeper()}
 	h.handle = cgo.NewHandle(h)
 	C.natsAttachLife(interp, C.uintptr_t(h.handle))
 	pkg, err := tclbind.Attach(h)
 	if err != nil {
 		C.natsDetachLife(interp, C.uintptr_t(h.handle), 0, nil)
+		C.natsFreeSleeper(h.sleeper)
 		h.throw(err)
 		return C.TCL_ERROR
 	}
@@ -131,7 +134,8 @@ func natsGoEnd(owner C.uintptr_t, deleting C.int) {
 		h.pkg.Close()
 	}
 	C.natsDetachLife(h.interp, owner, deleting, h.timer)
-	h.timer = nil
+	C.natsFreeSleeper(h.sleeper)
+	h.timer, h.sleeper = nil, nil
 	h.ended = true
 	h.letGo()
 }
@@ -240,15 +244,26 @@ func (h *host) NewValue(v any) tclbind.Value {
 }
 
 func (h *host) WaitEvent() error {
-	if C.natsWaitEvent(h.interp) != C.TCL_OK {
-		return h.scriptError()
+	_, err := h.serveEvent(0)
+	return err
+}
+
+func (h *host) PollEvent() (bool, error) { return h.serveEvent(C.TCL_DONT_WAIT) }
+
+func (h *host) serveEvent(flags C.int) (bool, error) {
+	var served C.int
+	if C.natsServeEvent(h.interp, flags, &served) != C.TCL_OK {
+		return true, h.scriptError()
 	}
-	return nil
+	return served != 0, nil
 }
 
 func (h *host) Wake()  { C.natsWake(h.thread, C.uintptr_t(h.handle)) }
 func (h *host) Again() { C.natsAgain(C.uintptr_t(h.handle)) }
 func (h *host) Later() { h.timer = C.natsLater(C.uintptr_t(h.handle)) }
+
+func (h *host) Sleep(most time.Duration) { C.natsSleep(h.sleeper, C.int(most.Microseconds())) }
+func (h *host) Rouse()                   { C.natsRouse(h.sleeper) }
 
 func (h *host) Write(channel, line string) error {
 	p := text(channel)

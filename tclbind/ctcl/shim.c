@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "shim.h"
 #include "_cgo_export.h"
@@ -351,6 +352,59 @@ void natsWake(Tcl_ThreadId thread, uintptr_t owner)
     Tcl_ThreadAlert(thread);
 }
 
+struct Sleeper {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    int roused;
+};
+
+Sleeper *natsNewSleeper(void)
+{
+    Sleeper *sleeper = (Sleeper *) ckalloc(sizeof *sleeper);
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&sleeper->lock, NULL);
+    pthread_cond_init(&sleeper->cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    sleeper->roused = 0;
+    return sleeper;
+}
+
+/* When nobody rouses any more. */
+void natsFreeSleeper(Sleeper *sleeper)
+{
+    pthread_mutex_destroy(&sleeper->lock);
+    pthread_cond_destroy(&sleeper->cond);
+    ckfree((char *) sleeper);
+}
+
+/* Waits until it is roused, for so long at most; not at all where it was roused before. */
+void natsSleep(Sleeper *sleeper, int microseconds)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_nsec += microseconds * 1000L;
+    end.tv_sec += end.tv_nsec / 1000000000L;
+    end.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&sleeper->lock);
+    while (!sleeper->roused && pthread_cond_timedwait(&sleeper->cond, &sleeper->lock, &end) == 0) {
+    }
+    sleeper->roused = 0;
+    pthread_mutex_unlock(&sleeper->lock);
+}
+
+/* For any thread. */
+void natsRouse(Sleeper *sleeper)
+{
+    pthread_mutex_lock(&sleeper->lock);
+    sleeper->roused = 1;
+    pthread_mutex_unlock(&sleeper->lock);
+    pthread_cond_signal(&sleeper->cond);
+}
+
 void natsAgain(uintptr_t owner) { Tcl_QueueEvent(newWakeEvent(owner), TCL_QUEUE_TAIL); }
 
 static void timerProc(void *clientData)
@@ -366,9 +420,9 @@ void *natsLater(uintptr_t owner) { return Tcl_CreateTimerHandler(0, timerProc, (
  * What vwait does for each event: the event itself, then the reasons for which a wait
  * ends early. They leave their message in the interpreter.
  */
-int natsWaitEvent(Tcl_Interp *interp)
+int natsServeEvent(Tcl_Interp *interp, int flags, int *served)
 {
-    Tcl_DoOneEvent(TCL_ALL_EVENTS);
+    *served = Tcl_DoOneEvent(TCL_ALL_EVENTS | flags);
     if (Tcl_InterpDeleted(interp)) {
         Tcl_SetObjResult(interp, Tcl_NewStringObj("the interpreter was deleted", -1));
         return TCL_ERROR;

@@ -45,9 +45,15 @@ Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name, int length); /* refe
 Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int length); /* reference count 1, or NULL */
 
 Tcl_ThreadId natsThread(void);
-int natsWaitEvent(Tcl_Interp *interp);
+int natsServeEvent(Tcl_Interp *interp, int flags, int *served);
 void natsWake(Tcl_ThreadId thread, uintptr_t owner);
 void natsAgain(uintptr_t owner);
+
+typedef struct Sleeper Sleeper; /* a wait that is shorter than one in Tcl's notifier */
+Sleeper *natsNewSleeper(void);
+void natsFreeSleeper(Sleeper *sleeper);
+void natsSleep(Sleeper *sleeper, int microseconds);
+void natsRouse(Sleeper *sleeper);
 void *natsLater(uintptr_t owner);
 
 void natsAttachLife(Tcl_Interp *interp, uintptr_t owner);

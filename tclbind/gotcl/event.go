@@ -1,6 +1,7 @@
 package gotcl
 
 import (
+	"time"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -52,6 +53,26 @@ func (h *host) Wake() {
 	defer h.waking.Unlock()
 	lib.XTcl_ThreadQueueEvent(h.waker, h.thread, newWakeEvent(h.waker, h.number), lib.TCL_QUEUE_TAIL)
 	lib.XTcl_ThreadAlert(h.waker, h.thread)
+}
+
+func (h *host) Sleep(most time.Duration) {
+	if h.sleep == nil {
+		h.sleep = time.NewTimer(most)
+	} else {
+		h.sleep.Reset(most)
+	}
+	select {
+	case <-h.roused:
+		h.sleep.Stop()
+	case <-h.sleep.C:
+	}
+}
+
+func (h *host) Rouse() {
+	select {
+	case h.roused <- struct{}{}:
+	default:
+	}
 }
 
 func (h *host) Again() {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"time"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -27,6 +28,9 @@ type host struct {
 
 	waking sync.Mutex
 	waker  *libc.TLS // for Wake, which other goroutines call
+
+	sleep  *time.Timer   // of Sleep
+	roused chan struct{} // has room for one
 }
 
 // hosts by number, and commands by theirs: the library keeps integers, not Go pointers.
@@ -77,7 +81,7 @@ func init() {
 
 // attach brings the package into an interpreter.
 func attach(tls *libc.TLS, interp uintptr) error {
-	h := &host{tls: tls, interp: interp, thread: lib.XTcl_GetCurrentThread(tls), waker: libc.NewTLS()}
+	h := &host{tls: tls, interp: interp, thread: lib.XTcl_GetCurrentThread(tls), waker: libc.NewTLS(), roused: make(chan struct{}, 1)}
 	h.number = hosts.add(h)
 	pkg, err := tclbind.Attach(h)
 	if err != nil {
@@ -242,7 +246,19 @@ func (h *host) UnsetElement(array, key string) error {
 func (h *host) NewValue(v any) tclbind.Value { return value{h.tls, newObj(h.tls, v)}.Retain() }
 
 func (h *host) WaitEvent() error {
-	lib.XTcl_DoOneEvent(h.tls, lib.TCL_ALL_EVENTS)
+	_, err := h.serveEvent(0)
+	return err
+}
+
+func (h *host) PollEvent() (bool, error) { return h.serveEvent(lib.TCL_DONT_WAIT) }
+
+func (h *host) serveEvent(flags int32) (served bool, err error) {
+	served = lib.XTcl_DoOneEvent(h.tls, lib.TCL_ALL_EVENTS|flags) != 0
+	return served, h.interrupted()
+}
+
+// interrupted is the reason for which a wait ends early.
+func (h *host) interrupted() error {
 	switch {
 	case lib.XTcl_InterpDeleted(h.tls, h.interp) != 0:
 		return &tclbind.TclError{Code: []string{"TCL", "IDELETE"}, Text: "the interpreter was deleted"}

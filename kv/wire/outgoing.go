@@ -1,0 +1,168 @@
+package wire
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// gatherLimit is how many bytes are gathered before they are written.
+	gatherLimit = 32 << 10
+	// gatherTime is how long a message may wait for others, or for Push.
+	gatherTime = time.Millisecond
+)
+
+// outgoing writes to one connection: what nats.go has to say at once, and messages in
+// pieces of many. Publishing does not go through nats.go, whose flusher is a goroutine: waking
+// it for each request took a third of a request's time, and its mutex is held while a server
+// that is frozen takes nothing.
+type outgoing struct {
+	write  func([]byte) // never blocks, never fails: see tap
+	gather bool
+
+	mu    sync.Mutex
+	buf   []byte
+	timer *time.Timer // gatherTime after a write; then what is there goes out
+	armed bool
+	ended bool
+}
+
+// Write is for nats.go: what it says stands behind the messages that were published before.
+func (o *outgoing) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.buf) == 0 {
+		o.write(b)
+	} else {
+		o.buf = append(o.buf, b...)
+		o.flushLocked()
+	}
+	return len(b), nil
+}
+
+// publish takes a message; false where the connection has ended. The first message after
+// a pause goes out at once.
+func (o *outgoing) publish(m *nats.Msg, header []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return false
+	}
+	o.buf = appendPub(o.buf, m, header)
+	if o.gather && o.armed && len(o.buf) < gatherLimit {
+		return true
+	}
+	o.flushLocked()
+	if o.gather && !o.armed {
+		o.armLocked()
+	}
+	return true
+}
+
+// flush writes what was gathered.
+func (o *outgoing) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flushLocked()
+}
+
+func (o *outgoing) flushLocked() {
+	if len(o.buf) == 0 {
+		return
+	}
+	o.write(o.buf)
+	o.buf = o.buf[:0]
+	if cap(o.buf) > 4*gatherLimit {
+		o.buf = nil // a big message: give the memory back
+	}
+}
+
+func (o *outgoing) armLocked() {
+	o.armed = true
+	if o.timer == nil {
+		o.timer = time.AfterFunc(gatherTime, o.late)
+	} else {
+		o.timer.Reset(gatherTime)
+	}
+}
+
+// late runs in the timer's goroutine: nobody has flushed, or there is a pause.
+func (o *outgoing) late() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.armed = false
+	if len(o.buf) > 0 && !o.ended {
+		o.flushLocked()
+		o.armLocked()
+	}
+}
+
+// end takes no more messages.
+func (o *outgoing) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	o.buf = nil
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+}
+
+// appendPub appends a PUB or, with a header, a HPUB. Subject and reply were checked.
+func appendPub(b []byte, m *nats.Msg, header []byte) []byte {
+	if len(header) > 0 {
+		b = append(b, "HPUB "...)
+	} else {
+		b = append(b, "PUB "...)
+	}
+	b = append(b, m.Subject...)
+	b = append(b, ' ')
+	if m.Reply != "" {
+		b = append(b, m.Reply...)
+		b = append(b, ' ')
+	}
+	if len(header) > 0 {
+		b = strconv.AppendInt(b, int64(len(header)), 10)
+		b = append(b, ' ')
+	}
+	b = strconv.AppendInt(b, int64(len(header)+len(m.Data)), 10)
+	b = append(b, "\r\n"...)
+	b = append(b, header...)
+	b = append(b, m.Data...)
+	return append(b, "\r\n"...)
+}
+
+// headerVersion begins a message's header (ADR-4).
+const headerVersion = "NATS/1.0\r\n"
+
+// oneLine keeps a value on its line.
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
+
+// encodeHeader is the header as it goes over the wire, keys sorted; nil for none.
+func encodeHeader(h nats.Header) []byte {
+	if len(h) == 0 {
+		return nil
+	}
+	var few [8]string
+	keys := few[:0]
+	for key := range h {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	b := make([]byte, 0, 128)
+	b = append(b, headerVersion...)
+	for _, key := range keys {
+		for _, value := range h[key] {
+			b = append(b, oneLine.Replace(key)...)
+			b = append(b, ": "...)
+			b = append(b, oneLine.Replace(value)...)
+			b = append(b, "\r\n"...)
+		}
+	}
+	return append(b, "\r\n"...)
+}
