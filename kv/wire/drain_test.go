@@ -11,7 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// The counts are those of nats.go, and go on where its begin anew.
+// What comes is counted as nats.go counts it, what goes as what came back and what did not; the counts go on where
+// those of nats.go begin anew.
 func TestStatisticsGoOnOverReconnects(t *testing.T) {
 	s := startServer(t, nil)
 	p := startProxy(t, port(s))
@@ -40,7 +41,7 @@ func TestStatisticsGoOnOverReconnects(t *testing.T) {
 	publish(2)
 	theirs := c.engine.nc.Stats()
 	ours := c.Statistics()
-	if ours != (Statistics{theirs.InMsgs, theirs.OutMsgs, theirs.InBytes, theirs.OutBytes, 0}) || ours.InMessages != 2 || ours.OutMessages != 3 {
+	if ours != (Statistics{theirs.InMsgs, theirs.InMsgs + 1, theirs.InBytes, theirs.InBytes + 1000, 0}) || ours.InMessages != 2 {
 		t.Errorf("got %+v, nats.go has %+v", ours, theirs)
 	}
 	r.forget()
