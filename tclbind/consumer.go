@@ -112,12 +112,12 @@ type orderedConsumer struct {
 }
 
 var orderedConsumerOptions = []option{
-	{name: "callback", kind: prefix, required: true},
-	{name: "description", kind: nonempty},
-	{name: "headers_only", kind: truth},
-	{name: "deliver_policy", kind: enum, fallback: "all", allowed: deliverPolicies},
-	{name: "idle_heartbeat", kind: duration, fallback: big.NewRat(5000, 1)},
-	{name: "filter_subject", kind: nonempty},
+	{name: "callback", kind: prefix, required: true, about: "called as `cmd message`"},
+	{name: "description", kind: nonempty, about: "a text for people"},
+	{name: "headers_only", kind: truth, about: "messages come without their payload"},
+	{name: "deliver_policy", kind: enum, fallback: "all", allowed: deliverPolicies, about: "where it begins"},
+	{name: "idle_heartbeat", kind: duration, fallback: big.NewRat(5000, 1), about: "after three of which in silence it starts anew"},
+	{name: "filter_subject", kind: nonempty, about: "of the messages that it gets"},
 }
 
 // cmdOrderedConsumer creates the consumer; the wait's result is its handle.

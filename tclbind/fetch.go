@@ -22,10 +22,10 @@ var fetchCommands = []command{
 }
 
 var fetchOptions = []option{
-	{name: "batch_size", kind: natural, fallback: dict.Number("1")},
-	{name: "timeout", kind: millis},
-	{name: "expires", kind: millis},
-	{name: "callback", kind: prefix},
+	{name: "batch_size", kind: natural, fallback: dict.Number("1"), about: "messages at most"},
+	{name: "timeout", kind: millis, about: "of the client; without it what is there now"},
+	{name: "expires", kind: millis, about: "of the server, with -timeout; 10 ms less than that where it is not given"},
+	{name: "callback", kind: prefix, about: "called as `cmd timedOut message`"},
 }
 
 // fetch is a pull request with a callback, until its end is told.
@@ -182,16 +182,16 @@ type pullConsumer struct {
 
 // The limits of what is asked for and not yet taken are those of nats.go.
 var pullConsumerOptions = []option{
-	{name: "callback", kind: prefix, required: true},
-	{name: "max_messages", kind: natural, fallback: dict.Number("500")},
-	{name: "max_bytes", kind: natural},
-	{name: "expires", kind: millis, fallback: 30 * time.Second},
-	{name: "threshold", kind: natural},
-	{name: "idle_heartbeat", kind: millis},
-	{name: "group", kind: nonempty},
-	{name: "min_pending", kind: natural},
-	{name: "min_ack_pending", kind: natural},
-	{name: "priority", kind: natural},
+	{name: "callback", kind: prefix, required: true, about: "called as `cmd message`"},
+	{name: "max_messages", kind: natural, fallback: dict.Number("500"), about: "that are asked for and not yet taken"},
+	{name: "max_bytes", kind: natural, about: "that are asked for and not yet taken"},
+	{name: "expires", kind: millis, fallback: 30 * time.Second, about: "of one request, 1000 at least"},
+	{name: "threshold", kind: natural, about: "it asks for more when so many are left; half of -max_messages"},
+	{name: "idle_heartbeat", kind: millis, about: "of the server; half of -expires, 30000 at most"},
+	{name: "group", kind: nonempty, about: "of a consumer with priority groups"},
+	{name: "min_pending", kind: natural, about: "overflow: only if so many messages wait"},
+	{name: "min_ack_pending", kind: natural, about: "overflow: only if so many wait for an acknowledgement"},
+	{name: "priority", kind: natural, about: "prioritized: 0 first, 9 last"},
 }
 
 // leastExpires is that of nats.go: requests that end sooner would keep the server busy.

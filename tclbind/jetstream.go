@@ -42,10 +42,10 @@ var jetStreamCommands = []command{
 }
 
 var jetStreamOptions = []option{
-	{name: "timeout", kind: millis, fallback: 5 * time.Second},
-	{name: "domain", kind: anyText},
-	{name: "api_prefix", kind: anyText},
-	{name: "trace", kind: truth},
+	{name: "timeout", kind: millis, fallback: 5 * time.Second, about: "of each request; 0: without end"},
+	{name: "domain", kind: anyText, about: "the JetStream domain; excludes -api_prefix"},
+	{name: "api_prefix", kind: anyText, about: "in place of $JS.API"},
+	{name: "trace", kind: truth, fallback: false, about: "requests and replies go to the log at level debug"},
 }
 
 // cmdJetStream returns the handle of a new jet_stream.
@@ -84,7 +84,7 @@ func cmdStreamInfo(p *Package, j *jetStream, args []Value) (any, error) {
 	}, configInMillis(streamOptions))
 }
 
-var streamNamesOptions = []option{{name: "subject", kind: nonempty}}
+var streamNamesOptions = []option{{name: "subject", kind: nonempty, about: "of streams that listen to it"}}
 
 func cmdStreamNames(p *Package, j *jetStream, args []Value) (any, error) {
 	o, err := parseOptions(args, streamNamesOptions)
@@ -96,7 +96,7 @@ func cmdStreamNames(p *Package, j *jetStream, args []Value) (any, error) {
 	}, plain)
 }
 
-var streamSubjectsOptions = []option{{name: "filter", kind: nonempty, fallback: ">"}}
+var streamSubjectsOptions = []option{{name: "filter", kind: nonempty, fallback: ">", about: "of the subjects"}}
 
 func cmdStreamSubjects(p *Package, j *jetStream, args []Value) (any, error) {
 	o, err := parseOptions(args[1:], streamSubjectsOptions)
@@ -142,9 +142,9 @@ func cmdDeleteStream(p *Package, j *jetStream, args []Value) (any, error) {
 }
 
 var purgeStreamOptions = []option{
-	{name: "filter", kind: nonempty},
-	{name: "keep", kind: natural},
-	{name: "seq", kind: natural},
+	{name: "filter", kind: nonempty, about: "of the subjects"},
+	{name: "keep", kind: natural, about: "so many stay"},
+	{name: "seq", kind: natural, about: "what is before it goes"},
 }
 
 func cmdPurgeStream(p *Package, j *jetStream, args []Value) (any, error) {
@@ -160,9 +160,9 @@ func cmdPurgeStream(p *Package, j *jetStream, args []Value) (any, error) {
 // Single messages ------------------------------------------------------------------------
 
 var whichOptions = []option{
-	{name: "last_by_subj", kind: nonempty},
-	{name: "next_by_subj", kind: nonempty},
-	{name: "seq", kind: natural},
+	{name: "last_by_subj", kind: nonempty, about: "the last one of a subject"},
+	{name: "next_by_subj", kind: nonempty, about: "the first one of a subject from -seq on"},
+	{name: "seq", kind: natural, about: "the one with this sequence number"},
 }
 
 func cmdStreamMsgGet(p *Package, j *jetStream, args []Value) (any, error) {
@@ -191,14 +191,14 @@ func (c *connection) storedDict(m *js.Message) dict.Dict {
 }
 
 var batchOptions = []option{
-	{name: "multi_last", kind: words},
-	{name: "up_to_seq", kind: natural},
-	{name: "up_to_time", kind: nonempty},
-	{name: "batch", kind: natural},
-	{name: "seq", kind: natural},
-	{name: "start_time", kind: nonempty},
-	{name: "next_by_subj", kind: nonempty},
-	{name: "max_bytes", kind: natural},
+	{name: "multi_last", kind: words, about: "the last message of each of these subjects"},
+	{name: "up_to_seq", kind: natural, about: "with -multi_last: as it was then"},
+	{name: "up_to_time", kind: nonempty, about: "with -multi_last: as it was then, 2026-01-01T00:00:00Z"},
+	{name: "batch", kind: natural, about: "in place of -multi_last: so many messages"},
+	{name: "seq", kind: natural, about: "from this one on"},
+	{name: "start_time", kind: nonempty, about: "from this time on"},
+	{name: "next_by_subj", kind: nonempty, about: "of this subject"},
+	{name: "max_bytes", kind: natural, about: "of all messages together"},
 }
 
 func cmdStreamDirectGetBatch(p *Package, j *jetStream, args []Value) (any, error) {
@@ -227,8 +227,8 @@ func cmdStreamDirectGetBatch(p *Package, j *jetStream, args []Value) (any, error
 }
 
 var msgDeleteOptions = []option{
-	{name: "seq", kind: natural, required: true},
-	{name: "no_erase", kind: truth, fallback: true},
+	{name: "seq", kind: natural, required: true, about: "its sequence number"},
+	{name: "no_erase", kind: truth, fallback: true, about: "its bytes stay in the file until that is compacted"},
 }
 
 func cmdStreamMsgDelete(p *Package, j *jetStream, args []Value) (any, error) {

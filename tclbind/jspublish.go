@@ -25,15 +25,15 @@ var acknowledgeCommands = []command{
 
 // Those behind stream the contract has not; each is a header of the message (ADR-4, 43).
 var jsPublishOptions = []option{
-	{name: "timeout", kind: millis},
-	{name: "callback", kind: prefix},
-	{name: "stream", kind: nonempty},
-	{name: "msg_id", kind: nonempty},
-	{name: "expect_last_seq", kind: natural},
-	{name: "expect_last_subject_seq", kind: natural},
-	{name: "expect_last_msg_id", kind: nonempty},
-	{name: "ttl", kind: millis},
-	{name: "header", kind: headers},
+	{name: "timeout", kind: millis, about: "the jet_stream's where it is not given; 0: without end"},
+	{name: "callback", kind: prefix, about: "called as `cmd timedOut pubAck pubError`"},
+	{name: "stream", kind: nonempty, about: "that is expected to take it"},
+	{name: "msg_id", kind: nonempty, about: "twice the same within the duplicate_window is stored once"},
+	{name: "expect_last_seq", kind: natural, about: "of the stream: else ErrWrongLastSequence"},
+	{name: "expect_last_subject_seq", kind: natural, about: "of the subject, 0 for none: else ErrWrongLastSequence"},
+	{name: "expect_last_msg_id", kind: nonempty, about: "of the stream: else an error"},
+	{name: "ttl", kind: millis, about: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl"},
+	{name: "header", kind: headers, about: "keys and values; not of `publish_msg`"},
 }
 
 var publishHeaders = map[string]string{
@@ -171,7 +171,7 @@ func (j *jetStream) answer(msg Value, word string) error {
 	return j.c.wire.Publish(&nats.Msg{Subject: m.Reply, Data: []byte(word)})
 }
 
-var nakOptions = []option{{name: "delay", kind: millis}}
+var nakOptions = []option{{name: "delay", kind: millis, about: "before it comes again"}}
 
 func cmdNak(_ *Package, j *jetStream, args []Value) (any, error) {
 	o, err := parseOptions(args[1:], nakOptions)

@@ -34,7 +34,8 @@ const (
 )
 
 // option is one row of a command's table: what is accepted, and what holds where
-// nothing is given. It is the only place where an option is written down.
+// nothing is given. It is the only place where an option is written down: the tables in
+// docs/jetstream.md are made of these (docs_test.go).
 type option struct {
 	name     string
 	kind     kind
@@ -42,7 +43,8 @@ type option struct {
 	allowed  []string // of an enum
 	fields   []option // of what is nested
 	required bool
-	empty    bool // what is nested, or the prefix, may be empty
+	empty    bool   // what is nested, or the prefix, may be empty
+	about    string // for the documentation
 }
 
 // options are the parsed values by name. Their Go types: string for texts and

@@ -1,0 +1,151 @@
+package tclbind
+
+import (
+	"flag"
+	"fmt"
+	"math/big"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"natstcl/kv/dict"
+)
+
+// The tables of options in docs/jetstream.md are made of those that parse them:
+//
+//	go test ./tclbind -run Docs -update
+var update = flag.Bool("update", false, "write the tables of options into the documentation")
+
+const referenceFile = "../docs/jetstream.md"
+
+// reference has the tables by the names that stand in the file: <!-- options NAME --> before a
+// table, <!-- end --> behind it.
+var reference = map[string][]option{
+	"jet_stream":              jetStreamOptions,
+	"publish":                 jsPublishOptions,
+	"fetch":                   fetchOptions,
+	"nak":                     nakOptions,
+	"pull_consumer":           pullConsumerOptions,
+	"ordered_consumer":        orderedConsumerOptions,
+	"stream":                  streamOptions,
+	"stream_names":            streamNamesOptions,
+	"stream_subjects":         streamSubjectsOptions,
+	"purge_stream":            purgeStreamOptions,
+	"stream_msg_get":          whichOptions,
+	"stream_direct_get_batch": batchOptions,
+	"stream_msg_delete":       msgDeleteOptions,
+	"consumer":                consumerOptions,
+	"make_stream_source":      streamSourceOptions,
+	"make_subject_transform":  subjectTransformOptions,
+	"make_republish":          republishOptions,
+}
+
+var place = regexp.MustCompile(`(?s)(<!-- options (\w+) -->\n).*?(<!-- end -->)`)
+
+func TestDocsHaveTheOptionsAsTheyAre(t *testing.T) {
+	text, err := os.ReadFile(referenceFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := make(map[string]bool)
+	for name := range reference {
+		missing[name] = true
+	}
+	made := place.ReplaceAllStringFunc(string(text), func(part string) string {
+		m := place.FindStringSubmatch(part)
+		delete(missing, m[2])
+		table, ok := reference[m[2]]
+		if !ok {
+			t.Errorf("%s: there is no table %s", referenceFile, m[2])
+		}
+		return m[1] + "\n" + markdown(t, table) + "\n" + m[3]
+	})
+	for name := range missing {
+		t.Errorf("%s has no <!-- options %s -->", referenceFile, name)
+	}
+	switch {
+	case made == string(text):
+	case *update:
+		if err := os.WriteFile(referenceFile, []byte(made), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is not up to date (go test ./tclbind -run Docs -update):\n%s", referenceFile, difference(string(text), made))
+	}
+}
+
+// markdown is a table of options, as a Markdown table.
+func markdown(t *testing.T, table []option) string {
+	var b strings.Builder
+	b.WriteString("| option | takes | default | |\n|---|---|---|---|\n")
+	for _, row := range table {
+		if row.about == "" {
+			t.Errorf("the option %s tells nothing about itself", row.name)
+		}
+		fmt.Fprintf(&b, "| -%s | %s | %s | %s |\n", row.name, row.takes(), row.standard(), row.about)
+	}
+	return b.String()
+}
+
+// takes says what an option's value may be.
+func (o *option) takes() string {
+	names := func(rows []option) string {
+		list := make([]string, len(rows))
+		for i, row := range rows {
+			list[i] = row.name
+		}
+		return strings.Join(list, ", ")
+	}
+	switch o.kind {
+	case enum:
+		return strings.Join(o.allowed, ", ")
+	case nested:
+		return "JSON, or a dict: " + names(o.fields)
+	case nestedIn:
+		return "list of JSON, or of dicts: " + names(o.fields)
+	}
+	return map[kind]string{
+		anyText: "text", nonempty: "text, not empty", truth: "bool", whole: "int", natural: "int, 0 and more", millis: "ms", duration: "ms, a fraction is fine",
+		words: "list", metadata: "dict", periods: "list of ms", prefix: "command prefix", headers: "dict of lists",
+	}[o.kind]
+}
+
+// standard says what holds where nothing is given.
+func (o *option) standard() string {
+	switch v := o.fallback.(type) {
+	case nil:
+		if o.required {
+			return "required"
+		}
+		return ""
+	case time.Duration:
+		return fmt.Sprint(v.Milliseconds())
+	case *big.Rat:
+		return v.RatString()
+	case dict.Number:
+		return string(v)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// difference has the lines that only one of two texts has.
+func difference(have, want string) string {
+	var b strings.Builder
+	only := func(sign, text, other string) {
+		lines := make(map[string]bool)
+		for line := range strings.SplitSeq(other, "\n") {
+			lines[line] = true
+		}
+		for line := range strings.SplitSeq(text, "\n") {
+			if !lines[line] {
+				b.WriteString(sign + line + "\n")
+			}
+		}
+	}
+	only("- ", have, want)
+	only("+ ", want, have)
+	return b.String()
+}
