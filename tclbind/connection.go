@@ -40,7 +40,7 @@ var connectionCommands = []command{
 	{"rtt", []string{"connection", "args"}, on(cmdRTT)},
 	{"statistics", []string{"connection"}, on(cmdStatistics)},
 	{"jet_stream", []string{"connection", "args"}, on(cmdJetStream)},
-	{"delay_answer", []string{"question", "ms"}, on(cmdDelayAnswer)},
+	{"delay_answer", []string{"question", "ms"}, cmdDelayAnswer},
 }
 
 // cmdConnection makes a connection for the object with this namespace and name.
@@ -318,11 +318,16 @@ func (q *delayQuestion) run(p *Package) {
 	}
 }
 
-// cmdDelayAnswer brings the script's answer, in ms.
-func cmdDelayAnswer(p *Package, q *delayQuestion, args []Value) (any, error) {
-	ms, ok := bigInteger(args[0].Text())
+// cmdDelayAnswer brings the script's answer, in ms. The script may have destroyed the
+// connection instead.
+func cmdDelayAnswer(p *Package, args []Value) (any, error) {
+	q, err := get[*delayQuestion](p, args[0])
+	if err != nil {
+		return nil, nil
+	}
+	ms, ok := bigInteger(args[1].Text())
 	if !ok || ms.Sign() < 0 {
-		return nil, wire.Fail("ErrBadTimeout", "Invalid value for the timeout option custom_reconnect_delay : "+args[0].Text())
+		return nil, wire.Fail("ErrBadTimeout", "Invalid value for the timeout option custom_reconnect_delay : "+args[1].Text())
 	}
 	p.drop(q)
 	q.answer(min(fromMillis(ms), math.MaxInt64))

@@ -5,7 +5,7 @@
 # info   - fields of its INFO beside the usual ones, as JSON: {auth_required true}
 # answer - a command prefix, called with the channel and each line that a client sends; where
 #          it returns true the line is answered, elsewhere a PING gets its PONG
-# greets - whether it sends an INFO by itself
+# greets - an expression: whether it sends an INFO to who connects
 proc startFake {{info {}} {answer {}} {greets 1}} {
     set listener [socket -server [list fakeAccept $info $answer $greets] -myaddr 127.0.0.1 0]
     set port [lindex [fconfigure $listener -sockname] 2]
@@ -27,7 +27,7 @@ proc fakeAccept {info answer greets channel args} {
     lappend ::fakes($port) $channel
     set ::fakeUnread($channel) ""
     fileevent $channel readable [list fakeRead $port $answer $channel]
-    if {$greets} {
+    if $greets {
         puts -nonewline $channel [fakeInfo $port $info]
     }
 }

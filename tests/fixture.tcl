@@ -7,7 +7,7 @@ set root [file dirname [file dirname [file normalize [info script]]]]
 lappend auto_path $root
 package require nats
 
-configure -verbose {body error}
+configure -verbose [expr {[info exists env(VERBOSE)] ? $env(VERBOSE) : "body error"}]
 
 # A temporary directory of its own, so that suites can run side by side.
 set temporary [expr {[info exists env(TMPDIR)] ? $env(TMPDIR) : [file isdirectory /tmp] ? "/tmp" : [pwd]}]
