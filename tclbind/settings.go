@@ -30,6 +30,7 @@ var connectionOptions = []option{
 	{name: "nkey", kind: anyText, fallback: ""},
 	{name: "nkey_seed", kind: anyText, fallback: ""},
 	{name: "secure", kind: truth, fallback: false},
+	{name: "tls_first", kind: truth, fallback: false},
 	{name: "check_subjects", kind: truth, fallback: true},
 	{name: "dictmsg", kind: truth, fallback: false},
 	{name: "utf8_convert", kind: truth, fallback: false},
@@ -96,6 +97,7 @@ func (s *settings) wire(p *Package) wire.Options {
 	out.Gather = true // Package.flush
 	out.Name = v.text("name")
 	out.Pedantic, out.Verbose, out.Secure = v.bool("pedantic"), v.bool("verbose"), v.bool("secure")
+	out.TLSFirst = v.bool("tls_first")
 	out.Echo, out.Randomize, out.CheckSubjects = v.bool("echo"), v.bool("randomize"), v.bool("check_subjects")
 	out.ConnectTimeout = v.duration("connect_timeout")
 	out.ReconnectTimeWait = v.duration("reconnect_time_wait")

@@ -24,6 +24,7 @@ testConstraint serverProcess [expr {[file executable $natsServer] && $tcl_platfo
 # What makes keys and JWTs, by make too.
 set keysTool [expr {[info exists env(NATS_KEYS)] ? $env(NATS_KEYS) : "$root/build/keys"}]
 testConstraint keys [file executable $keysTool]
+testConstraint openssl [expr {![catch {exec openssl version}]}]
 testConstraint cTcl [expr {[list {} Nats] ni [info loaded]}]
 
 # How long, in ms, anything may take that a test waits for. It only matters where
@@ -168,6 +169,16 @@ proc temporaryFile {name text} {
     puts -nonewline $channel $text
     close $channel
     return $file
+}
+
+# A certificate that is its own authority, for the names that a client may look for. Returns the
+# names of its file and of its key's, which a server's tls block takes.
+proc selfSigned {name {for IP:127.0.0.1}} {
+    set files [list [makeFile {} $name-cert.pem] [makeFile {} $name-key.pem]]
+    lassign $files certificate key
+    exec openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=$name \
+        -addext subjectAltName=$for -keyout $key -out $certificate 2>@1
+    return $files
 }
 
 # A TCP port that nothing listens on now.

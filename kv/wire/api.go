@@ -63,6 +63,7 @@ type Options struct {
 	Name                 string
 	Pedantic, Verbose    bool
 	Secure               bool // demand TLS
+	TLSFirst             bool // demand it, and before the server's INFO (its handshake_first); a WebSocket has it so anyway
 	Echo                 bool // receive own messages
 	Randomize            bool
 	CheckSubjects        bool

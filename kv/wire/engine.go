@@ -38,8 +38,7 @@ type engine struct {
 	socket   *socket
 	out      *outgoing   // what is published; nil where nats.go alone can write
 	letGo    func() bool // the end of ctx does not close the socket any more
-	secure   bool
-	info     dict.Dict // the first INFO
+	info     dict.Dict   // the first INFO
 
 	messages chan *nats.Msg // all subscriptions' and markers, in the order of the wire
 	room     chan struct{}  // tells the socket's reader that there is room again
@@ -147,24 +146,23 @@ func (e *engine) because(err *Error) *Error {
 
 // handshakeError finds the contract's error for what ended an attempt.
 func (e *engine) handshakeError(err error) *Error {
-	address := e.server.address()
 	var ours *Error
-	var network net.Error
+	var network *net.OpError
 	switch {
 	case errors.As(err, &ours):
 		return ours
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout(), errors.Is(err, nats.ErrTimeout):
-		return Fail("ErrConnectionTimeout", "Connection timeout for "+address)
-	case errors.Is(err, io.EOF):
-		return Fail("ErrBrokenSocket", "Server "+address+" closed the connection")
+	case errors.Is(err, nats.ErrTimeout):
+		return Fail("ErrConnectionTimeout", "Connection timeout for "+e.server.address())
+	case errors.As(err, &network), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF):
+		return e.broken(err)
 	case errors.Is(err, nats.ErrNkeysNotSupported):
-		return Fail("ErrAuthorization", "Server "+address+" does not support NKeys")
+		return Fail("ErrAuthorization", "Server "+e.server.address()+" does not support NKeys")
 	}
 	return Fail("ErrProtocol", strings.TrimPrefix(err.Error(), "nats: "))
 }
 
 // dialer connects the socket for nats.go, and does what has to be seen or said
-// before nats.go takes over: the server's INFO, and TLS.
+// before nats.go takes over: TLS, a WebSocket, and the server's INFO.
 type dialer struct{ e *engine }
 
 func (dialer) SkipTLSHandshake() bool { return true }
@@ -208,11 +206,31 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// greet reads the server's INFO and secures the connection, if either side wants it.
+// greet reads the server's INFO and secures the connection, if either side wants it: before
+// INFO where the scheme or -tls_first says so, or else behind it.
 func (d dialer) greet(s *socket) (net.Conn, error) {
 	e := d.e
-	address := e.server.address()
-	line, err := readLine(s)
+	var conn net.Conn = s
+	var err error
+	address, webSocket := e.server.address(), e.server.webSocket()
+	wanted := e.options.Secure || e.server.scheme == "tls" || e.server.scheme == "wss"
+	first := webSocket && wanted || !webSocket && e.options.TLSFirst
+	if first {
+		conn, err = e.encrypt(s)
+		var plain tls.RecordHeaderError
+		if webSocket && errors.As(err, &plain) {
+			err = noTLS(address)
+		}
+		if err != nil {
+			return nil, e.notEncrypted(err)
+		}
+	}
+	if webSocket {
+		if conn, err = e.upgrade(conn); err != nil {
+			return nil, err
+		}
+	}
+	line, err := readLine(conn)
 	if err != nil {
 		return nil, err
 	}
@@ -226,25 +244,38 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 	}
 	e.info, _ = info.(dict.Dict)
 	isTrue := func(field string) bool { b, _ := e.info.Path(field).(bool); return b }
-	if required, wanted := isTrue("tls_required"), e.options.Secure || e.server.scheme == "tls"; required || wanted {
+	if required := isTrue("tls_required"); !first && !webSocket && (required || wanted) {
 		if !required && !isTrue("tls_available") && !isTrue("tls_verify") {
-			return nil, Fail("ErrSecureConnWanted", "Server "+address+" does not provide TLS")
+			return nil, noTLS(address)
 		}
-		config, err := e.options.TLS.config(e.server.host, e.options.ReadFile)
-		if err != nil {
-			return nil, err
+		if conn, err = e.encrypt(s); err != nil {
+			return nil, e.notEncrypted(err)
 		}
-		secured := tls.Client(s, config)
-		if err := secured.HandshakeContext(e.ctx); err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return nil, err
-			}
-			return nil, tlsFailure(address, err)
-		}
-		e.secure = true
-		return newTap(e, secured, line), e.wantsCredentials(isTrue("auth_required"))
 	}
-	return newTap(e, s, line), e.wantsCredentials(isTrue("auth_required"))
+	return newTap(e, conn, line), e.wantsCredentials(isTrue("auth_required"))
+}
+
+func noTLS(address string) *Error {
+	return Fail("ErrSecureConnWanted", "Server "+address+" does not provide TLS")
+}
+
+// encrypt does the TLS handshake.
+func (e *engine) encrypt(s *socket) (net.Conn, error) {
+	config, err := e.options.TLS.config(e.server.tlsName(), e.options.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	secured := tls.Client(s, config)
+	return secured, secured.HandshakeContext(e.ctx)
+}
+
+// notEncrypted is the error of a handshake that has failed, or was not begun.
+func (e *engine) notEncrypted(err error) error {
+	var ours *Error
+	if errors.As(err, &ours) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return tlsFailure(e.server.address(), err)
 }
 
 // wantsCredentials is the error where the server wants some and the client has none.
@@ -281,6 +312,7 @@ type tap struct {
 	e       *engine
 	ahead   string // the INFO line
 	sniffer sniffer
+	failed  error                 // of Read, behind what it has returned
 	unsent  atomic.Pointer[Error] // of Write, the first
 }
 
@@ -306,40 +338,51 @@ func (t *tap) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	t.e.awaitRoom()
-	for {
+	for t.failed == nil {
 		held := t.sniffer.takeHeld(b)
 		n, err := t.Conn.Read(b[held:])
 		kept, refusal := t.sniffer.filter(b[:held+n])
 		switch {
 		case refusal != nil:
-			return len(kept), t.e.because(refusal.(*Error))
-		case errors.Is(err, net.ErrClosed):
-			return len(kept), err // by us: there is another cause, or none
+			t.failed = t.e.because(refusal.(*Error))
+		case errors.Is(err, net.ErrClosed) && t.unsent.Load() == nil:
+			t.failed = err // by us: there is another cause, or none
 		case err != nil:
-			return len(kept), t.e.because(t.readError(err))
-		case len(kept) > 0:
-			return len(kept), nil
+			t.failed = t.e.because(t.readError(err))
+		}
+		if len(kept) > 0 {
+			return len(kept), nil // nats.go looks at nothing that comes with an error
 		}
 	}
+	return 0, t.failed
 }
 
 func (t *tap) readError(err error) *Error {
-	address := t.e.server.address()
-	var alert tls.AlertError
-	var op *net.OpError
-	isAlert := errors.As(err, &alert) || errors.As(err, &op) && op.Op == "remote error"
-	unsent := t.unsent.Load()
-	switch {
-	case isAlert:
-		return tlsFailure(address, err)
-	case unsent != nil:
+	if unsent := t.unsent.Load(); unsent != nil && !isAlert(err) {
 		return unsent
+	}
+	return t.e.broken(err)
+}
+
+// broken is the error of a connection that could not be read from.
+func (e *engine) broken(err error) *Error {
+	address := e.server.address()
+	switch {
+	case isAlert(err):
+		return tlsFailure(address, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return Fail("ErrConnectionTimeout", "Connection timeout for "+address)
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), saidGoodbye(err):
 		return Fail("ErrBrokenSocket", "Server "+address+" closed the connection")
 	}
 	return Fail("ErrBrokenSocket", "Connection to "+address+" broken - "+reason(err))
+}
+
+// isAlert tells whether the other side has refused to go on with TLS.
+func isAlert(err error) bool {
+	var alert tls.AlertError
+	var op *net.OpError
+	return errors.As(err, &alert) || errors.As(err, &op) && op.Op == "remote error"
 }
 
 func (t *tap) Write(b []byte) (int, error) { return t.e.out.Write(b) }
@@ -368,7 +411,7 @@ func (t *tap) SetDeadline(d time.Time) error {
 	if !d.IsZero() {
 		d = t.e.deadline
 	}
-	return t.Conn.SetReadDeadline(d)
+	return t.e.socket.SetReadDeadline(d)
 }
 
 func (t *tap) SetWriteDeadline(time.Time) error { return nil }

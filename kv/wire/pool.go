@@ -3,6 +3,7 @@ package wire
 import (
 	"math/rand/v2"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +13,10 @@ import (
 
 // server is one server of the pool.
 type server struct {
-	scheme         string // "nats" or "tls"
+	scheme         string // "nats", "tls", "ws" or "wss"
 	host           string // IPv6 without brackets
+	path           string // of a WebSocket, with a query; "" where it has none
+	knownAs        string // whose certificate one has that is discovered by its IP; "" for none
 	port           int
 	user, password string
 	token          string
@@ -24,20 +27,21 @@ type server struct {
 	lastAttempt    time.Time // of the last failed one; zero: none
 }
 
-// defaultPort is that of NATS.
-const defaultPort = 4222
+// defaultPorts are those of the schemes.
+var defaultPorts = map[string]int{"nats": 4222, "tls": 4222, "ws": 80, "wss": 443}
 
 // parseServer reads a URL of -servers. Credentials are taken literally: nothing in
 // them is escaped.
-func parseServer(url string) (*server, error) {
-	bad := Fail("ErrInvalidArg", "Invalid URL "+url)
-	s := &server{scheme: "nats", port: defaultPort, url: url}
-	rest := url
+func parseServer(text string) (*server, error) {
+	bad := Fail("ErrInvalidArg", "Invalid URL "+text)
+	s := &server{scheme: "nats", url: text}
+	rest := text
 	if scheme, after, ok := strings.Cut(rest, "://"); ok {
 		s.scheme, rest = strings.ToLower(scheme), after
-		if s.scheme != "nats" && s.scheme != "tls" {
-			return nil, bad
-		}
+	}
+	known := false
+	if s.port, known = defaultPorts[s.scheme]; !known {
+		return nil, bad
 	}
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		credentials := rest[:i]
@@ -47,6 +51,12 @@ func parseServer(url string) (*server, error) {
 		}
 		if s.user, s.password, s.withPassword = strings.Cut(credentials, ":"); !s.withPassword {
 			s.user, s.token = "", credentials
+		}
+	}
+	if i := strings.IndexAny(rest, "/?"); i >= 0 && s.webSocket() {
+		rest, s.path = rest[:i], rest[i:]
+		if !validPath(s.path) {
+			return nil, bad
 		}
 	}
 	rest = strings.TrimSuffix(rest, "/")
@@ -79,6 +89,27 @@ func parseServer(url string) (*server, error) {
 	return s, nil
 }
 
+// validPath tells whether the path and query of a WebSocket can be asked for.
+func validPath(path string) bool {
+	for _, c := range []byte(path) {
+		if c <= ' ' || c == 0x7f || c == '#' {
+			return false
+		}
+	}
+	_, err := url.Parse("http://host" + path)
+	return err == nil
+}
+
+func (s *server) webSocket() bool { return s.scheme == "ws" || s.scheme == "wss" }
+
+// tlsName is the name that the server's certificate has to be for.
+func (s *server) tlsName() string {
+	if s.knownAs != "" {
+		return s.knownAs
+	}
+	return s.host
+}
+
 // address is HOST:PORT, as messages have it and as it is dialled.
 func (s *server) address() string { return net.JoinHostPort(s.host, strconv.Itoa(s.port)) }
 
@@ -91,6 +122,9 @@ func (s *server) dict() dict.Dict {
 		{Key: "discovered", Value: s.discovered},
 		{Key: "reconnects", Value: s.reconnects},
 		{Key: "last_attempt", Value: s.lastAttemptMillis()},
+	}
+	if s.path != "" {
+		d.Set("path", s.path)
 	}
 	switch {
 	case s.withPassword:
@@ -143,6 +177,9 @@ func (p *pool) discover(addresses []any, teller *server) {
 			continue
 		}
 		s.scheme, s.discovered = teller.scheme, true
+		if name := teller.tlsName(); net.ParseIP(s.host) != nil && net.ParseIP(name) == nil {
+			s.knownAs = name
+		}
 		s.url = s.scheme + "://" + s.address()
 		*p = append(pool{s}, *p...)
 	}

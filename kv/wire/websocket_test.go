@@ -1,0 +1,159 @@
+package wire
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	natsd "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// freePort is one that nothing listens on now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func TestWebSocket(t *testing.T) {
+	dir, certificate, _ := certificates(t)
+	for _, scheme := range []string{"ws", "wss"} {
+		t.Run(scheme, func(t *testing.T) {
+			at := freePort(t)
+			startServer(t, func(o *natsd.Options) {
+				o.Websocket = natsd.WebsocketOpts{Host: "127.0.0.1", Port: at, NoTLS: scheme == "ws"}
+				if scheme == "wss" {
+					o.Websocket.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
+				}
+			})
+			p := startProxy(t, at)
+			o := DefaultOptions()
+			o.TLS.CAFile = dir + "/ca.pem"
+			o.ReconnectTimeWait = 10 * time.Millisecond
+			c, r := connected(t, o, scheme+"://"+p.listener.Addr().String())
+			var came atomic.Int64
+			if _, err := c.Subscribe("a", "", 0, func(*nats.Msg) { came.Add(1) }); err != nil {
+				t.Fatal(err)
+			}
+			const n = 5000
+			for range n {
+				if err := c.Publish(&nats.Msg{Subject: "a", Data: make([]byte, 200)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			await(t, "messages", func() bool { return came.Load() == n })
+			if c.Info().Text("server_id") == "" {
+				t.Errorf("INFO is %v", c.Info())
+			}
+			r.forget()
+			p.cut()
+			r.await(t, "status connected")
+			if err := c.Publish(&nats.Msg{Subject: "a"}); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "a message", func() bool { return came.Load() == n+1 })
+			p.frozen.Store(true)
+			start := time.Now()
+			for range 20 {
+				if err := c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 1<<20)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ended := c.Disconnect()
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("publishing to a frozen server and disconnecting took %v", took)
+			}
+			<-ended
+		})
+	}
+}
+
+func TestURLsOfWebSockets(t *testing.T) {
+	for url, want := range map[string]string{
+		"ws://a":              "ws a:80 ",
+		"WSS://u:p@a":         "wss a:443 ",
+		"ws://[::1]:81/x?y=1": "ws [::1]:81 /x?y=1",
+		"wss://a/":            "wss a:443 /",
+		"ws://a?b":            "ws a:80 ?b",
+	} {
+		s, err := parseServer(url)
+		if err != nil || s.scheme+" "+s.address()+" "+s.path != want {
+			t.Errorf("%s: %+v, %v", url, s, err)
+		}
+	}
+}
+
+// One that is discovered by its IP has the certificate of a name.
+func TestDiscoveredServersAreKnownByTheNameOfTheTeller(t *testing.T) {
+	p, err := newPool([]string{"wss://name.example:1"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.discover([]any{"10.0.0.1:2", "other.example:3"}, p[0])
+	p.discover([]any{"10.0.0.2:4"}, p[1])
+	var got []string
+	for _, s := range p {
+		got = append(got, s.scheme+"://"+s.address()+" "+s.tlsName())
+	}
+	want := []string{
+		"wss://10.0.0.2:4 name.example", "wss://other.example:3 other.example",
+		"wss://10.0.0.1:2 name.example", "wss://name.example:1 name.example",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("\ngot  %q\nwant %q", got, want)
+	}
+}
+
+// What comes in one piece with the error that ends a connection is not lost.
+func TestAMessageInFrontOfAnErrorIsDelivered(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "INFO {\"server_id\":\"x\",\"max_payload\":1024}\r\n")
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			switch word, rest, _ := strings.Cut(lines.Text(), " "); word {
+			case "PING":
+				fmt.Fprint(conn, "PONG\r\n")
+			case "SUB":
+				sid := rest[strings.LastIndexByte(rest, ' ')+1:]
+				fmt.Fprintf(conn, "MSG a %s 2\r\nhi\r\n-ERR 'User Authentication Expired'\r\n", sid)
+				return
+			}
+		}
+	}()
+	o := DefaultOptions()
+	o.MaxReconnectAttempts = 1
+	c, r := connected(t, o, l.Addr().String())
+	got := make(chan string, 1)
+	if _, err := c.Subscribe("a", "", 0, func(m *nats.Msg) { got <- string(m.Data) }); err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, "error ErrAuthExpired user authentication expired")
+	select {
+	case text := <-got:
+		if text != "hi" {
+			t.Errorf("got %q", text)
+		}
+	case <-time.After(deadline):
+		t.Error("the message is lost")
+	}
+	<-c.Disconnect()
+}
