@@ -6,37 +6,43 @@ import (
 	"natstcl/kv/wire"
 )
 
-// fileQuestion has the interpreter read a file, by Tcl's rules for names, for a
-// goroutine of the core that connects.
-type fileQuestion struct {
+// fileQuestion has the interpreter answer something about a file, by Tcl's rules for names,
+// for a goroutine of the core that connects.
+type fileQuestion[T any] struct {
 	name   string
-	answer chan<- fileAnswer // has room for the one answer
+	ask    func(Host, string) (T, error)
+	answer chan<- fileAnswer[T] // has room for the one answer
 }
 
-type fileAnswer struct {
-	data []byte
-	err  error
+type fileAnswer[T any] struct {
+	value T
+	err   error
 }
 
-func (q *fileQuestion) run(p *Package) {
-	data, err := p.host.ReadFile(q.name)
-	q.answer <- fileAnswer{data, err}
+func (q *fileQuestion[T]) run(p *Package) {
+	value, err := q.ask(p.host, q.name)
+	q.answer <- fileAnswer[T]{value, err}
 }
 
-// readFile is for any goroutine but the interpreter's. A script that does not look
-// at its events leaves it without an answer.
-func (p *Package) readFile(name string) ([]byte, error) {
-	answer := make(chan fileAnswer, 1)
-	p.mailbox.post(&fileQuestion{name, answer})
+// readFile and fileName are for any goroutine but the interpreter's.
+func (p *Package) readFile(name string) ([]byte, error) { return askFile(p, name, Host.ReadFile) }
+
+func (p *Package) fileName(name string) (string, error) { return askFile(p, name, Host.FileName) }
+
+// askFile asks. A script that does not look at its events leaves it without an answer.
+func askFile[T any](p *Package, name string, ask func(Host, string) (T, error)) (T, error) {
+	answer := make(chan fileAnswer[T], 1)
+	p.mailbox.post(&fileQuestion[T]{name, ask, answer})
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
+	var none T
 	select {
 	case a := <-answer:
-		return a.data, a.err
+		return a.value, a.err
 	case <-p.ended:
-		return nil, errClosed
+		return none, errClosed
 	case <-timeout.C:
-		return nil, wire.Fail("ErrTimeout", "the script did not look at its events for "+patience.String())
+		return none, wire.Fail("ErrTimeout", "the script did not look at its events for "+patience.String())
 	}
 }
 

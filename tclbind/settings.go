@@ -114,6 +114,7 @@ func (s *settings) wire(p *Package) wire.Options {
 	// began: what the script has set since is not in it.
 	out.TLS.SystemFile = p.host.Getenv("SSL_CERT_FILE")
 	out.ReadFile = p.readFile
+	out.FileName = p.fileName
 	return out
 }
 

@@ -87,6 +87,8 @@ type Options struct {
 	// ReadFile opens the files that TLS and the credentials name, at connect time. nil: os.ReadFile.
 	// It may be called by any goroutine.
 	ReadFile func(name string) ([]byte, error)
+	// FileName is the name that the system knows a directory by, which TLS names. nil: the same.
+	FileName func(name string) (string, error)
 }
 
 // TLSOptions by the names of tls::import. Unknown holds names that cannot be

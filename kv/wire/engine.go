@@ -203,6 +203,10 @@ func reason(err error) string {
 	if errors.As(err, &system) {
 		return system.Err.Error()
 	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
 	return err.Error()
 }
 
@@ -261,7 +265,7 @@ func noTLS(address string) *Error {
 
 // encrypt does the TLS handshake.
 func (e *engine) encrypt(s *socket) (net.Conn, error) {
-	config, err := e.options.TLS.config(e.server.tlsName(), e.options.ReadFile)
+	config, err := e.options.TLS.config(e.server.tlsName(), e.options)
 	if err != nil {
 		return nil, err
 	}

@@ -10,10 +10,11 @@ import (
 )
 
 // config makes the TLS configuration, from files as they are now.
-func (t *TLSOptions) config(host string, readFile func(string) ([]byte, error)) (*tls.Config, error) {
+func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 	if len(t.Unknown) > 0 {
 		return nil, Fail("ErrTLS", "Unsupported -tls_opts: "+strings.Join(t.Unknown, ", "))
 	}
+	readFile := o.ReadFile
 	if readFile == nil {
 		readFile = os.ReadFile
 	}
@@ -38,7 +39,7 @@ func (t *TLSOptions) config(host string, readFile func(string) ([]byte, error)) 
 		}
 	}
 	if t.CADir != "" {
-		if err := addDir(c.RootCAs, t.CADir); err != nil {
+		if err := addDir(c.RootCAs, t.CADir, o.FileName); err != nil {
 			return nil, err
 		}
 	}
@@ -69,14 +70,22 @@ func (t *TLSOptions) config(host string, readFile func(string) ([]byte, error)) 
 
 // addDir adds the certificates of a directory. Unlike OpenSSL it does not need them
 // named by their hashes: every file that holds some counts.
-func addDir(pool *x509.CertPool, dir string) error {
-	entries, err := os.ReadDir(dir)
+func addDir(pool *x509.CertPool, dir string, fileName func(string) (string, error)) error {
+	name := dir
+	var err error
+	if fileName != nil {
+		name, err = fileName(dir)
+	}
+	var entries []os.DirEntry
+	if err == nil {
+		entries, err = os.ReadDir(name)
+	}
 	if err != nil {
-		return Fail("ErrTLS", "Cannot read -cadir "+dir+": "+err.Error())
+		return Fail("ErrTLS", "Cannot read -cadir "+dir+": "+reason(err))
 	}
 	found := false
 	for _, e := range entries {
-		if pem, err := os.ReadFile(filepath.Join(dir, e.Name())); err == nil && pool.AppendCertsFromPEM(pem) {
+		if pem, err := os.ReadFile(filepath.Join(name, e.Name())); err == nil && pool.AppendCertsFromPEM(pem) {
 			found = true
 		}
 	}
