@@ -109,9 +109,15 @@ func (p *Package) releaseAll() {
 	}
 }
 
-// cmdBind tells a resource the namespace of its TclOO object.
+// cmdBind tells a resource the namespace of its TclOO object. It has one already where a
+// script calls a class with a number of its own: that object must not come to be, or its
+// end would be the other one's.
 func cmdBind(_ *Package, r resource, args []Value) (any, error) {
-	r.base().namespace = args[0].Text()
+	o := r.base()
+	if name := args[0].Text(); o.namespace != "" && o.namespace != name {
+		return nil, invalid("the objects of this class are made by methods")
+	}
+	o.namespace = args[0].Text()
 	return nil, nil
 }
 
