@@ -200,7 +200,8 @@ func withoutEmpty(keys []string) []string {
 }
 
 // gather reads what is there now of the matching keys, for no longer than the
-// JetStream's timeout. take and done are not called at the same time, nor take after done.
+// JetStream's timeout. take, done and config.Failed are not called at the same time, nor take
+// after done.
 func (b *Bucket) gather(key, what string, config js.OrderedConfig, take func(*nats.Msg, js.Metadata), done func(error)) error {
 	var mu sync.Mutex
 	var consumer *js.OrderedConsumer
@@ -221,6 +222,13 @@ func (b *Bucket) gather(key, what string, config js.OrderedConfig, take func(*na
 		done(err)
 	}
 	config.IdleHeartbeat = DefaultHeartbeat
+	if failed := config.Failed; failed != nil {
+		config.Failed = func(e *wire.Error) {
+			mu.Lock()
+			defer mu.Unlock()
+			failed(e)
+		}
+	}
 	config.Deliver = func(c *js.OrderedConsumer, m *nats.Msg, meta js.Metadata) {
 		c.Taken()
 		mu.Lock()

@@ -67,6 +67,7 @@ type OrderedConsumer struct {
 	lastSeen    time.Time
 	restarting  bool
 	retrying    bool // a start has failed, and the next one waits
+	cameBack    bool // the connection, since the start began
 	created     bool
 	stopped     bool
 	timer       *time.Timer
@@ -319,7 +320,7 @@ func (c *OrderedConsumer) restart(code string) {
 		c.mu.Unlock()
 		return
 	}
-	c.restarting, c.retrying = true, false
+	c.restarting, c.retrying, c.cameBack = true, false, false
 	c.name = ""
 	c.generation++ // nothing that the old one still brings counts
 	from := c.from
@@ -360,9 +361,13 @@ func (c *OrderedConsumer) restarted(err error) {
 		return
 	}
 	c.retrying = true
+	again := c.cameBack
 	c.watchLocked(retryAfter)
 	c.mu.Unlock()
 	c.fail(retold("failed to reset: ", err))
+	if again {
+		c.restart("ErrConsumerNotActive")
+	}
 }
 
 // stateChanged is called under the connection's lock.
@@ -373,6 +378,7 @@ func (c *OrderedConsumer) stateChanged(s wire.Status) {
 	case wire.Connected:
 		go c.js.conn.Guarded(func() {
 			c.mu.Lock()
+			c.cameBack = true // the answer to a start that is out may have gone before
 			retrying := c.retrying
 			c.mu.Unlock()
 			if retrying {

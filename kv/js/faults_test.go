@@ -1,0 +1,489 @@
+package js_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
+	"natstcl/kv"
+	"natstcl/kv/dict"
+	"natstcl/kv/js"
+	"natstcl/kv/server"
+	"natstcl/kv/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+
+// patience bounds what a test waits for; it only matters where something is wrong.
+const patience = 60 * time.Second
+
+func wait[T any](t *testing.T, start func(done func(T, error)) error) T {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	v, err := kv.Await(ctx, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// plain makes an operation that only succeeds or fails one that kv.Await takes.
+func plain(start func(done func(error)) error) func(func(struct{}, error)) error {
+	return func(done func(struct{}, error)) error {
+		return start(func(err error) { done(struct{}{}, err) })
+	}
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not in time: " + what)
+		}
+	}
+}
+
+// proxy stands between a client and its server. It loses what lose says of the messages that
+// the server sends, and its connections can be cut.
+type proxy struct {
+	listener net.Listener
+	target   string
+	lose     func(subject string) bool
+
+	mu    sync.Mutex
+	conns []net.Conn
+	tasks sync.WaitGroup
+}
+
+func startProxy(t *testing.T, target string, lose func(subject string) bool) *proxy {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: listener, target: target, lose: lose}
+	p.tasks.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			up, err := net.Dial("tcp", target)
+			if err != nil {
+				client.Close()
+				return
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, client, up)
+			p.mu.Unlock()
+			p.tasks.Go(func() { io.Copy(up, client); up.Close() })
+			p.tasks.Go(func() { p.forward(client, up); client.Close() })
+		}
+	})
+	t.Cleanup(func() {
+		listener.Close()
+		p.cut()
+		p.tasks.Wait()
+	})
+	return p
+}
+
+// forward passes on what the server sends, line by line and message by message.
+func (p *proxy) forward(to io.Writer, from io.Reader) {
+	r := bufio.NewReader(from)
+	for {
+		line, err := r.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		fields := strings.Fields(string(line))
+		if len(fields) > 2 && (fields[0] == "MSG" || fields[0] == "HMSG") {
+			size, _ := strconv.Atoi(fields[len(fields)-1])
+			payload := make([]byte, size+2)
+			if _, err := io.ReadFull(r, payload); err != nil {
+				return
+			}
+			if p.lose(fields[1]) {
+				continue
+			}
+			line = append(line, payload...)
+		}
+		if _, err := to.Write(line); err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+}
+
+func connect(t *testing.T, url string) *js.JetStream {
+	t.Helper()
+	options := wire.DefaultOptions()
+	options.ReconnectTimeWait = 10 * time.Millisecond
+	options.MaxReconnectAttempts = -1
+	conn := wire.New(options, nil)
+	t.Cleanup(func() { <-conn.Disconnect() })
+	if err := conn.SetServers([]string{url}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, plain(conn.Connect))
+	j, err := js.New(conn, js.Options{Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func startServer(t *testing.T) *server.Server {
+	t.Helper()
+	s, err := server.Start(server.Options{TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Shutdown)
+	return s
+}
+
+func address(s *server.Server) string { return strings.TrimPrefix(s.URL(), "nats://") }
+
+// fill makes a stream in memory of the subject "s", and publishes the numbers from 1 to n.
+func fill(t *testing.T, j *js.JetStream, n int) {
+	t.Helper()
+	wait(t, func(done func(dict.Dict, error)) error {
+		return j.AddStream("S", dict.Dict{{Key: "subjects", Value: []any{"s"}}, {Key: "storage", Value: "memory"}}, done)
+	})
+	publish(t, j, 1, n)
+}
+
+func publish(t *testing.T, j *js.JetStream, first, last int) {
+	t.Helper()
+	var acked sync.WaitGroup
+	for i := first; i <= last; i++ {
+		acked.Add(1)
+		_, err := j.Publish(&nats.Msg{Subject: "s", Data: []byte(strconv.Itoa(i))}, patience, func(_ dict.Dict, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			acked.Done()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	acked.Wait()
+}
+
+// reader takes what a consumer delivers, in a goroutine of its own as an interpreter does.
+type reader struct {
+	queue chan *nats.Msg
+	mu    sync.Mutex
+	got   []int
+}
+
+func newReader(t *testing.T, taken func(*nats.Msg)) *reader {
+	r := &reader{queue: make(chan *nats.Msg, 1<<20)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for m := range r.queue {
+			n, _ := strconv.Atoi(string(m.Data))
+			r.mu.Lock()
+			r.got = append(r.got, n)
+			r.mu.Unlock()
+			taken(m)
+		}
+	}()
+	t.Cleanup(func() { close(r.queue); <-ended })
+	return r
+}
+
+func (r *reader) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.got)
+}
+
+// inOrder tells where the numbers from 1 on are no longer in order, 0: nowhere.
+func (r *reader) inOrder() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, n := range r.got {
+		if n != i+1 {
+			return n
+		}
+	}
+	return 0
+}
+
+// follow makes an ordered consumer of S, read by a reader.
+func follow(t *testing.T, j *js.JetStream) (*js.OrderedConsumer, *reader, *[]string) {
+	t.Helper()
+	var mu sync.Mutex
+	var codes []string
+	var c *js.OrderedConsumer
+	made := make(chan struct{})
+	r := newReader(t, func(*nats.Msg) { <-made; c.Taken() })
+	c = wait(t, func(done func(*js.OrderedConsumer, error)) error {
+		return j.OrderedConsumer("S", js.OrderedConfig{
+			IdleHeartbeat: 100 * time.Millisecond,
+			Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { r.queue <- m },
+			Failed: func(e *wire.Error) {
+				mu.Lock()
+				defer mu.Unlock()
+				codes = append(codes, e.Code)
+			},
+		}, done)
+	})
+	close(made)
+	t.Cleanup(c.Stop)
+	return c, r, &codes
+}
+
+func TestAnOrderedConsumerMakesUpForEachMessageThatIsLost(t *testing.T) {
+	s := startServer(t)
+	direct := connect(t, s.URL())
+	fill(t, direct, 3000)
+	random := rand.New(rand.NewPCG(1, 2))
+	var lost atomic.Int64
+	p := startProxy(t, address(s), func(subject string) bool {
+		lose := subject == "s" && random.IntN(300) == 0
+		if lose {
+			lost.Add(1)
+		}
+		return lose
+	})
+	c, r, codes := follow(t, connect(t, "nats://"+p.listener.Addr().String()))
+	eventually(t, "3000 messages", func() bool { return r.count() >= 3000 })
+	publish(t, direct, 3001, 3100)
+	eventually(t, "3100 messages", func() bool { return r.count() >= 3100 })
+	if n := r.inOrder(); n != 0 || r.count() != 3100 {
+		t.Fatalf("%d messages, out of order at %d", r.count(), n)
+	}
+	if lost.Load() == 0 {
+		t.Fatal("none was lost")
+	}
+	c.Stop()
+	for _, code := range *codes {
+		if code != "ErrConsumerSequenceMismatch" {
+			t.Fatalf("also %s", code)
+		}
+	}
+}
+
+func TestAnOrderedConsumerThatIsDeletedAndCutAllTheTime(t *testing.T) {
+	s := startServer(t)
+	direct := connect(t, s.URL())
+	fill(t, direct, 0)
+	p := startProxy(t, address(s), func(string) bool { return false })
+	c, r, _ := follow(t, connect(t, "nats://"+p.listener.Addr().String()))
+	stop := make(chan struct{})
+	var trouble sync.WaitGroup
+	trouble.Go(func() {
+		for i := 1; ; i++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(70 * time.Millisecond):
+			}
+			if name := c.Name(); name != "" && i%3 != 0 {
+				_ = direct.DeleteConsumer("S", name, func(error) {})
+			} else if i%3 == 0 {
+				p.cut()
+			}
+			c.Info()
+		}
+	})
+	const rounds, each = 20, 500
+	for i := range rounds {
+		publish(t, direct, i*each+1, (i+1)*each)
+		time.Sleep(30 * time.Millisecond)
+	}
+	close(stop)
+	trouble.Wait()
+	eventually(t, "all messages", func() bool { return r.count() >= rounds*each })
+	if n := r.inOrder(); n != 0 || r.count() != rounds*each {
+		t.Fatalf("%d messages, out of order at %d", r.count(), n)
+	}
+}
+
+func TestOrderedConsumersThatAreStoppedAtAnyTimeLeaveNothing(t *testing.T) {
+	s := startServer(t)
+	j := connect(t, s.URL())
+	fill(t, j, 200)
+	var made sync.WaitGroup
+	for i := range 200 {
+		made.Add(1)
+		err := j.OrderedConsumer("S", js.OrderedConfig{
+			IdleHeartbeat: 100 * time.Millisecond,
+			Deliver: func(c *js.OrderedConsumer, _ *nats.Msg, _ js.Metadata) {
+				c.Taken()
+				if i%3 == 0 {
+					c.Stop()
+				}
+			},
+		}, func(c *js.OrderedConsumer, err error) {
+			defer made.Done()
+			if err != nil {
+				if wire.CodeOf(err) != "ErrConnectionClosed" { // stopped by its first message
+					t.Error(err)
+				}
+				return
+			}
+			if i%3 == 1 {
+				c.Stop()
+			} else {
+				time.AfterFunc(time.Duration(i)*time.Millisecond, c.Stop)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	made.Wait()
+	eventually(t, "no consumers", func() bool {
+		return len(wait(t, func(done func([]string, error)) error { return j.ConsumerNames("S", done) })) == 0
+	})
+}
+
+func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
+	s := startServer(t)
+	direct := connect(t, s.URL())
+	fill(t, direct, 3000)
+	wait(t, func(done func(dict.Dict, error)) error {
+		return direct.AddConsumer("S", dict.Dict{
+			{Key: "durable_name", Value: "C"}, {Key: "ack_policy", Value: "explicit"}, {Key: "ack_wait", Value: int64(time.Second)},
+		}, done)
+	})
+	p := startProxy(t, address(s), func(string) bool { return false })
+	j := connect(t, "nats://"+p.listener.Addr().String())
+	const most = 50
+	var open, widest atomic.Int64
+	var c *js.PullConsumer
+	made := make(chan struct{})
+	r := newReader(t, func(m *nats.Msg) {
+		<-made
+		_ = j.Conn().Publish(&nats.Msg{Subject: m.Reply, Data: []byte("+ACK")})
+		open.Add(-1)
+		c.Taken(m)
+	})
+	c = wait(t, func(done func(*js.PullConsumer, error)) error {
+		return j.PullConsumer("S", "C", js.PullConfig{
+			MaxMessages: most, Threshold: most / 2, Expires: time.Second, IdleHeartbeat: 100 * time.Millisecond,
+			Deliver: func(m *nats.Msg) {
+				widest.Store(max(widest.Load(), open.Add(1)))
+				r.queue <- m
+			},
+			Failed: func(e *wire.Error) { t.Log(e.Code, e.Text) },
+		}, done)
+	})
+	close(made)
+	t.Cleanup(c.Stop)
+	cuts := int64(0)
+	for ; r.count() < 2500; cuts++ {
+		before := r.count()
+		eventually(t, "more messages", func() bool { return r.count() > before+100 })
+		p.cut()
+	}
+	eventually(t, "all acknowledged", func() bool {
+		info := wait(t, func(done func(dict.Dict, error)) error { return direct.ConsumerInfo("S", "C", done) })
+		return info.Text("ack_floor", "stream_seq") == "3000"
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.Sort(r.got)
+	if seen := slices.Compact(r.got); len(seen) != 3000 {
+		t.Fatalf("%d different messages", len(seen))
+	}
+	// A request that the server still has when the connection is back comes on top.
+	if widest.Load() > most*(1+cuts) {
+		t.Fatalf("%d were open", widest.Load())
+	}
+}
+
+func TestManyFetchesAtOnceShareWhatThereIs(t *testing.T) {
+	s := startServer(t)
+	j := connect(t, s.URL())
+	fill(t, j, 1000)
+	wait(t, func(done func(dict.Dict, error)) error {
+		return j.AddConsumer("S", dict.Dict{{Key: "durable_name", Value: "C"}, {Key: "ack_policy", Value: "none"}}, done)
+	})
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var ended sync.WaitGroup
+	for i := range 110 {
+		ended.Add(1)
+		var once sync.Once
+		f, err := j.Fetch("S", "C", js.FetchConfig{Batch: 10, Timeout: 2 * time.Second},
+			func(m *nats.Msg) {
+				mu.Lock()
+				seen[string(m.Data)]++
+				mu.Unlock()
+			},
+			func(*nats.Msg, error) { once.Do(ended.Done) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i >= 100 { // nothing is left for these
+			f.Cancel()
+			f.Cancel()
+			once.Do(ended.Done)
+		}
+	}
+	ended.Wait()
+	if len(seen) != 1000 {
+		t.Fatalf("%d different messages", len(seen))
+	}
+}
+
+func TestKeysAndHistoryMakeUpForWhatIsLost(t *testing.T) {
+	s := startServer(t)
+	direct := connect(t, s.URL())
+	bucket := wait(t, func(done func(*kv.Bucket, error)) error {
+		return kv.CreateBucket(direct, kv.BucketConfig{Bucket: "b", History: 3, Storage: "memory"}, done)
+	})
+	const keys = 500
+	for i := range 3 * keys {
+		wait(t, func(done func(uint64, error)) error { return bucket.Put("k"+strconv.Itoa(i%keys), []byte("v"), done) })
+	}
+	var n atomic.Int64
+	p := startProxy(t, address(s), func(subject string) bool {
+		return strings.HasPrefix(subject, "$KV.b.") && slices.Contains([]int64{100, 350, 700, 1000, 1500}, n.Add(1))
+	})
+	lossy := wait(t, func(done func(*kv.Bucket, error)) error {
+		return kv.BindBucket(connect(t, "nats://"+p.listener.Addr().String()), "b", done)
+	})
+	names := wait(t, lossy.Keys)
+	if slices.Sort(names); len(slices.Compact(names)) != keys || len(names) != keys {
+		t.Fatalf("%d keys", len(names))
+	}
+	entries := wait(t, func(done func([]kv.Entry, error)) error { return lossy.History(">", done) })
+	if len(entries) != 3*keys {
+		t.Fatalf("%d entries", len(entries))
+	}
+	for i, e := range entries {
+		if e.Revision != uint64(i+1) {
+			t.Fatalf("revision %d at %d", e.Revision, i)
+		}
+	}
+	if n.Load() < 1500 {
+		t.Fatal("not all were lost that should be")
+	}
+}
