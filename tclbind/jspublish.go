@@ -23,25 +23,17 @@ var acknowledgeCommands = []command{
 	{"ack_sync", []string{"jet_stream", "msg"}, on(cmdAckSync)},
 }
 
-// Those behind stream the contract has not; each is a header of the message (ADR-4, 43).
+// Those behind stream the contract has not (ADR-4, 43).
 var jsPublishOptions = []option{
 	{name: "timeout", kind: millis, about: "the jet_stream's where it is not given; 0: without end"},
 	{name: "callback", kind: prefix, about: "called as `cmd timedOut pubAck pubError`"},
-	{name: "stream", kind: nonempty, about: "that is expected to take it"},
-	{name: "msg_id", kind: nonempty, about: "twice the same within the duplicate_window is stored once"},
-	{name: "expect_last_seq", kind: natural, about: "of the stream: else ErrWrongLastSequence"},
-	{name: "expect_last_subject_seq", kind: natural, about: "of the subject, 0 for none: else ErrWrongLastSequence"},
-	{name: "expect_last_msg_id", kind: nonempty, about: "of the stream: else an error"},
-	{name: "ttl", kind: millis, about: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl"},
+	{name: "stream", kind: nonempty, sent: "Nats-Expected-Stream", about: "that is expected to take it"},
+	{name: "msg_id", kind: nonempty, sent: "Nats-Msg-Id", about: "twice the same within the duplicate_window is stored once"},
+	{name: "expect_last_seq", kind: natural, sent: "Nats-Expected-Last-Sequence", about: "of the stream: else ErrWrongLastSequence"},
+	{name: "expect_last_subject_seq", kind: natural, sent: "Nats-Expected-Last-Subject-Sequence", about: "of the subject, 0 for none: else ErrWrongLastSequence"},
+	{name: "expect_last_msg_id", kind: nonempty, sent: "Nats-Expected-Last-Msg-Id", about: "of the stream: else an error"},
+	{name: "ttl", kind: millis, sent: "Nats-TTL", about: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl"},
 	{name: "header", kind: headers, about: "keys and values; not of `publish_msg`"},
-}
-
-var publishHeaders = map[string]string{
-	"stream":                  "Nats-Expected-Stream",
-	"msg_id":                  "Nats-Msg-Id",
-	"expect_last_seq":         "Nats-Expected-Last-Sequence",
-	"expect_last_subject_seq": "Nats-Expected-Last-Subject-Sequence",
-	"expect_last_msg_id":      "Nats-Expected-Last-Msg-Id",
 }
 
 // cmdJSPublish publishes with an acknowledgement. The result is {wait ID}, or with a
@@ -70,25 +62,19 @@ func cmdJSPublishMsg(p *Package, j *jetStream, args []Value) (any, error) {
 }
 
 func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
-	set := func(header, value string) {
+	for i := range jsPublishOptions {
+		row := &jsPublishOptions[i]
+		if row.sent == "" || !o.has(row.name) {
+			continue
+		}
+		value := o.headerValue(row)
+		if !headerSafe(value) {
+			return nil, invalid("Invalid value for the option " + row.name + " : " + value)
+		}
 		if m.Header == nil {
 			m.Header = nats.Header{}
 		}
-		m.Header[header] = []string{value}
-	}
-	for name, header := range publishHeaders {
-		switch v := o[name].(type) {
-		case string:
-			if !headerSafe(v) {
-				return nil, invalid("Invalid value for the option " + name + " : " + v)
-			}
-			set(header, v)
-		case dict.Number:
-			set(header, string(v))
-		}
-	}
-	if o.has("ttl") {
-		set("Nats-TTL", o.duration("ttl").String())
+		m.Header[row.sent] = []string{value}
 	}
 	timeout := j.js.Timeout()
 	if o.has("timeout") {
@@ -112,6 +98,17 @@ func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
 	}
 	r.begin(p, callback)
 	return []any{"request", r.number}, nil
+}
+
+// headerValue is what an option is as a header.
+func (o options) headerValue(row *option) string {
+	switch {
+	case row.kind == millis:
+		return o.duration(row.name).String()
+	case row.kind == natural:
+		return string(o[row.name].(dict.Number))
+	}
+	return o.text(row.name)
 }
 
 // published is the end of one publish with a callback.

@@ -44,6 +44,7 @@ type option struct {
 	fields   []option // of what is nested
 	required bool
 	empty    bool   // what is nested, or the prefix, may be empty
+	sent     string // the header of a message that the value becomes
 	about    string // for the documentation
 }
 
