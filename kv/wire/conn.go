@@ -337,6 +337,13 @@ func (c *Conn) upLocked(e *engine) *Error {
 	c.servers.toBack(s)
 	c.current, c.engine = s, e
 	c.infoLocked(e.info)
+	if c.status == Reconnecting {
+		c.traffic.reconnects.Add(1)
+	}
+	c.obs.Log(LogInfo, "Connected to the server at "+s.address())
+	c.obs.LastError(nil)
+	c.setStatusLocked(Connected)
+	// After it, or the answers to what was kept could be told before the status is.
 	kept := c.kept
 	c.kept, c.keptBytes = nil, 0
 	for i, m := range kept {
@@ -354,12 +361,6 @@ func (c *Conn) upLocked(e *engine) *Error {
 	for p := range c.pings {
 		p.sendOn(e)
 	}
-	if c.status == Reconnecting {
-		c.traffic.reconnects.Add(1)
-	}
-	c.obs.Log(LogInfo, "Connected to the server at "+s.address())
-	c.obs.LastError(nil)
-	c.setStatusLocked(Connected)
 	return nil
 }
 
