@@ -43,6 +43,9 @@ func (j *JetStream) subjects(stream, filter string, known dict.Dict, done func(d
 		if err == nil {
 			page, err = subjectCounts(j.prefix+"."+api, reply)
 		}
+		if err == nil && len(page) > 0 && len(known) > 0 && page[0].Key == known[0].Key {
+			err = beginsAnew(j.prefix + "." + api)
+		}
 		if err != nil {
 			done(nil, err)
 			return
@@ -57,6 +60,9 @@ func (j *JetStream) subjects(stream, filter string, known dict.Dict, done func(d
 		}
 	}, anObject("state"), aCount("total"))
 }
+
+// beginsAnew is the error where a page is the first one again: that would have no end.
+func beginsAnew(subject string) error { return badReply(subject, "the first page comes again") }
 
 // subjectCounts reads the subjects of a stream's state. Without one the field is not there.
 func subjectCounts(subject string, reply dict.Dict) (dict.Dict, error) {
@@ -163,6 +169,9 @@ func (j *JetStream) names(api, field, subject string, names []string, done func(
 		var page []string
 		if err == nil {
 			page, err = texts(j.prefix+"."+api, reply, field)
+		}
+		if err == nil && len(page) > 0 && len(names) > 0 && page[0] == names[0] {
+			err = beginsAnew(j.prefix + "." + api)
 		}
 		if err != nil {
 			done(nil, err)
