@@ -32,7 +32,8 @@ help:
 	@echo "make natsh-all  build natsh for all platforms, into build/"
 	@echo "make bench      time C Tcl and natsh against the same programs in Go, and write docs/bench.md and"
 	@echo "                docs/bench.svg. CASES=\"put keys\" runs some and writes nothing, CASES=list names"
-	@echo "                them; ROUNDS=n; BIG=1 adds buckets of 1,000,000 keys"
+	@echo "                them; ROUNDS=n; BIG=1 adds buckets of 1,000,000 keys; CPU=1 measures the"
+	@echo "                processors' time instead of the time that passes, on a busy machine"
 	@echo "make install    install the package where this Tcl looks (DESTDIR and PREFIX are honoured)"
 	@echo "make uninstall  remove it from there"
 	@echo "make clean      remove what was built"
@@ -81,7 +82,7 @@ ROUNDS ?= 7
 bench: all natsh build/nats-server
 	@$(GO) build -o build/bench ./tests/bench
 	@build/bench $(if $(filter list,$(CASES)),-list,-tclsh "$(TCLSH)" -rounds $(ROUNDS) \
-		-cases "$(CASES)" -docs docs $(if $(BIG),-big))
+		-cases "$(CASES)" -docs docs $(if $(BIG),-big) $(if $(CPU),-cpu))
 
 install: all
 	mkdir -p "$(DESTDIR)$(package_dir)"

@@ -136,5 +136,18 @@ func askWorker(b *bench, c *benchCase, h *host) ([]float64, error) {
 			return nil, err
 		}
 	}
-	return h.worker.ask(c.group, b.count(c), c.size)
+	n := b.count(c)
+	if !b.settings.cpu {
+		return h.worker.ask(c.group, n, c.size)
+	}
+	before, err := h.worker.cpu()
+	if err != nil {
+		return nil, err
+	}
+	figures, err := h.worker.ask(c.group, n, c.size)
+	if err != nil || len(figures) > 1 {
+		return figures, err
+	}
+	after, err := h.worker.cpu()
+	return []float64{(after - before) / float64(n*max(c.size, 1))}, err
 }

@@ -38,13 +38,13 @@ func (c *benchCase) is(name string) bool {
 var table = slices.Concat(
 	[]*benchCase{
 		simple("put", "put, one after another", 2000, 1.25, nil),
-		simple("get", "get, one after another", 2000, 1.25, nil),
+		simple("get", "get, one after another", 2000, 1.25, fillSmall),
 		simple("create", "create, one after another", 2000, 1.25, emptyBucket),
 		simple("update", "update, one after another", 2000, 1.25, nil),
 		simple("request", "request/reply", 2000, 1.25, nil),
 		simple("coroutines", "put and get, 64 coroutines", 32000, 1.2, nil),
 		simple("put64k", "put, 64 KiB", 1000, 1.2, nil),
-		simple("get64k", "get, 64 KiB", 1000, 1.2, nil),
+		simple("get64k", "get, 64 KiB", 1000, 1.2, fillLarge),
 		simple("acks", "publish, 10,000 acknowledgements in flight", 30000, 2, emptyAcks),
 		simple("pubsub", "publish to own subscription", 50000, 3, nil),
 		simple("fetch", "fetch by 100", 20000, 1.5, fillMessages),

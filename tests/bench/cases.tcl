@@ -42,15 +42,16 @@ proc expect {what got wanted} {
 namespace eval cases {}
 
 proc cases::put {n size} {
-    return [putValues $n $::value]
+    return [putValues k $n $::value]
 }
 
-proc cases::putValues {n value} {
+# Keys are this prefix with a number.
+proc cases::putValues {prefix n value} {
     global kv
     set last 0
     set start [clock microseconds]
     for {set i 0} {$i < $n} {incr i} {
-        set revision [$kv put k$i $value]
+        set revision [$kv put $prefix$i $value]
         if {$revision <= $last} {
             error "revision $revision after $last"
         }
@@ -60,15 +61,14 @@ proc cases::putValues {n value} {
 }
 
 proc cases::get {n size} {
-    put $n 0
-    return [getValues $n [string length $::value]]
+    return [getValues k $n [string length $::value]]
 }
 
-proc cases::getValues {n length} {
+proc cases::getValues {prefix n length} {
     global kv
     set start [clock microseconds]
     for {set i 0} {$i < $n} {incr i} {
-        set entry [$kv get k$i]
+        set entry [$kv get $prefix$i]
         expect bytes [string length [dict get $entry value]] $length
     }
     return [each $start $n]
@@ -127,12 +127,11 @@ proc cases::putAndGet {id pairs} {
 }
 
 proc cases::put64k {n size} {
-    return [putValues $n $::large]
+    return [putValues large $n $::large]
 }
 
 proc cases::get64k {n size} {
-    put64k $n 0
-    return [getValues $n [string length $::large]]
+    return [getValues large $n [string length $::large]]
 }
 
 # At most 10,000 are not yet acknowledged.

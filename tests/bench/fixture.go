@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,19 +26,26 @@ const (
 	echoSubject   = "echo" // what is requested there comes back
 )
 
-// value is what most cases put and publish.
-var value = bytes.Repeat([]byte("x"), 128)
+// value is what most cases put and publish, large what some do.
+var (
+	value = bytes.Repeat([]byte("x"), 128)
+	large = bytes.Repeat([]byte("x"), 65536)
+)
+
+// The keys in benchBucket.
+func key(i int) string      { return "k" + strconv.Itoa(i) }
+func largeKey(i int) string { return "large" + strconv.Itoa(i) }
 
 // A fixture is the server, a process of its own, and what the cases need there.
 type fixture struct {
-	ctx      context.Context
-	dir      string // temporary; goes with the fixture
-	server   *exec.Cmd
-	url      string
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	filled   string // the bucket that is there of those that fillBucket makes
-	messages bool   // msgStream is filled
+	ctx    context.Context
+	dir    string // temporary; goes with the fixture
+	server *exec.Cmd
+	url    string
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	filled string          // the bucket that is there of those that fillBucket makes
+	done   map[string]bool // what once has done
 }
 
 // A stream's queue is longer than by default (10,000), so that 10,000 in flight are never
@@ -59,7 +67,7 @@ func newFixture(ctx context.Context, program string) (*fixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fixture{ctx: ctx, dir: dir}
+	f := &fixture{ctx: ctx, dir: dir, done: map[string]bool{}}
 	if err := f.start(program); err != nil {
 		f.close()
 		return nil, err
@@ -153,11 +161,25 @@ func (f *fixture) purge(stream string) error {
 }
 
 func fillMessages(f *fixture, _ *benchCase) error {
-	if f.messages {
+	return f.once("messages", messages, value, func(int) string { return "msgs" })
+}
+
+// What is got is there before.
+func fillSmall(f *fixture, c *benchCase) error {
+	return f.once("small", c.n, value, func(i int) string { return "$KV." + benchBucket + "." + key(i) })
+}
+
+func fillLarge(f *fixture, c *benchCase) error {
+	return f.once("large", c.n, large, func(i int) string { return "$KV." + benchBucket + "." + largeKey(i) })
+}
+
+// once publishes n values, unless what has that name has been published before.
+func (f *fixture) once(name string, n int, value []byte, subject func(int) string) error {
+	if f.done[name] {
 		return nil
 	}
-	f.messages = true
-	return f.publish(messages, func(int) string { return "msgs" })
+	f.done[name] = true
+	return f.publish(n, value, subject)
 }
 
 // fillBucket makes a bucket of the case's size, once for all cases and hosts that use it;
@@ -177,11 +199,11 @@ func fillBucket(f *fixture, c *benchCase) error {
 	if err != nil {
 		return err
 	}
-	return f.publish(c.size, func(i int) string { return fmt.Sprintf("$KV.%s.key.%07d", bucket, i) })
+	return f.publish(c.size, value, func(i int) string { return fmt.Sprintf("$KV.%s.key.%07d", bucket, i) })
 }
 
 // publish publishes n values, and waits until all are stored.
-func (f *fixture) publish(n int, subject func(int) string) error {
+func (f *fixture) publish(n int, value []byte, subject func(int) string) error {
 	futures := make([]jetstream.PubAckFuture, n)
 	for i := range futures {
 		var err error

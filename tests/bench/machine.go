@@ -20,7 +20,20 @@ func machine() string {
 			break
 		}
 	}
-	return fmt.Sprintf("%s/%s, %d cores%s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu)
+	return fmt.Sprintf("%s/%s, %d cores%s%s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu, load())
+}
+
+// load is a word about what else ran, where that was much.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	var running float64
+	if err != nil {
+		return ""
+	}
+	if _, err := fmt.Sscan(string(text), &running); err != nil || running < 1 {
+		return ""
+	}
+	return fmt.Sprintf(", busy with other things (load %.1f before it began)", running)
 }
 
 // versions is what was measured.

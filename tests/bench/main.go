@@ -23,6 +23,7 @@ type settings struct {
 	cases  []string // names of cases or of groups of them; none means all
 	big    bool     // buckets of 1,000,000 keys too
 	smoke  bool     // one round of next to nothing, to see that all of it works
+	cpu    bool     // the processors' time that a host used, not the time that passed
 	docs   string   // where table and chart go when all cases were run, or ""
 	tclsh  string
 }
@@ -45,6 +46,7 @@ func main() {
 	flag.StringVar(&cases, "cases", "", "cases or groups of them to run, separated by blanks; else all")
 	flag.BoolVar(&s.big, "big", false, "also with 1,000,000 keys")
 	flag.BoolVar(&s.smoke, "smoke", false, "one round with small numbers: does it still work?")
+	flag.BoolVar(&s.cpu, "cpu", false, "measure the processors' time of each host's process, on a machine that is busy otherwise")
 	flag.StringVar(&s.docs, "docs", "", "directory for bench.md and bench.svg, written when all cases were run")
 	flag.StringVar(&s.tclsh, "tclsh", "tclsh", "the shell of C Tcl")
 	list := flag.Bool("list", false, "name the cases, and run none")
@@ -75,7 +77,7 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	defer b.close()
-	r := &report{rounds: s.rounds, date: time.Now(), machine: machine(), versions: b.versions(), hosts: b.hostNames()}
+	r := &report{rounds: s.rounds, cpu: s.cpu, date: time.Now(), machine: machine(), versions: b.versions(), hosts: b.hostNames()}
 	var failed []string
 	for _, c := range cases {
 		rows, err := b.measure(c)
@@ -97,7 +99,7 @@ func run(ctx context.Context, s settings) error {
 	if len(failed) > 0 {
 		return fmt.Errorf("%d of %d cases failed:\n%s", len(failed), len(cases), strings.Join(failed, "\n"))
 	}
-	if s.docs == "" || s.smoke || len(s.cases) > 0 {
+	if s.docs == "" || s.smoke || s.cpu || len(s.cases) > 0 {
 		return nil
 	}
 	return r.writeDocs(s.docs)

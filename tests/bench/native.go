@@ -2,13 +2,11 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,9 +77,9 @@ func (p *native) connect() error {
 func (p *native) serve(name string, n, size int) ([]float64, error) {
 	switch name {
 	case "put":
-		return p.put(n)
+		return p.put(n, key, value)
 	case "get":
-		return p.get(n)
+		return p.get(n, key, len(value))
 	case "create":
 		return p.create(n)
 	case "update":
@@ -91,9 +89,9 @@ func (p *native) serve(name string, n, size int) ([]float64, error) {
 	case "coroutines":
 		return p.goroutines(n)
 	case "put64k":
-		return p.putLarge(n)
+		return p.put(n, largeKey, large)
 	case "get64k":
-		return p.getLarge(n)
+		return p.get(n, largeKey, len(large))
 	case "acks":
 		return p.acks(n)
 	case "pubsub":
@@ -137,11 +135,7 @@ func wrong(what string, got, want int) error {
 	return fmt.Errorf("%s: %d instead of %d", what, got, want)
 }
 
-func key(i int) string { return "k" + strconv.Itoa(i) }
-
-func (p *native) put(n int) ([]float64, error) { return p.putValues(n, value) }
-
-func (p *native) putValues(n int, value []byte) ([]float64, error) {
+func (p *native) put(n int, key func(int) string, value []byte) ([]float64, error) {
 	last := uint64(0)
 	began := time.Now()
 	for i := range n {
@@ -157,14 +151,7 @@ func (p *native) putValues(n int, value []byte) ([]float64, error) {
 	return each(began, n), nil
 }
 
-func (p *native) get(n int) ([]float64, error) {
-	if _, err := p.put(n); err != nil {
-		return nil, err
-	}
-	return p.getValues(n, len(value))
-}
-
-func (p *native) getValues(n, length int) ([]float64, error) {
+func (p *native) get(n int, key func(int) string, length int) ([]float64, error) {
 	began := time.Now()
 	for i := range n {
 		entry, err := p.kv.Get(p.ctx, key(i))
@@ -247,17 +234,6 @@ func (p *native) putAndGet(id, pairs int) error {
 		}
 	}
 	return nil
-}
-
-var large = bytes.Repeat([]byte("x"), 65536)
-
-func (p *native) putLarge(n int) ([]float64, error) { return p.putValues(n, large) }
-
-func (p *native) getLarge(n int) ([]float64, error) {
-	if _, err := p.putLarge(n); err != nil {
-		return nil, err
-	}
-	return p.getValues(n, len(large))
 }
 
 func (p *native) acks(n int) ([]float64, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -11,7 +12,8 @@ import (
 	"time"
 )
 
-// What is measured from outside of a process: its memory, and how long it takes to start.
+// What is measured from outside of a process: its memory, the processors' time that it uses,
+// and how long it takes to start.
 
 // Memory is measured between so many connections or watchers and the n of the case.
 const slopeStart = 10
@@ -75,6 +77,26 @@ func (w *worker) memory(field string) (float64, error) {
 		}
 	}
 	return 0, errors.New("the kernel does not tell " + field)
+}
+
+// cpu is what the process has used of the processors, in µs. The kernel tells it in
+// hundredths of a second.
+func (w *worker) cpu() (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// What follows the program's name, which may hold blanks: state is the first.
+	words := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(words) < 13 {
+		return 0, errors.New("the kernel does not tell the time used")
+	}
+	user, err := strconv.ParseFloat(words[11], 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseFloat(words[12], 64)
+	return (user + system) * 10000, err
 }
 
 // start is how long, in ms, a shell takes for an empty script, and how much longer for one

@@ -18,6 +18,7 @@ type report struct {
 	machine  string
 	versions string
 	rounds   int
+	cpu      bool     // times are those of the processors that the host's process used
 	hosts    []string // the first is the native one
 	rows     []*row
 }
@@ -209,8 +210,12 @@ func (r *report) sizes(group string, size int, figure string) (from, to *row) {
 }
 
 func (r *report) conditions() string {
-	return fmt.Sprintf("%s. %s. %s, medians of %d rounds (3 of memory and of 1,000,000 keys) with their least and most; values of 128 bytes unless said.",
-		r.machine, r.versions, r.date.Format(time.DateOnly), r.rounds)
+	what := "medians of"
+	if r.cpu {
+		what = "processors' time of the client process, " + what
+	}
+	return fmt.Sprintf("%s. %s. %s, %s %d rounds (3 of memory and of 1,000,000 keys) with their least and most; values of 128 bytes unless said.",
+		r.machine, r.versions, r.date.Format(time.DateOnly), what, r.rounds)
 }
 
 // writeText writes the table for a terminal.
