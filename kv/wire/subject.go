@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // tokenChars are the characters of a subject's token beside letters and digits
 // (core-nats.md, Subjects).
@@ -54,7 +57,20 @@ func SafeSubject(subject string) bool {
 // checkSubject is the error of a bad subject; what is "subject" or "reply".
 func checkSubject(what, subject string, check, wildcards bool) error {
 	if !SafeSubject(subject) || check && !ValidSubject(subject, wildcards) {
-		return Fail("ErrBadSubject", "Invalid "+what+" "+subject)
+		return badSubject(what, subject)
 	}
 	return nil
+}
+
+// checkSubscription is checkSubject for a subscription, of which nats.go refuses empty
+// tokens too, at the latest when it comes back after a reconnect.
+func checkSubscription(subject string, check bool) error {
+	if slices.Contains(strings.Split(subject, "."), "") {
+		return badSubject("subject", subject)
+	}
+	return checkSubject("subject", subject, check, true)
+}
+
+func badSubject(what, subject string) error {
+	return Fail("ErrBadSubject", "Invalid "+what+" "+subject)
 }

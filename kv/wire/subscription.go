@@ -38,7 +38,7 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 		return nil, Fail("ErrConnectionDraining", "Connection is draining")
 	}
 	check := c.options.CheckSubjects
-	if err := checkSubject("subject", subject, check, true); err != nil {
+	if err := checkSubscription(subject, check); err != nil {
 		return nil, err
 	}
 	if queue != "" && (!SafeSubject(queue) || check && !ValidQueue(queue)) {
@@ -66,8 +66,8 @@ func (c *Conn) listenLocked(subject string, deliver Deliver) (*Sub, error) {
 	if c.status == Closed {
 		return nil, errNoConnection()
 	}
-	if !SafeSubject(subject) {
-		return nil, Fail("ErrBadSubject", "Invalid subject "+subject)
+	if err := checkSubscription(subject, false); err != nil {
+		return nil, err
 	}
 	s := &Sub{conn: c, subject: subject, deliver: deliver}
 	if err := c.startLocked(s); err != nil {
