@@ -221,7 +221,7 @@ func cmdMetadata(_ *Package, args []Value) (any, error) {
 // rounded; without a zone it is UTC.
 func cmdISOTime(_ *Package, args []Value) (any, error) {
 	text := args[0].Text()
-	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05"} {
+	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t.Round(time.Millisecond).UnixMilli(), nil
 		}

@@ -98,7 +98,7 @@ func (c *connection) gather(p *Package, m *nats.Msg, timeout time.Duration, most
 					replies = append(replies, reply)
 					return len(replies) == most
 				},
-				func(err error) {
+				func(_ *nats.Msg, err error) {
 					if wire.IsDeadline(err) && len(replies) > 0 {
 						err = nil
 					}
@@ -135,9 +135,9 @@ func (c *connection) askAsync(p *Package, m *nats.Msg, timeout time.Duration, ca
 				tell(reply, false, n == most)
 				return n == most
 			},
-			func(err error) {
+			func(m *nats.Msg, err error) {
 				if err != nil {
-					failed(nil, err)
+					failed(m, err)
 				}
 			})
 	} else {

@@ -158,7 +158,8 @@ proc backgroundErrors {{how on}} {
     }
     set ::background {}
     interp bgerror {} [list apply {{message options} {
-        lappend ::background [list [dict get $options -errorcode] $message]
+        set code [expr {[dict exists $options -errorcode] ? [dict get $options -errorcode] : "NONE"}]
+        lappend ::background [list $code $message]
     }}]
 }
 

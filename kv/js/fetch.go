@@ -117,7 +117,7 @@ func (f *Fetch) send(timeout time.Duration) error {
 	if f.cancelled {
 		return nil
 	}
-	pending, err := j.conn.Collect(request, timeout, take, func(err error) { f.over(came, status, err) })
+	pending, err := j.conn.Collect(request, timeout, take, func(_ *nats.Msg, err error) { f.over(came, status, err) })
 	if err == nil {
 		f.pending = pending
 	}

@@ -156,7 +156,7 @@ func (j *JetStream) DirectGetBatch(stream string, batch dict.Dict, done func([]*
 			}
 			return failure != nil
 		},
-		func(err error) {
+		func(_ *nats.Msg, err error) {
 			if err == nil && wire.CodeOf(failure) != "ErrMsgNotFound" {
 				err = failure
 			}

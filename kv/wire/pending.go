@@ -229,18 +229,18 @@ func IsNoResponders(m *nats.Msg) bool {
 
 // Collect sends m with a reply subject of its own, and has take called with each reply
 // until it returns true. done gets nil then, or the error: ErrTimeout, ErrNoResponders
-// (nobody listens), ErrConnectionClosed.
-func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) (end bool), done func(error)) (*Pending, error) {
+// (nobody listens; with the server's message), ErrConnectionClosed.
+func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) (end bool), done func(*nats.Msg, error)) (*Pending, error) {
 	// The deadline comes from another goroutine: it waits for a take that is running.
 	var turn sync.Mutex
-	p := &Pending{conn: c, subject: m.Subject, reply: func(_ *nats.Msg, err error) {
+	p := &Pending{conn: c, subject: m.Subject, reply: func(m *nats.Msg, err error) {
 		turn.Lock()
 		defer turn.Unlock()
-		done(err)
+		done(m, err)
 	}}
-	finish := func(err error) {
+	finish := func(m *nats.Msg, err error) {
 		if c.pending.remove(p.id) != nil {
-			p.finish(nil, err)
+			p.finish(m, err)
 		}
 	}
 	c.mu.Lock()
@@ -248,7 +248,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	first := true
 	sub, err := c.listenLocked(m.Reply, func(reply *nats.Msg) {
 		if first && IsNoResponders(reply) {
-			finish(Fail("ErrNoResponders", "No responders available for request to "+p.subject))
+			finish(reply, Fail("ErrNoResponders", "No responders available for request to "+p.subject))
 			return
 		}
 		first = false
@@ -256,7 +256,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 		end := c.pending.has(p.id) && take(reply)
 		turn.Unlock()
 		if end {
-			finish(nil)
+			finish(nil, nil)
 		}
 	})
 	if err != nil {

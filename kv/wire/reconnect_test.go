@@ -463,7 +463,7 @@ func TestCollect(t *testing.T) {
 			_, err := c.Collect(&nats.Msg{Subject: subject}, timeout, func(*nats.Msg) bool {
 				n++
 				return n == most
-			}, done)
+			}, func(_ *nats.Msg, err error) { done(err) })
 			return err
 		})
 		return n, err
