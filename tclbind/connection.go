@@ -115,7 +115,7 @@ func cmdDisconnect(p *Package, c *connection, _ []Value) (any, error) {
 	return nil, nil
 }
 
-var pingOptions = []option{{name: "timeout", kind: millis, fallback: 10 * time.Second}}
+var pingOptions = []option{{name: "timeout", kind: millis, fallback: 10 * time.Second, about: "0: at once ErrTimeout"}}
 
 func cmdPing(p *Package, c *connection, args []Value) (any, error) {
 	o, err := parseOptions(args, pingOptions)

@@ -13,66 +13,78 @@ import (
 	"natstcl/kv/dict"
 )
 
-// The tables of options in docs/jetstream.md are made of those that parse them:
+// The tables of options in the documentation are made of those that parse them:
 //
 //	go test ./tclbind -run Docs -update
 var update = flag.Bool("update", false, "write the tables of options into the documentation")
 
-const referenceFile = "../docs/jetstream.md"
-
-// reference has the tables by the names that stand in the file: <!-- options NAME --> before a
+// references have the tables by the names that stand in each file: <!-- options NAME --> before a
 // table, <!-- end --> behind it.
-var reference = map[string][]option{
-	"jet_stream":              jetStreamOptions,
-	"publish":                 jsPublishOptions,
-	"fetch":                   fetchOptions,
-	"nak":                     nakOptions,
-	"pull_consumer":           pullConsumerOptions,
-	"ordered_consumer":        orderedConsumerOptions,
-	"stream":                  streamOptions,
-	"stream_names":            streamNamesOptions,
-	"stream_subjects":         streamSubjectsOptions,
-	"purge_stream":            purgeStreamOptions,
-	"stream_msg_get":          whichOptions,
-	"stream_direct_get_batch": batchOptions,
-	"stream_msg_delete":       msgDeleteOptions,
-	"consumer":                consumerOptions,
-	"make_stream_source":      streamSourceOptions,
-	"make_subject_transform":  subjectTransformOptions,
-	"make_republish":          republishOptions,
+var references = map[string]map[string][]option{
+	"../docs/connection.md": {
+		"new":         loggerOptions,
+		"connection":  connectionOptions,
+		"publish":     publishOptions,
+		"subscribe":   subscribeOptions,
+		"unsubscribe": unsubscribeOptions,
+		"request":     requestOptions,
+		"ping":        pingOptions,
+		"drain":       drainOptions,
+	},
+	"../docs/jetstream.md": {
+		"jet_stream":              jetStreamOptions,
+		"publish":                 jsPublishOptions,
+		"fetch":                   fetchOptions,
+		"nak":                     nakOptions,
+		"pull_consumer":           pullConsumerOptions,
+		"ordered_consumer":        orderedConsumerOptions,
+		"stream":                  streamOptions,
+		"stream_names":            streamNamesOptions,
+		"stream_subjects":         streamSubjectsOptions,
+		"purge_stream":            purgeStreamOptions,
+		"stream_msg_get":          whichOptions,
+		"stream_direct_get_batch": batchOptions,
+		"stream_msg_delete":       msgDeleteOptions,
+		"consumer":                consumerOptions,
+		"make_stream_source":      streamSourceOptions,
+		"make_subject_transform":  subjectTransformOptions,
+		"make_republish":          republishOptions,
+	},
 }
 
 var place = regexp.MustCompile(`(?s)(<!-- options (\w+) -->\n).*?(<!-- end -->)`)
 
 func TestDocsHaveTheOptionsAsTheyAre(t *testing.T) {
-	text, err := os.ReadFile(referenceFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	missing := make(map[string]bool)
-	for name := range reference {
-		missing[name] = true
-	}
-	made := place.ReplaceAllStringFunc(string(text), func(part string) string {
-		m := place.FindStringSubmatch(part)
-		delete(missing, m[2])
-		table, ok := reference[m[2]]
-		if !ok {
-			t.Errorf("%s: there is no table %s", referenceFile, m[2])
-		}
-		return m[1] + "\n" + markdown(t, table) + "\n" + m[3]
-	})
-	for name := range missing {
-		t.Errorf("%s has no <!-- options %s -->", referenceFile, name)
-	}
-	switch {
-	case made == string(text):
-	case *update:
-		if err := os.WriteFile(referenceFile, []byte(made), 0o644); err != nil {
+	for file, tables := range references {
+		text, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
-	default:
-		t.Errorf("%s is not up to date (go test ./tclbind -run Docs -update):\n%s", referenceFile, difference(string(text), made))
+		missing := make(map[string]bool)
+		for name := range tables {
+			missing[name] = true
+		}
+		made := place.ReplaceAllStringFunc(string(text), func(part string) string {
+			m := place.FindStringSubmatch(part)
+			delete(missing, m[2])
+			table, ok := tables[m[2]]
+			if !ok {
+				t.Errorf("%s: there is no table %s", file, m[2])
+			}
+			return m[1] + "\n" + markdown(t, table) + "\n" + m[3]
+		})
+		for name := range missing {
+			t.Errorf("%s has no <!-- options %s -->", file, name)
+		}
+		switch {
+		case made == string(text):
+		case *update:
+			if err := os.WriteFile(file, []byte(made), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Errorf("%s is not up to date (go test ./tclbind -run Docs -update):\n%s", file, difference(string(text), made))
+		}
 	}
 }
 
@@ -108,7 +120,7 @@ func (o *option) takes() string {
 	}
 	return map[kind]string{
 		anyText: "text", nonempty: "text, not empty", truth: "bool", whole: "int", natural: "int, 0 and more", millis: "ms", duration: "ms, a fraction is fine",
-		words: "list", metadata: "dict", periods: "list of ms", prefix: "command prefix", headers: "dict of lists",
+		words: "list", metadata: "dict", pairs: "dict", subject: "subject, no wildcards", periods: "list of ms", prefix: "command prefix", headers: "dict of lists",
 	}[o.kind]
 }
 
@@ -126,6 +138,8 @@ func (o *option) standard() string {
 		return v.RatString()
 	case dict.Number:
 		return string(v)
+	case []string, dict.Dict:
+		return ""
 	default:
 		return fmt.Sprint(v)
 	}

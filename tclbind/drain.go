@@ -26,7 +26,7 @@ type drainWait struct {
 	timer *time.Timer // nil: without end
 }
 
-var drainOptions = []option{{name: "timeout", kind: millis, fallback: 30 * time.Second}}
+var drainOptions = []option{{name: "timeout", kind: millis, fallback: 30 * time.Second, about: "then the connection, or the subscription, ends all the same; 0: without end"}}
 
 // cmdDrain drains the connection, or where a subscription's ID comes first that one.
 func cmdDrain(p *Package, c *connection, args []Value) (any, error) {

@@ -8,9 +8,9 @@ import (
 )
 
 var loggerOptions = []option{
-	{name: "logger", kind: nonempty},
-	{name: "log_chan", kind: nonempty, fallback: "stdout"},
-	{name: "log_level", kind: nonempty, fallback: "warn"},
+	{name: "logger", kind: nonempty, about: "an object of tcllib's logger, in place of the other two"},
+	{name: "log_chan", kind: nonempty, fallback: "stdout", about: "a channel"},
+	{name: "log_level", kind: nonempty, fallback: "warn", about: "error, warn, info, debug: lines above it are not written"},
 }
 
 // logger is where a connection's log goes: a channel with a level, or a tcllib

@@ -29,8 +29,8 @@ var messageCommands = []command{
 }
 
 var publishOptions = []option{
-	{name: "reply", kind: anyText},
-	{name: "header", kind: headers},
+	{name: "reply", kind: anyText, about: "where a reply is wanted"},
+	{name: "header", kind: headers, about: "keys and their values"},
 }
 
 func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {

@@ -19,11 +19,11 @@ type request struct {
 }
 
 var requestOptions = []option{
-	{name: "timeout", kind: millis},
-	{name: "callback", kind: prefix},
-	{name: "dictmsg", kind: truth},
-	{name: "max_msgs", kind: natural},
-	{name: "header", kind: headers},
+	{name: "timeout", kind: millis, about: "by default what -request_timeout says; 0: without end"},
+	{name: "callback", kind: prefix, about: "called as `cmd timedOut message`"},
+	{name: "dictmsg", kind: truth, about: "the reply is a dict; by default what -dictmsg says"},
+	{name: "max_msgs", kind: natural, about: "gathers replies: complete, or as many as come in time (0: all that do); dicts"},
+	{name: "header", kind: headers, about: "keys and their values; not with request_msg"},
 }
 
 // cmdRequest sends a request. The result is {wait ID}, or with a callback {request ID}.

@@ -35,14 +35,14 @@ type subscription struct {
 }
 
 var subscribeOptions = []option{
-	{name: "queue", kind: anyText},
-	{name: "callback", kind: prefix},
-	{name: "max_msgs", kind: natural, fallback: dict.Number("0")},
-	{name: "dictmsg", kind: truth},
+	{name: "queue", kind: anyText, about: "the queue group"},
+	{name: "callback", kind: prefix, about: "called as `cmd subject message reply`"},
+	{name: "max_msgs", kind: natural, fallback: dict.Number("0"), about: "then the subscription ends; 0: no limit"},
+	{name: "dictmsg", kind: truth, about: "messages are dicts; by default what -dictmsg says, when subscribe is called"},
 	// true, too, is from the event loop here: the contract allows it to be later.
-	{name: "post", kind: truth},
-	{name: "pending_msgs", kind: natural, fallback: dict.Number(pendingMessages)},
-	{name: "pending_bytes", kind: natural, fallback: dict.Number(pendingBytes)},
+	{name: "post", kind: truth, about: "accepted: callbacks come from the event loop in either case"},
+	{name: "pending_msgs", kind: natural, fallback: dict.Number(pendingMessages), about: "that wait for the script, then further ones are dropped; 0: no limit"},
+	{name: "pending_bytes", kind: natural, fallback: dict.Number(pendingBytes), about: "of payloads and headers, likewise"},
 }
 
 func cmdSubscribe(p *Package, c *connection, args []Value) (any, error) {
@@ -179,7 +179,7 @@ func (c *connection) subscriptionOf(v Value) (*subscription, error) {
 	return c.subscriptions[int(id)], nil
 }
 
-var unsubscribeOptions = []option{{name: "max_msgs", kind: natural, fallback: dict.Number("0")}}
+var unsubscribeOptions = []option{{name: "max_msgs", kind: natural, fallback: dict.Number("0"), about: "it ends when so many have come in all; 0: at once"}}
 
 func cmdUnsubscribe(p *Package, c *connection, args []Value) (any, error) {
 	o, err := parseOptions(args[1:], unsubscribeOptions)
