@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"natstcl/kv/dict"
 	"natstcl/kv/js"
 )
 
@@ -27,22 +26,6 @@ type Entry struct {
 	Created   time.Time
 	Delta     uint64 // matching messages that the server still had to send; not of Get
 	Operation Operation
-}
-
-// Dict is the entry as Tcl has it: value is what the payload is to a script, and delta
-// is there where the entry comes from watch or history.
-func (e *Entry) Dict(value any, delta bool) dict.Dict {
-	d := make(dict.Dict, 0, 7)
-	d = append(d,
-		dict.Field{Key: "bucket", Value: e.Bucket},
-		dict.Field{Key: "key", Value: e.Key},
-		dict.Field{Key: "value", Value: value},
-		dict.Field{Key: "revision", Value: e.Revision},
-		dict.Field{Key: "created", Value: e.Created.UnixMilli()})
-	if delta {
-		d = append(d, dict.Field{Key: "delta", Value: e.Delta})
-	}
-	return append(d, dict.Field{Key: "operation", Value: string(e.Operation)})
 }
 
 // operationOf reads the headers of a message of a bucket.

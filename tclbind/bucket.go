@@ -11,13 +11,18 @@ import (
 // bucket is what a nats::key_value object stands on.
 type bucket struct {
 	object
-	kv *kv.Bucket
-	j  *jetStream
+	kv   *kv.Bucket
+	j    *jetStream
+	name Value // retained
 }
 
-// A bucket holds nothing of its own. (Its watchers belong to the jet_stream, and
-// outlive it.)
-func (*bucket) release(*Package) {}
+// Its watchers belong to the jet_stream, and outlive it.
+func (b *bucket) release(*Package) { b.name.Release() }
+
+// entry is one of the bucket's as a script gets it.
+func (b *bucket) entry(e *kv.Entry) *entryRecord {
+	return &entryRecord{c: b.j.c, bucket: b.name, Entry: e}
+}
 
 var bucketCommands = []command{
 	{"create_kv_bucket", []string{"jet_stream", "bucket", "args"}, on(cmdCreateBucket)},
@@ -88,7 +93,7 @@ func bucketConfig(name string, o options) kv.BucketConfig {
 // newBucket is the finish of the operations that end in a bucket's handle.
 func (j *jetStream) newBucket(p *Package) func(*kv.Bucket) (any, error) {
 	return func(b *kv.Bucket) (any, error) {
-		return p.add(&bucket{kv: b, j: j}, j), nil
+		return p.add(&bucket{kv: b, j: j, name: p.host.NewValue(b.Name())}, j), nil
 	}
 }
 
@@ -268,7 +273,7 @@ func getEntry(p *Package, b *bucket, args []Value, finish func(kv.Entry) any) (a
 }
 
 func cmdGet(p *Package, b *bucket, args []Value) (any, error) {
-	return getEntry(p, b, args, func(e kv.Entry) any { return e.Dict(b.j.c.incoming(e.Value), false) })
+	return getEntry(p, b, args, func(e kv.Entry) any { return b.entry(&e) })
 }
 
 func cmdGetValue(p *Package, b *bucket, args []Value) (any, error) {
@@ -339,11 +344,7 @@ func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {
 	return begin(p, func(done func([]kv.Entry, error)) error {
 		return b.kv.History(args[0].Text(), done)
 	}, func(entries []kv.Entry) (any, error) {
-		list := make([]any, len(entries))
-		for i := range entries {
-			list[i] = entries[i].Dict(b.j.c.incoming(entries[i].Value), true)
-		}
-		return list, nil
+		return &entryRecords{entryRecord{c: b.j.c, bucket: b.name, delta: true}, entries}, nil
 	})
 }
 

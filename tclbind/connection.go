@@ -14,6 +14,7 @@ import (
 // connection is what a nats::connection object stands on.
 type connection struct {
 	object
+	p        *Package
 	wire     *wire.Conn
 	settings settings
 	options  wire.Options // what the wire was told, from settings
@@ -56,7 +57,7 @@ func cmdConnection(p *Package, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{subscriptions: map[int]*subscription{}, requests: map[int64]*request{}}
+	c := &connection{p: p, subscriptions: map[int]*subscription{}, requests: map[int64]*request{}}
 	if c.log, err = newLogger(o); err != nil {
 		return nil, err
 	}

@@ -178,7 +178,14 @@ func (d *consumed) run(p *Package) {
 	}
 	// Before the callback, which may destroy the consumer or wait.
 	d.oc.consumer.Taken()
-	p.host.Callback(d.oc.deliver, d.oc.c.messageDict(d.m, 0))
+	p.host.Deliver(d.oc.deliver, d)
+}
+
+// WriteTo writes the callback's arguments.
+func (d *consumed) WriteTo(w Writer) {
+	w.List(1)
+	message := messageRecord{c: d.oc.c, m: d.m}
+	message.WriteTo(w)
 }
 
 // consumerFailure tells of a new start or of the end: in the log, and in last_error.

@@ -153,6 +153,17 @@ func (c *connection) closed() {
 func (c *connection) call(p *Package, callback Value, args ...any) {
 	c.calling++
 	p.host.Callback(callback, args...)
+	c.called(p)
+}
+
+// deliver is call for what is delivered again and again.
+func (c *connection) deliver(p *Package, callback Value, args Record) {
+	c.calling++
+	p.host.Deliver(callback, args)
+	c.called(p)
+}
+
+func (c *connection) called(p *Package) {
 	c.calling--
 	if c.draining != nil && !p.closed {
 		c.draining.settle(p)

@@ -268,8 +268,15 @@ func (d *pulled) run(p *Package) {
 	if d.c.ended {
 		return
 	}
-	p.host.Callback(d.c.deliver, d.c.j.c.messageDict(d.m, 0))
+	p.host.Deliver(d.c.deliver, d)
 	d.c.pull.Taken(d.m)
+}
+
+// WriteTo writes the callback's arguments.
+func (d *pulled) WriteTo(w Writer) {
+	w.List(1)
+	message := messageRecord{c: d.c.j.c, m: d.m}
+	message.WriteTo(w)
 }
 
 // pullFailure tells what was wrong, in the log and in last_error.

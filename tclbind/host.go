@@ -16,7 +16,7 @@ import "time"
 // package dict lists and these: Value (handed on as it is). Text becomes a Tcl
 // string, []byte a byte array, bool true or false, integers and dict.Number
 // integers or numbers as written, nil "null" inside a dict or list,
-// []string and []any a list, dict.Dict a dict.
+// []string and []any a list, dict.Dict a dict, and a Record what it writes.
 type Host interface {
 	// Define makes the command name (fully qualified). run is called with the
 	// arguments, without the command's own name. The values in args are valid
@@ -33,6 +33,8 @@ type Host interface {
 	// as from an event. An error (also a break, a continue, …) goes to interp
 	// bgerror, with its errorInfo. Callback reports whether there was none.
 	Callback(prefix Value, args ...any) bool
+	// Deliver is Callback with the arguments that a Record writes as a list.
+	Deliver(prefix Value, args Record) bool
 
 	// HasCommand tells whether a command of this fully qualified name exists.
 	HasCommand(name string) bool
@@ -47,6 +49,9 @@ type Host interface {
 	SetElement(array, key string, value any) error
 	// UnsetElement removes one element. One that is not there is no error.
 	UnsetElement(array, key string) error
+	// StoreElement is SetElement for many elements of one array, whose name is a Value: pair
+	// writes a list of key and value.
+	StoreElement(array Value, pair Record) error
 
 	// NewValue makes a Tcl value that is retained: for a prefix of the package's own.
 	NewValue(v any) Value
@@ -83,6 +88,24 @@ type Host interface {
 	FileName(name string) (string, error)
 	// Getenv reads env(name) as the script sees it, "" where it is not set.
 	Getenv(name string) string
+}
+
+// Record is a value that is made for each message: it writes itself, so that it costs no more
+// than its parts.
+type Record interface{ WriteTo(w Writer) }
+
+// Writer makes a value of its parts. What is made of a list of names and values is a dict to
+// whoever asks for one, and cheaper: Tcl makes the dict when it is asked for.
+type Writer interface {
+	// List is followed by the n elements.
+	List(n int)
+	// Spelled is List for a value whose string is going to be asked for: it is made at once,
+	// where that is cheaper than what Tcl does.
+	Spelled(n int)
+	Text(s string)
+	Bytes(b []byte)
+	Int(n int64)
+	Any(v any)
 }
 
 // Value is a Tcl value. It belongs to the interpreter's thread.

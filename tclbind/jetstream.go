@@ -184,10 +184,8 @@ func getMessage(p *Package, j *jetStream, args []Value, get func(string, js.Whic
 		func(m *js.Message) (any, error) { return j.c.storedDict(m), nil })
 }
 
-// storedDict is a message as read from a stream: nats::msg's keys with seq and time.
-func (c *connection) storedDict(m *js.Message) dict.Dict {
-	return append(c.messageDict(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}, 0),
-		dict.Field{Key: "seq", Value: m.Seq}, dict.Field{Key: "time", Value: m.Time.UnixMilli()})
+func (c *connection) storedDict(m *js.Message) Record {
+	return &storedRecord{messageRecord{c: c, m: &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}}, m}
 }
 
 var batchOptions = []option{

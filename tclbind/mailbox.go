@@ -27,12 +27,14 @@ type mailbox struct {
 
 	mu     sync.Mutex
 	queue  []item
-	head   int
 	woken  bool // a Drain is on its way
 	asleep bool // in Host.Sleep: whoever posts rouses it, and it drains
 	closed bool
 
 	// The rest belongs to the interpreter's thread.
+	taken    []item // out of the queue, from head on to be run
+	head     int
+	again    bool          // a Drain is in the event queue behind the one that runs
 	busy     time.Duration // time spent in Drain since the event loop last had its turn
 	deferred bool          // a Drain comes by way of Later; others have to let it pass
 	stale    int           // Drains on their way that were asked for before Later
@@ -94,60 +96,74 @@ func (m *mailbox) onItsWay() bool {
 // Drain is on its way: the item may run an event loop of its own (vwait, a
 // synchronous call), and Tcl runs no event handler again while it is running.
 func (m *mailbox) next() item {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed || m.head == len(m.queue) {
+	if m.head == len(m.taken) && !m.take() {
 		return nil
 	}
-	it := m.queue[m.head]
-	m.queue[m.head] = nil
+	it := m.taken[m.head]
+	m.taken[m.head] = nil
 	m.head++
-	switch {
-	case m.head == len(m.queue):
-		m.queue, m.head = m.queue[:0], 0
-		if cap(m.queue) > 1<<16 {
-			m.queue = nil // a burst is over: give the memory back
+	if !m.again && (m.head < len(m.taken) || m.waiting() > 0) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.again = true; !m.woken && !m.closed {
+			m.woken = true
+			m.host.Again()
 		}
-	case m.head > 1024 && m.head > len(m.queue)/2:
-		n := copy(m.queue, m.queue[m.head:])
-		clear(m.queue[n:])
-		m.queue, m.head = m.queue[:n], 0
-	}
-	if m.head < len(m.queue) && !m.woken {
-		m.woken = true
-		m.host.Again()
 	}
 	return it
 }
+
+// take moves what was posted to the interpreter's side: the lock is held for many items once.
+func (m *mailbox) take() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || len(m.queue) == 0 {
+		return false
+	}
+	free := m.taken[:0]
+	if cap(free) > mostSpare {
+		free = nil // a burst is over: give the memory back
+	}
+	m.taken, m.head, m.queue = m.queue, 0, free
+	return true
+}
+
+// mostSpare is how many items' room is kept.
+const mostSpare = 1 << 14
 
 // extract takes the items that match out of the queue, in order.
 func (m *mailbox) extract(match func(item) bool) []item {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []item
-	kept := m.queue[:m.head]
-	for _, it := range m.queue[m.head:] {
-		if match(it) {
-			out = append(out, it)
-		} else {
-			kept = append(kept, it)
+	filter := func(queue []item) []item {
+		kept := queue[:0]
+		for _, it := range queue {
+			if match(it) {
+				out = append(out, it)
+			} else {
+				kept = append(kept, it)
+			}
 		}
+		clear(queue[len(kept):])
+		return kept
 	}
-	clear(m.queue[len(kept):])
-	m.queue = kept
+	rest := filter(m.taken[m.head:])
+	m.taken = m.taken[:m.head+len(rest)]
+	m.queue = filter(m.queue)
 	return out
 }
 
 func (m *mailbox) close() {
 	m.mu.Lock()
-	m.closed, m.queue, m.head = true, nil, 0
+	m.closed, m.queue, m.taken, m.head = true, nil, nil, 0
 	m.mu.Unlock()
 }
 
 func (m *mailbox) waiting() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.queue) - m.head
+	return len(m.queue) + len(m.taken) - m.head
 }
 
 // Drain runs what is in the mailbox, one item at a time, for at most a slice of
@@ -179,6 +195,7 @@ func (p *Package) Drain() {
 // arrived is the beginning of a Drain: from here on a post wakes anew. It is
 // false where the event loop is owed its turn first.
 func (m *mailbox) arrived() bool {
+	m.again = false
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.deferred {

@@ -37,7 +37,7 @@ func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {
 	m := &nats.Msg{Subject: args[0].Text(), Data: c.outgoing(args[1])}
 	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].Text(), publishOptions) {
 		m.Reply = rest[0].Text() // the old form
-	} else {
+	} else if len(rest) > 0 {
 		o, err := parseOptions(rest, publishOptions)
 		if err != nil {
 			return nil, err
@@ -82,14 +82,8 @@ func cmdConnectionInfo(_ *Package, c *connection, _ []Value) (any, error) {
 }
 
 // messageDict is a message as nats::msg has it (core-nats.md, nats::msg).
-func (c *connection) messageDict(m *nats.Msg, subID int) dict.Dict {
-	return dict.Dict{
-		{Key: "header", Value: headerDict(m.Header)},
-		{Key: "data", Value: c.incoming(m.Data)},
-		{Key: "subject", Value: m.Subject},
-		{Key: "reply", Value: m.Reply},
-		{Key: "sub_id", Value: subID},
-	}
+func (c *connection) messageDict(m *nats.Msg, subID int) Record {
+	return &messageRecord{c, m, subID}
 }
 
 // headerDict sorts the keys, for nats.go has lost their order: Status and Description

@@ -84,7 +84,7 @@ func parseGiven(args []Value, table []option, lax bool) (options, error) {
 	if len(args)%2 == 1 {
 		return nil, invalid("Missing value for option " + args[len(args)-1].Text())
 	}
-	out := options{}
+	out := make(options, len(args)/2)
 	for i := 0; i < len(args); i += 2 {
 		name := strings.TrimPrefix(args[i].Text(), "-")
 		o := optionOf(table, name)

@@ -29,6 +29,7 @@ type Package struct {
 	mailbox mailbox
 	handles handles
 	waits   waits
+	words   sharedWords
 	// Those that may have gathered messages to send.
 	connections []*connection
 	closed      bool
@@ -50,6 +51,7 @@ func Attach(host Host) (*Package, error) {
 	p.mailbox.host = host
 	p.handles.byID = map[int64]resource{}
 	p.waits.byID = map[int64]*wait{}
+	p.makeWords()
 	if err := host.Eval("namespace eval ::nats::core {}"); err != nil {
 		return nil, err
 	}

@@ -136,13 +136,28 @@ func (d *delivery) run(p *Package) {
 		}
 		return
 	}
-	message := s.c.payload(d.m, s.sub.ID(), s.asDict)
-	callback := s.callback.Retain()
-	if isLast {
-		p.drop(s)
+	if !isLast {
+		s.c.deliver(p, s.callback, d)
+		return
 	}
-	s.c.call(p, callback, d.m.Subject, message, d.m.Reply)
+	callback := s.callback.Retain()
+	p.drop(s)
+	s.c.deliver(p, callback, d)
 	callback.Release()
+}
+
+// WriteTo writes the callback's arguments.
+func (d *delivery) WriteTo(w Writer) {
+	c := d.s.c
+	w.List(3)
+	w.Text(d.m.Subject)
+	if d.s.asDict {
+		message := messageRecord{c, d.m, d.s.sub.ID()}
+		message.WriteTo(w)
+	} else {
+		c.write(w, d.m.Data)
+	}
+	w.Text(d.m.Reply)
 }
 
 // payload is a message as a callback gets it.

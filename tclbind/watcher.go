@@ -17,6 +17,8 @@ type watcher struct {
 	source   source
 	callback Value  // retained; nil for none
 	array    string // as it was given, "" for none
+	values   Value  // the name of the variable that is linked to it, retained; nil for none
+	bucket   Value  // the bucket's name, retained
 	ended    bool
 }
 
@@ -44,7 +46,7 @@ func cmdWatch(p *Package, b *bucket, args []Value) (any, error) {
 			return nil, invalid("At least one of -callback or -values_array must be provided")
 		})
 	}
-	w := &watcher{j: b.j, array: o.text("values_array"), source: source{mailbox: &p.mailbox}}
+	w := &watcher{j: b.j, array: o.text("values_array"), bucket: b.name.Retain(), source: source{mailbox: &p.mailbox}}
 	if hasCallback {
 		w.callback = callback.Retain()
 	}
@@ -70,8 +72,8 @@ func cmdWatch(p *Package, b *bucket, args []Value) (any, error) {
 			return w.id, nil
 		},
 		(*kv.Watcher).Stop)
-	if err != nil && w.callback != nil {
-		w.callback.Release()
+	if err != nil {
+		w.letGo()
 	}
 	return id, err
 }
@@ -79,12 +81,24 @@ func cmdWatch(p *Package, b *bucket, args []Value) (any, error) {
 func (w *watcher) release(*Package) {
 	w.ended = true
 	w.kv.Stop()
-	if w.callback != nil {
-		w.callback.Release()
+	w.letGo()
+}
+
+func (w *watcher) letGo() {
+	w.bucket.Release()
+	for _, v := range []Value{w.callback, w.values} {
+		if v != nil {
+			v.Release()
+		}
 	}
 }
 
-func (w *watcher) opened(*Package) { w.source.release() }
+func (w *watcher) opened(p *Package) {
+	if w.array != "" {
+		w.values = p.host.NewValue(w.namespace + "::values")
+	}
+	w.source.release()
+}
 
 func cmdWatchArray(_ *Package, w *watcher, _ []Value) (any, error) {
 	return w.array, nil
@@ -94,10 +108,31 @@ func cmdWatchConsumer(_ *Package, w *watcher, _ []Value) (any, error) {
 	return w.consumer.id, nil
 }
 
-// change is one entry on its way to the script, or nil for the end of the current data.
+// change is one entry on its way to the script, or none for the end of the current data. It is
+// also what the callback gets, and what the array does.
 type change struct {
 	w     *watcher
 	entry *kv.Entry
+}
+
+// WriteTo writes the callback's arguments.
+func (c *change) WriteTo(w Writer) {
+	w.List(1)
+	if c.entry == nil {
+		w.Any(c.w.j.c.p.words.empty)
+		return
+	}
+	r := entryRecord{c: c.w.j.c, bucket: c.w.bucket, Entry: c.entry, delta: true, spelled: true}
+	r.WriteTo(w)
+}
+
+// arrayElement is a key with its value, for the array.
+type arrayElement struct{ *change }
+
+func (e arrayElement) WriteTo(w Writer) {
+	w.List(2)
+	w.Text(e.entry.Key)
+	e.w.j.c.write(w, e.entry.Value)
 }
 
 func (c *change) run(p *Package) {
@@ -108,7 +143,7 @@ func (c *change) run(p *Package) {
 	if e != nil {
 		w.kv.Taken()
 		if w.array != "" {
-			w.store(p, e)
+			w.store(p, c)
 			if p.closed || w.ended {
 				return // a trace on the array ended it
 			}
@@ -117,19 +152,14 @@ func (c *change) run(p *Package) {
 	if w.callback == nil {
 		return
 	}
-	if e == nil {
-		p.host.Callback(w.callback, "")
-		return
-	}
-	p.host.Callback(w.callback, e.Dict(w.j.c.incoming(e.Value), true))
+	p.host.Deliver(w.callback, c)
 }
 
 // store writes an entry into the array, which the object's variable values is linked to.
-func (w *watcher) store(p *Package, e *kv.Entry) {
-	name := w.namespace + "::values"
-	if e.Operation == kv.Put {
-		p.report(p.host.SetElement(name, e.Key, w.j.c.incoming(e.Value)))
+func (w *watcher) store(p *Package, c *change) {
+	if c.entry.Operation == kv.Put {
+		p.report(p.host.StoreElement(w.values, arrayElement{c}))
 	} else {
-		p.report(p.host.UnsetElement(name, e.Key))
+		p.report(p.host.UnsetElement(w.namespace+"::values", c.entry.Key))
 	}
 }

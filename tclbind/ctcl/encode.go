@@ -13,59 +13,69 @@ import (
 	"natstcl/tclbind"
 )
 
-// appendValue writes a value in the form that decode (shim.c) reads: a tag, then a
-// length and bytes, a number of elements, or eight bytes.
-func appendValue(b []byte, v any) []byte {
+// writer writes values in the form that decode (shim.c) reads: a tag, then a length and
+// bytes, a number of elements, or eight bytes.
+type writer struct{ b []byte }
+
+func (w *writer) tagged(tag byte, n int) {
+	w.b = binary.NativeEndian.AppendUint32(append(w.b, tag), uint32(n))
+}
+
+func (w *writer) List(n int)    { w.tagged('l', n) }
+func (w *writer) Spelled(n int) { w.tagged('w', n) }
+
+func (w *writer) Bytes(b []byte) {
+	w.tagged('b', len(b))
+	w.b = append(w.b, b...)
+}
+
+func (w *writer) Int(n int64) {
+	w.b = binary.NativeEndian.AppendUint64(append(w.b, 'i'), uint64(n))
+}
+
+func (w *writer) Text(s string) {
+	w.tagged('s', 0)
+	start := len(w.b)
+	w.b = tclbind.AppendText(w.b, s, utfMax)
+	binary.NativeEndian.PutUint32(w.b[start-4:], uint32(len(w.b)-start))
+}
+
+func (w *writer) Any(v any) {
 	switch v := v.(type) {
-	case []byte:
-		b = binary.NativeEndian.AppendUint32(append(b, 'b'), uint32(len(v)))
-		return append(b, v...)
-	case []string:
-		b = binary.NativeEndian.AppendUint32(append(b, 'l'), uint32(len(v)))
-		for _, e := range v {
-			b = appendText(b, e)
-		}
-		return b
-	case []any:
-		b = binary.NativeEndian.AppendUint32(append(b, 'l'), uint32(len(v)))
-		for _, e := range v {
-			b = appendValue(b, e)
-		}
-		return b
-	case dict.Dict:
-		b = binary.NativeEndian.AppendUint32(append(b, 'd'), uint32(len(v)))
-		for _, f := range v {
-			b = appendText(b, f.Key)
-			b = appendValue(b, f.Value)
-		}
-		return b
 	case value:
 		// The address of an object of Tcl's, which whoever hands it on holds.
-		return binary.NativeEndian.AppendUint64(append(b, 'o'), uint64(uintptr(unsafe.Pointer(v.obj))))
+		w.b = binary.NativeEndian.AppendUint64(append(w.b, 'o'), uint64(uintptr(unsafe.Pointer(v.obj))))
+	case tclbind.Record:
+		v.WriteTo(w)
+	case []byte:
+		w.Bytes(v)
+	case []string:
+		w.List(len(v))
+		for _, e := range v {
+			w.Text(e)
+		}
+	case []any:
+		w.List(len(v))
+		for _, e := range v {
+			w.Any(e)
+		}
+	case dict.Dict:
+		w.tagged('d', len(v))
+		for _, f := range v {
+			w.Text(f.Key)
+			w.Any(f.Value)
+		}
+	default:
+		if n, text, isInt := tclbind.Scalar(v); isInt {
+			w.Int(n)
+		} else {
+			w.Text(text)
+		}
 	}
-	if n, text, isInt := tclbind.Scalar(v); isInt {
-		return appendInt(b, n)
-	} else {
-		return appendText(b, text)
-	}
 }
 
-func appendInt(b []byte, n int64) []byte {
-	return binary.NativeEndian.AppendUint64(append(b, 'i'), uint64(n))
-}
-
-func appendText(b []byte, s string) []byte {
-	b = append(b, 's', 0, 0, 0, 0)
-	start := len(b)
-	b = tclbind.AppendText(b, s, utfMax)
-	binary.NativeEndian.PutUint32(b[start-4:], uint32(len(b)-start))
-	return b
-}
-
-// buffer is what goes to C: the address of the first byte, and the length.
-func buffer(b []byte) (unsafe.Pointer, C.int) {
-	return unsafe.Pointer(unsafe.SliceData(b)), C.int(len(b))
-}
+// first is what goes to C: the address of the first byte.
+func (w *writer) first() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(w.b)) }
 
 // value is a Tcl_Obj. Its reference count is the caller's affair but for Retain and
 // Release.
@@ -84,13 +94,11 @@ func (v value) raw() string {
 func (v value) Text() string { return tclbind.FromText(v.raw()) }
 
 func (v value) Bytes() []byte {
-	var p unsafe.Pointer
-	var n C.natsSize
-	C.natsBytes(v.obj, &p, &n)
-	if p == nil && n != 0 || p == nil && v.raw() != "" {
+	span := C.natsBytes(v.obj)
+	if span.bytes == nil && v.raw() != "" {
 		return tclbind.Narrow(v.Text()) // Tcl 9, and a character above 255
 	}
-	return C.GoBytes(p, C.int(n))
+	return append([]byte{}, unsafe.Slice((*byte)(span.bytes), int(span.length))...)
 }
 
 func (v value) List() ([]tclbind.Value, error) {

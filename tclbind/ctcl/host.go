@@ -31,9 +31,10 @@ type host struct {
 	handle   cgo.Handle // what C has in place of the Go pointer
 	commands []func([]tclbind.Value) (any, error)
 	pkg      *tclbind.Package
-	timer    unsafe.Pointer // of Later, nil where none is set
-	scratch  []byte         // for encoding; not while it is in use further up the stack
-	alive    int            // commands that Tcl has not deleted yet
+	timer    unsafe.Pointer  // of Later, nil where none is set
+	args     []tclbind.Value // of the commands that run
+	spare    *writer         // nil while it is in use further up the stack
+	alive    int             // commands that Tcl has not deleted yet
 	ended    bool
 }
 
@@ -68,29 +69,59 @@ func natsGoCommand(owner C.uintptr_t, index C.int, objc C.int, objv **C.Tcl_Obj)
 			code = C.TCL_ERROR
 		}
 	}()
-	result, err := h.commands[index](values(int(objc), objv)[1:])
+	args := h.borrow(int(objc)-1, objv)
+	defer h.giveBack(len(args))
+	result, err := h.commands[index](args)
 	if err != nil {
 		h.throw(err)
 		return C.TCL_ERROR
 	}
 	if result != nil {
-		b := h.encode(result)
-		p, n := buffer(b)
-		C.natsSetResult(h.interp, p, n)
-		h.scratch = b[:0]
+		w := h.encode(result)
+		C.natsSetResult(h.interp, w.first())
+		h.put(w)
 	}
 	return C.TCL_OK
+}
+
+// borrow makes the arguments of a command, behind those of the commands further up the stack.
+func (h *host) borrow(n int, objv **C.Tcl_Obj) []tclbind.Value {
+	start := len(h.args)
+	for _, obj := range unsafe.Slice(objv, n+1)[1:] {
+		h.args = append(h.args, value{obj})
+	}
+	return h.args[start:len(h.args):len(h.args)]
+}
+
+func (h *host) giveBack(n int) {
+	rest := len(h.args) - n
+	clear(h.args[rest:])
+	h.args = h.args[:rest]
 }
 
 func logPanic(r any) {
 	fmt.Fprintf(os.Stderr, "nats: panic: %v\n%s", r, debug.Stack())
 }
 
-// encode encodes into the scratch buffer, which is the caller's until it is put back.
-func (h *host) encode(v any) []byte {
-	b := h.scratch
-	h.scratch = nil
-	return appendValue(b[:0], v)
+// encode writes a value; put gives the writer back.
+func (h *host) encode(v any) *writer {
+	w := h.spare
+	h.spare = nil
+	if w == nil {
+		w = &writer{}
+	}
+	w.Any(v)
+	return w
+}
+
+// mostSpare is the longest buffer that is kept for the next value.
+const mostSpare = 1 << 20
+
+func (h *host) put(w *writer) {
+	w.b = w.b[:0]
+	if cap(w.b) <= mostSpare {
+		h.spare = w
+	}
 }
 
 // throw leaves err in the interpreter, unless it came from there.
@@ -98,9 +129,10 @@ func (h *host) throw(err error) {
 	if _, ok := err.(tclbind.ScriptError); ok {
 		return
 	}
-	b := appendValue(appendText(nil, err.Error()), tclbind.ErrorCode(err))
-	p, n := buffer(b)
-	C.natsSetError(h.interp, p, n)
+	var w writer
+	w.Text(err.Error())
+	w.Any(tclbind.ErrorCode(err))
+	C.natsSetError(h.interp, w.first())
 }
 
 //export natsGoDrain
@@ -168,9 +200,8 @@ func (h *host) Define(name string, run func([]tclbind.Value) (any, error)) {
 }
 
 func (h *host) Eval(script string) error {
-	b := tclbind.AppendText(nil, script, utfMax)
-	p, n := buffer(b)
-	if C.natsEval(h.interp, (*C.char)(p), n) != C.TCL_OK {
+	w := writer{tclbind.AppendText(nil, script, utfMax)}
+	if C.natsEval(h.interp, (*C.char)(w.first()), C.natsSize(len(w.b))) != C.TCL_OK {
 		return h.scriptError()
 	}
 	return nil
@@ -185,10 +216,15 @@ func (h *host) scriptError() error {
 }
 
 func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
-	b := h.encode(args)
-	p, n := buffer(b)
-	ok := C.natsCallback(h.interp, prefix.(value).obj, p, n) != 0
-	h.scratch = b[:0]
+	return h.call(prefix, args)
+}
+
+func (h *host) Deliver(prefix tclbind.Value, args tclbind.Record) bool { return h.call(prefix, args) }
+
+func (h *host) call(prefix tclbind.Value, args any) bool {
+	w := h.encode(args)
+	ok := C.natsCallback(h.interp, prefix.(value).obj, w.first()) != 0
+	h.put(w)
 	return ok
 }
 
@@ -217,10 +253,19 @@ func (h *host) SetElement(array, key string, v any) error {
 }
 
 func (h *host) setVar(name, element *C.char, v any) error {
-	b := h.encode(v)
-	p, n := buffer(b)
-	code := C.natsSetVar(h.interp, name, element, p, n)
-	h.scratch = b[:0]
+	w := h.encode(v)
+	code := C.natsSetVar(h.interp, name, element, w.first())
+	h.put(w)
+	if code != C.TCL_OK {
+		return h.scriptError()
+	}
+	return nil
+}
+
+func (h *host) StoreElement(array tclbind.Value, pair tclbind.Record) error {
+	w := h.encode(pair)
+	code := C.natsStoreElement(h.interp, array.(value).obj, w.first())
+	h.put(w)
 	if code != C.TCL_OK {
 		return h.scriptError()
 	}
@@ -236,11 +281,9 @@ func (h *host) UnsetElement(array, key string) error {
 }
 
 func (h *host) NewValue(v any) tclbind.Value {
-	b := h.encode(v)
-	p, n := buffer(b)
-	obj := C.natsNewValue(p, n)
-	h.scratch = b[:0]
-	return value{obj}
+	w := h.encode(v)
+	defer h.put(w)
+	return value{C.natsNewValue(w.first())}
 }
 
 func (h *host) WaitEvent() error {
@@ -268,18 +311,18 @@ func (h *host) Rouse()                   { C.natsRouse(h.sleeper) }
 func (h *host) Write(channel, line string) error {
 	p := text(channel)
 	defer free(p)
-	b := appendText(nil, line)
-	q, n := buffer(b)
-	if C.natsWrite(h.interp, p, q, n) != C.TCL_OK {
+	w := h.encode(line)
+	defer h.put(w)
+	if C.natsWrite(h.interp, p, w.first()) != C.TCL_OK {
 		return h.scriptError()
 	}
 	return nil
 }
 
 func (h *host) ReadFile(name string) ([]byte, error) {
-	b := appendText(nil, name)
-	p, n := buffer(b)
-	obj := C.natsReadFile(h.interp, p, n)
+	w := h.encode(name)
+	defer h.put(w)
+	obj := C.natsReadFile(h.interp, w.first())
 	if obj == nil {
 		return nil, h.scriptError()
 	}
@@ -289,8 +332,9 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 }
 
 func (h *host) FileName(name string) (string, error) {
-	p, n := buffer(appendText(nil, name))
-	obj := C.natsFileName(h.interp, p, n)
+	w := h.encode(name)
+	defer h.put(w)
+	obj := C.natsFileName(h.interp, w.first())
 	if obj == nil {
 		return "", h.scriptError()
 	}

@@ -1,8 +1,10 @@
 //go:build ctcl
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "shim.h"
 #include "_cgo_export.h"
@@ -12,6 +14,11 @@
  * entered there.
  */
 static volatile int forked = 0;
+
+/* The type of byte arrays, which Tcl does not export. */
+static const Tcl_ObjType *bytesType;
+
+static long processors;
 
 static void inChild(void) { forked = 1; }
 
@@ -27,7 +34,15 @@ const char *natsInitStubs(Tcl_Interp *interp)
     return version;
 }
 
-void natsOnce(void) { pthread_atfork(NULL, NULL, inChild); }
+void natsOnce(void)
+{
+    Tcl_Obj *bytes = Tcl_NewByteArrayObj(NULL, 0);
+
+    bytesType = bytes->typePtr;
+    processors = sysconf(_SC_NPROCESSORS_ONLN);
+    Tcl_DecrRefCount(bytes);
+    pthread_atfork(NULL, NULL, inChild);
+}
 
 /* Values ------------------------------------------------------------------- */
 
@@ -39,6 +54,132 @@ static uint32_t readLength(const unsigned char **p)
     *p += sizeof n;
     return n;
 }
+
+static Tcl_Obj *decode(const unsigned char **p);
+
+static natsSize spellNumber(char *out, Tcl_WideInt n)
+{
+    char digits[24];
+    natsSize length = 0, count = 0;
+    Tcl_WideUInt rest = n < 0 ? 0 - (Tcl_WideUInt) n : (Tcl_WideUInt) n;
+
+    if (n < 0) {
+        out[length++] = '-';
+    }
+    do {
+        digits[count++] = (char) ('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    while (count > 0) {
+        out[length++] = digits[--count];
+    }
+    return length;
+}
+
+enum { FEW = 16 };
+
+static Tcl_Obj *decodeList(const unsigned char **p, uint32_t n)
+{
+    Tcl_Obj *few[FEW], **elements = few, *list;
+    uint32_t i;
+
+    if (n > FEW) {
+        elements = (Tcl_Obj **) ckalloc(n * sizeof *elements);
+    }
+    for (i = 0; i < n; i++) {
+        elements[i] = decode(p);
+    }
+    list = Tcl_NewListObj((natsSize) n, elements);
+    if (elements != few) {
+        ckfree((char *) elements);
+    }
+    return list;
+}
+
+#if TCL_MAJOR_VERSION < 9
+/* What is spelled must be short, or its string would be dearer than what it saves. */
+enum { SHORT = 512 };
+
+/* Whether an element of a list is written as it is. */
+static int isPlain(const char *text, natsSize length)
+{
+    natsSize i;
+
+    for (i = 0; i < length; i++) {
+        unsigned char c = (unsigned char) text[i];
+
+        if (!((unsigned char) ((c | 0x20) - 'a') < 26 || (unsigned char) (c - '-') < 13 || c == '_')) {
+            return 0; /* - . / and digits are from '-' on */
+        }
+    }
+    return length > 0;
+}
+
+/*
+ * Gives a list its string, as Tcl would make it. Comparing a value with the empty string makes
+ * Tcl 8.6 do so, which takes three microseconds for an entry, for it gives each element
+ * a string of its own first. Where an element is long, or is no ASCII, it is left to Tcl.
+ */
+static void spell(Tcl_Obj *list)
+{
+    char out[4 * SHORT], number[TCL_INTEGER_SPACE + 16];
+    natsSize count, i, length, at = 0;
+    Tcl_Obj **elements;
+
+    Tcl_ListObjGetElements(NULL, list, &count, &elements);
+    for (i = 0; i < count; i++) {
+        const char *text;
+        int flags = 0, size;
+
+        if (elements[i]->bytes != NULL) {
+            text = elements[i]->bytes;
+            length = elements[i]->length;
+        } else if (elements[i]->typePtr == bytesType) {
+            natsSize n;
+
+            text = (const char *) Tcl_GetByteArrayFromObj(elements[i], &length);
+            for (n = 0; n < length; n++) {
+                if (text[n] <= 0) {
+                    return;
+                }
+            }
+        } else {
+            Tcl_WideInt wide;
+
+            if (Tcl_GetWideIntFromObj(NULL, elements[i], &wide) != TCL_OK) {
+                return;
+            }
+            text = number;
+            length = spellNumber(number, wide);
+        }
+        if (at + 2 * length + 3 > (natsSize) sizeof out) {
+            return;
+        }
+        if (i > 0) {
+            out[at++] = ' ';
+        }
+        if (isPlain(text, length)) {
+            memcpy(out + at, text, length);
+            at += length;
+            continue;
+        }
+        size = Tcl_ScanCountedElement(text, length, &flags);
+        if (at + size > (natsSize) sizeof out) {
+            return;
+        }
+        if (i > 0) {
+            flags |= TCL_DONT_QUOTE_HASH;
+        }
+        at += Tcl_ConvertCountedElement(text, length, out + at, flags);
+    }
+    list->bytes = ckalloc(at + 1);
+    memcpy(list->bytes, out, at);
+    list->bytes[at] = 0;
+    list->length = at;
+}
+#else
+static void spell(Tcl_Obj *list) {} /* Tcl 9 does not make a string for that */
+#endif
 
 /* Builds the value at *p (encode.go) and moves *p behind it. */
 static Tcl_Obj *decode(const unsigned char **p)
@@ -66,10 +207,10 @@ static Tcl_Obj *decode(const unsigned char **p)
         return Tcl_NewWideIntObj((Tcl_WideInt) i);
     }
     case 'l':
-        obj = Tcl_NewListObj(0, NULL);
-        for (n = readLength(p); n > 0; n--) {
-            Tcl_ListObjAppendElement(NULL, obj, decode(p));
-        }
+        return decodeList(p, readLength(p));
+    case 'w':
+        obj = decodeList(p, readLength(p));
+        spell(obj);
         return obj;
     case 'd':
         obj = Tcl_NewDictObj();
@@ -93,7 +234,7 @@ static Tcl_Obj *decodeAll(const void *value)
     return decode(&p);
 }
 
-Tcl_Obj *natsNewValue(const void *value, int length)
+Tcl_Obj *natsNewValue(const void *value)
 {
     Tcl_Obj *obj = decodeAll(value);
 
@@ -112,14 +253,17 @@ void natsString(Tcl_Obj *obj) { Tcl_GetString(obj); }
  * The bytes of a value: of characters above 255 the low eight bits, as Tcl 8.6 has it.
  * They belong to the value.
  */
-void natsBytes(Tcl_Obj *obj, void **bytes, natsSize *length)
+Span natsBytes(Tcl_Obj *obj)
 {
+    Span span;
+
 #if TCL_MAJOR_VERSION < 9
-    *bytes = Tcl_GetByteArrayFromObj(obj, length);
+    span.bytes = Tcl_GetByteArrayFromObj(obj, &span.length);
 #else
-    *bytes = Tcl_GetBytesFromObj(NULL, obj, length);
+    span.bytes = Tcl_GetBytesFromObj(NULL, obj, &span.length);
     /* NULL where a character is above 255: the caller narrows the text. */
 #endif
+    return span;
 }
 
 /* The elements belong to the list. */
@@ -171,18 +315,18 @@ int natsHasCommand(Tcl_Interp *interp, const char *name)
     return Tcl_FindCommand(interp, name, NULL, TCL_GLOBAL_ONLY) != NULL;
 }
 
-int natsEval(Tcl_Interp *interp, const char *script, int length)
+int natsEval(Tcl_Interp *interp, const char *script, natsSize length)
 {
     return Tcl_EvalEx(interp, script, length, TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
 }
 
-void natsSetResult(Tcl_Interp *interp, const void *value, int length)
+void natsSetResult(Tcl_Interp *interp, const void *value)
 {
     Tcl_SetObjResult(interp, decodeAll(value));
 }
 
 /* The buffer holds two values: the message, and the list that becomes errorCode. */
-void natsSetError(Tcl_Interp *interp, const void *textAndCode, int length)
+void natsSetError(Tcl_Interp *interp, const void *textAndCode)
 {
     const unsigned char *p = textAndCode;
     Tcl_Obj *text = decode(&p);
@@ -204,7 +348,7 @@ void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length)
  * Calls a command prefix with the list of arguments in the buffer. The words are held for
  * the time of the call: the callback may change or free all they came from.
  */
-int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, int length)
+int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
 {
     const unsigned char *p = args;
     Tcl_Obj **words, **objv, *small[16];
@@ -245,7 +389,7 @@ int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, int leng
 
 /* Variables, channels and files ------------------------------------------------- */
 
-int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value, int length)
+int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value)
 {
     Tcl_Obj *obj = decodeAll(value);
     int ok;
@@ -253,6 +397,20 @@ int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const 
     Tcl_IncrRefCount(obj);
     ok = Tcl_SetVar2Ex(interp, name, element, obj, TCL_GLOBAL_ONLY | TCL_LEAVE_ERR_MSG) != NULL;
     Tcl_DecrRefCount(obj);
+    return ok ? TCL_OK : TCL_ERROR;
+}
+
+int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const void *pair)
+{
+    const unsigned char *p = (const unsigned char *) pair + 1 + sizeof(uint32_t); /* behind the list's tag */
+    Tcl_Obj *key = decode(&p), *value = decode(&p);
+    int ok;
+
+    Tcl_IncrRefCount(key);
+    Tcl_IncrRefCount(value);
+    ok = Tcl_ObjSetVar2(interp, array, key, value, TCL_GLOBAL_ONLY | TCL_LEAVE_ERR_MSG) != NULL;
+    Tcl_DecrRefCount(key);
+    Tcl_DecrRefCount(value);
     return ok ? TCL_OK : TCL_ERROR;
 }
 
@@ -266,7 +424,7 @@ const char *natsGetenv(Tcl_Interp *interp, const char *name)
     return Tcl_GetVar2(interp, "env", name, TCL_GLOBAL_ONLY);
 }
 
-int natsWrite(Tcl_Interp *interp, const char *name, const void *line, int length)
+int natsWrite(Tcl_Interp *interp, const char *name, const void *line)
 {
     Tcl_Channel channel = Tcl_GetChannel(interp, name, NULL);
     Tcl_Obj *obj;
@@ -283,7 +441,7 @@ int natsWrite(Tcl_Interp *interp, const char *name, const void *line, int length
     return ok ? TCL_OK : TCL_ERROR;
 }
 
-Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name, int length)
+Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name)
 {
     Tcl_Obj *path = decodeAll(name), *translated;
 
@@ -293,7 +451,7 @@ Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name, int length)
     return translated;
 }
 
-Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int length)
+Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name)
 {
     Tcl_Obj *path = decodeAll(name), *data = Tcl_NewObj();
     Tcl_Channel channel;
@@ -355,7 +513,19 @@ void natsWake(Tcl_ThreadId thread, uintptr_t owner)
 struct Sleeper {
     pthread_mutex_t lock;
     pthread_cond_t cond;
-    int roused;
+    int roused; /* changed under the lock, read without */
+    int vain;   /* sleeps to come that do not yield first; the sleeper's own */
+};
+
+enum {
+    /*
+     * How long, in µs, a sleeper yields its processor before it gives it up. A server on the same
+     * machine or network has answered by then, and waking a thread, on a processor that has gone
+     * idle, takes a quarter of the whole call.
+     */
+    YIELDING = 400,
+    /* After a reply that took longer, so many sleeps go without: others may use the processor. */
+    PATIENCE = 8
 };
 
 Sleeper *natsNewSleeper(void)
@@ -369,6 +539,7 @@ Sleeper *natsNewSleeper(void)
     pthread_cond_init(&sleeper->cond, &attributes);
     pthread_condattr_destroy(&attributes);
     sleeper->roused = 0;
+    sleeper->vain = 0;
     return sleeper;
 }
 
@@ -380,15 +551,52 @@ void natsFreeSleeper(Sleeper *sleeper)
     ckfree((char *) sleeper);
 }
 
+static struct timespec later(int microseconds)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_nsec += microseconds * 1000L;
+    t.tv_sec += t.tv_nsec / 1000000000L;
+    t.tv_nsec %= 1000000000L;
+    return t;
+}
+
+static int before(struct timespec end)
+{
+    struct timespec now = later(0);
+
+    return now.tv_sec < end.tv_sec || now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec;
+}
+
+static int roused(Sleeper *sleeper) { return __atomic_load_n(&sleeper->roused, __ATOMIC_ACQUIRE); }
+
+/* Lets others run until it is roused, for YIELDING µs. */
+static void yieldTo(Sleeper *sleeper)
+{
+    struct timespec end = later(YIELDING);
+
+    if (sleeper->vain > 0) {
+        sleeper->vain--;
+        return;
+    }
+    while (!roused(sleeper)) {
+        if (!before(end)) {
+            sleeper->vain = PATIENCE;
+            return;
+        }
+        sched_yield();
+    }
+}
+
 /* Waits until it is roused, for so long at most; not at all where it was roused before. */
 void natsSleep(Sleeper *sleeper, int microseconds)
 {
-    struct timespec end;
+    struct timespec end = later(microseconds);
 
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_nsec += microseconds * 1000L;
-    end.tv_sec += end.tv_nsec / 1000000000L;
-    end.tv_nsec %= 1000000000L;
+    if (processors > 1) {
+        yieldTo(sleeper);
+    }
     pthread_mutex_lock(&sleeper->lock);
     while (!sleeper->roused && pthread_cond_timedwait(&sleeper->cond, &sleeper->lock, &end) == 0) {
     }
@@ -400,7 +608,7 @@ void natsSleep(Sleeper *sleeper, int microseconds)
 void natsRouse(Sleeper *sleeper)
 {
     pthread_mutex_lock(&sleeper->lock);
-    sleeper->roused = 1;
+    __atomic_store_n(&sleeper->roused, 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&sleeper->lock);
     pthread_cond_signal(&sleeper->cond);
 }

@@ -21,28 +21,33 @@ typedef Tcl_Size natsSize;
 const char *natsInitStubs(Tcl_Interp *interp);
 
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index);
-int natsEval(Tcl_Interp *interp, const char *script, int length);
-int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, int length);
+int natsEval(Tcl_Interp *interp, const char *script, natsSize length);
+int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args);
 int natsHasCommand(Tcl_Interp *interp, const char *name);
 
-Tcl_Obj *natsNewValue(const void *value, int length); /* reference count 1 */
+Tcl_Obj *natsNewValue(const void *value); /* reference count 1 */
 void natsRetain(Tcl_Obj *obj);
 void natsRelease(Tcl_Obj *obj);
 void natsString(Tcl_Obj *obj);
-void natsBytes(Tcl_Obj *obj, void **bytes, natsSize *length);
+typedef struct {
+    const void *bytes;
+    natsSize length;
+} Span;
+Span natsBytes(Tcl_Obj *obj);
 int natsList(Tcl_Obj *obj, natsSize *count, Tcl_Obj ***elements);
 
-void natsSetResult(Tcl_Interp *interp, const void *value, int length);
-void natsSetError(Tcl_Interp *interp, const void *textAndCode, int length);
+void natsSetResult(Tcl_Interp *interp, const void *value);
+void natsSetError(Tcl_Interp *interp, const void *textAndCode);
 void natsBackground(Tcl_Interp *interp);
 void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length);
 
-int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value, int length);
+int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value);
+int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const void *pair);
 void natsUnset(Tcl_Interp *interp, const char *name, const char *element);
 const char *natsGetenv(Tcl_Interp *interp, const char *name);
-int natsWrite(Tcl_Interp *interp, const char *channel, const void *line, int length);
-Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name, int length); /* reference count 1, or NULL */
-Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int length); /* reference count 1, or NULL */
+int natsWrite(Tcl_Interp *interp, const char *channel, const void *line);
+Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name); /* reference count 1, or NULL */
+Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name); /* reference count 1, or NULL */
 
 Tcl_ThreadId natsThread(void);
 int natsServeEvent(Tcl_Interp *interp, int flags, int *served);

@@ -159,6 +159,22 @@ func (h *host) Eval(script string) error {
 }
 
 func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
+	objects := make([]uintptr, len(args))
+	for i, a := range args {
+		objects[i] = newObj(h.tls, a)
+	}
+	return h.call(prefix, objects)
+}
+
+func (h *host) Deliver(prefix tclbind.Value, args tclbind.Record) bool {
+	// The outermost list is the arguments: its elements are not wrapped.
+	b := builder{tls: h.tls, bare: true}
+	args.WriteTo(&b)
+	return h.call(prefix, b.elements)
+}
+
+// call calls a prefix with objects that nobody holds yet.
+func (h *host) call(prefix tclbind.Value, args []uintptr) bool {
 	tls := h.tls
 	lib.XTcl_Preserve(tls, h.interp)
 	defer lib.XTcl_Release(tls, h.interp)
@@ -178,7 +194,7 @@ func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
 			if i < len(words) {
 				objects[i] = words[i].(value)
 			} else {
-				objects[i] = value{tls, newObj(tls, args[i-len(words)])}
+				objects[i] = value{tls, args[i-len(words)]}
 			}
 			objects[i].Retain()
 			*at[uintptr](objv + uintptr(i)*size) = objects[i].obj
@@ -229,6 +245,18 @@ func (h *host) setVar(name, element uintptr, v any) error {
 	held := value{h.tls, newObj(h.tls, v)}.Retain()
 	defer held.Release()
 	if lib.XTcl_SetVar2Ex(h.tls, h.interp, name, element, held.(value).obj, lib.TCL_GLOBAL_ONLY|lib.TCL_LEAVE_ERR_MSG) == 0 {
+		return h.scriptError()
+	}
+	return nil
+}
+
+func (h *host) StoreElement(array tclbind.Value, pair tclbind.Record) error {
+	b := builder{tls: h.tls, bare: true}
+	pair.WriteTo(&b)
+	key, element := value{h.tls, b.elements[0]}.Retain(), value{h.tls, b.elements[1]}.Retain()
+	defer key.Release()
+	defer element.Release()
+	if lib.XTcl_ObjSetVar2(h.tls, h.interp, array.(value).obj, b.elements[0], b.elements[1], lib.TCL_GLOBAL_ONLY|lib.TCL_LEAVE_ERR_MSG) == 0 {
 		return h.scriptError()
 	}
 	return nil

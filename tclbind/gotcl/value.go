@@ -104,12 +104,71 @@ func newObj(tls *libc.TLS, v any) uintptr {
 		return d
 	case value:
 		return v.obj
+	case tclbind.Record:
+		b := builder{tls: tls}
+		v.WriteTo(&b)
+		return b.made
 	}
 	if n, text, isInt := tclbind.Scalar(v); isInt {
 		return lib.XTcl_NewWideIntObj(tls, n)
 	} else {
 		return newText(tls, text)
 	}
+}
+
+// builder makes the value of a Record.
+type builder struct {
+	tls  *libc.TLS
+	open []building // lists that are not complete yet, the innermost last
+	made uintptr
+
+	bare     bool      // of the outermost list only the elements are wanted
+	elements []uintptr // these
+}
+
+type building struct {
+	elements []uintptr
+	n        int
+}
+
+func (b *builder) add(obj uintptr) {
+	for len(b.open) > 0 {
+		list := &b.open[len(b.open)-1]
+		if list.elements = append(list.elements, obj); len(list.elements) < list.n {
+			return
+		}
+		b.open = b.open[:len(b.open)-1]
+		if b.bare && len(b.open) == 0 {
+			b.elements = list.elements
+			return
+		}
+		obj = newList(b.tls, list.elements)
+	}
+	b.made = obj
+}
+
+func (b *builder) List(n int) {
+	if n == 0 {
+		b.add(newList(b.tls, nil))
+		return
+	}
+	b.open = append(b.open, building{make([]uintptr, 0, n), n})
+}
+
+func (b *builder) Spelled(n int)  { b.List(n) }
+func (b *builder) Text(s string)  { b.add(newText(b.tls, s)) }
+func (b *builder) Bytes(p []byte) { b.add(newObj(b.tls, p)) }
+func (b *builder) Int(n int64)    { b.add(lib.XTcl_NewWideIntObj(b.tls, n)) }
+func (b *builder) Any(v any)      { b.add(newObj(b.tls, v)) }
+
+func newList(tls *libc.TLS, elements []uintptr) uintptr {
+	const size = unsafe.Sizeof(uintptr(0))
+	p := libc.Xmalloc(tls, uint64(uintptr(len(elements)+1)*size))
+	defer libc.Xfree(tls, p)
+	for i, e := range elements {
+		*at[uintptr](p + uintptr(i)*size) = e
+	}
+	return lib.XTcl_NewListObj(tls, int32(len(elements)), p)
 }
 
 func newText(tls *libc.TLS, s string) uintptr {
