@@ -364,12 +364,15 @@ func (c *Conn) upLocked(e *engine) *Error {
 	return nil
 }
 
-// serverInfo is called by an engine's reader at each INFO after the first.
+// serverInfo is called by an engine's reader at each INFO after the first. The second one often
+// comes before the engine is handed over.
 func (c *Conn) serverInfo(e *engine, info dict.Dict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.engine == e {
 		c.infoLocked(info)
+	} else {
+		e.info = info
 	}
 }
 

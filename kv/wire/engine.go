@@ -147,13 +147,12 @@ func (e *engine) because(err *Error) *Error {
 // handshakeError finds the contract's error for what ended an attempt.
 func (e *engine) handshakeError(err error) *Error {
 	var ours *Error
-	var network *net.OpError
 	switch {
 	case errors.As(err, &ours):
 		return ours
 	case errors.Is(err, nats.ErrTimeout):
 		return Fail("ErrConnectionTimeout", "Connection timeout for "+e.server.address())
-	case errors.As(err, &network), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF):
+	case isCut(err):
 		return e.broken(err)
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		return Fail("ErrAuthorization", "Server "+e.server.address()+" does not support NKeys")

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"context"
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -15,22 +15,18 @@ import (
 // not left to nats.go, which keeps the stream to itself: INFO as it was sent, and an -ERR that ends
 // nothing, are seen in it (core-nats.md, serverInfo and Asynchronous errors).
 func (e *engine) upgrade(conn net.Conn) (net.Conn, error) {
-	transport := &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
-	}
 	// The scheme is that of a connection whose TLS is done, if it has any.
 	url := "ws://" + e.server.address() + e.server.path
 	ws, response, err := websocket.Dial(e.ctx, url, &websocket.DialOptions{HTTPClient: &http.Client{
-		Transport:     transport,
+		Transport:     upgrader{conn},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}})
-	var network *net.OpError
 	switch {
 	case err == nil:
 		return websocket.NetConn(e.ctx, ws, websocket.MessageBinary), nil
 	case response != nil && response.StatusCode != http.StatusSwitchingProtocols:
 		return nil, e.noWebSocket(response.Status)
-	case errors.As(err, &network), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF):
+	case isCut(err):
 		return nil, err
 	}
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
@@ -42,6 +38,32 @@ func (e *engine) upgrade(conn net.Conn) (net.Conn, error) {
 
 func (e *engine) noWebSocket(why string) *Error {
 	return Fail("ErrProtocol", "Server "+e.server.address()+" does not speak WebSocket: "+why)
+}
+
+// isCut tells whether it is the connection that has failed, and not what was said.
+func isCut(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// upgrader makes the one HTTP request on a connection that is there. (http.Transport would
+// write to the standard log when a server that speaks no HTTP speaks first.)
+type upgrader struct{ net.Conn }
+
+func (u upgrader) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := request.Write(u.Conn); err != nil {
+		return nil, err
+	}
+	reader := bufio.NewReader(u.Conn)
+	response, err := http.ReadResponse(reader, request)
+	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
+		response.Body = struct {
+			io.Reader
+			io.WriteCloser
+		}{reader, u.Conn}
+	}
+	return response, err
 }
 
 // saidGoodbye tells whether the server has closed a WebSocket with a message about it.

