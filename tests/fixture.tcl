@@ -296,12 +296,17 @@ proc proxyAccept {port client args} {
 proc proxyForward {own fromServer from to} {
     if {[catch {
         set data [read $from]
+        if {[info exists ::treatments($own)]} {
+            set data [{*}$::treatments($own) [expr {$fromServer ? "down" : "up"}] $data]
+        }
         if {$fromServer && $::silenced($own)} {
             # lost
-        } elseif {[swallowed] || ![string match $::swallows $data]} {
-            puts -nonewline $to $data
-        } else {
+        } elseif {![swallowed] && [string match $::swallows $data]} {
             swallow ""
+        } elseif {[info exists ::delays($own)]} {
+            after $::delays($own) [list catch [list puts -nonewline $to $data]]
+        } else {
+            puts -nonewline $to $data
         }
     }] || [eof $from]} {
         catch {close $from}
@@ -322,6 +327,21 @@ swallow ""
 # Has a proxy lose all that its server sends, or lets it through again.
 proc silence {port {yes 1}} {
     set ::silenced($port) $yes
+}
+
+# Has a proxy send on what a command prefix makes of the traffic: it is called with "up" or
+# "down" and the data. Without one all goes through again.
+proc treat {port {command ""}} {
+    if {$command eq ""} {
+        unset -nocomplain ::treatments($port)
+    } else {
+        set ::treatments($port) $command
+    }
+}
+
+# Has a proxy send on everything some ms later.
+proc delay {port ms} {
+    set ::delays($port) $ms
 }
 
 # Cuts the connections of a proxy; with "stop" it listens no more, too.
