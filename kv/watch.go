@@ -25,6 +25,10 @@ type WatchOptions struct {
 // DefaultHeartbeat is the interval at which a silent server shows that it lives.
 const DefaultHeartbeat = 5 * time.Second
 
+// gatherHeartbeat is that of reading what is there: a reconnect in the middle of it has to be
+// noticed, and made up for, within the JetStream's timeout.
+const gatherHeartbeat = time.Second
+
 // Watcher follows a bucket until Stop.
 type Watcher struct {
 	bucket   *Bucket
@@ -221,7 +225,7 @@ func (b *Bucket) gather(key, what string, config js.OrderedConfig, take func(*na
 		}
 		done(err)
 	}
-	config.IdleHeartbeat = DefaultHeartbeat
+	config.IdleHeartbeat = gatherHeartbeat
 	if failed := config.Failed; failed != nil {
 		config.Failed = func(e *wire.Error) {
 			mu.Lock()
