@@ -237,8 +237,9 @@ proc startCluster {{size 3} args} {
         startNode $name
     }
     set conn [connectTo [clusterURLs]]
-    set js [$conn jet_stream -timeout 1000]
-    waitFor {![catch {$js add_stream ready -num_replicas $size}]}
+    set js [$conn jet_stream -timeout 3000]
+    # On a machine that is busy they take their time to elect.
+    waitFor {![catch {$js add_stream ready -num_replicas $size}]} 120000
     $js delete_stream ready
     $conn destroy
 }
