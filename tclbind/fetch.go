@@ -35,6 +35,7 @@ type fetch struct {
 	number   int64
 	callback Value // retained
 	pull     *js.Fetch
+	left     int // messages that may still come
 	ended    bool
 }
 
@@ -60,7 +61,7 @@ func cmdFetch(p *Package, j *jetStream, args []Value) (any, error) {
 		id, err := j.fetchAll(p, number, stream, consumer, config)
 		return []any{"wait", id}, err
 	}
-	f := &fetch{j: j, number: number}
+	f := &fetch{j: j, number: number, left: config.Batch}
 	f.pull, err = j.js.Fetch(stream, consumer, config,
 		func(m *nats.Msg) { p.mailbox.post(&fetched{f: f, m: m}) },
 		func(status *nats.Msg, err error) {
@@ -146,7 +147,10 @@ func (d *fetched) run(p *Package) {
 	}
 	callback := f.callback.Retain()
 	defer callback.Release()
-	if d.last {
+	if !d.last {
+		f.left--
+	}
+	if d.last || f.left == 0 {
 		p.drop(f)
 	}
 	switch {
