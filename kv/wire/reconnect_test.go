@@ -69,7 +69,7 @@ func (p *proxy) accept() {
 func (p *proxy) copy(to, from net.Conn) {
 	defer to.Close()
 	defer from.Close()
-	b := make([]byte, 4096)
+	b := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(b)
 		for p.frozen.Load() {
@@ -393,8 +393,12 @@ func TestAFrozenServerBlocksNobody(t *testing.T) {
 }
 
 func TestDisconnectFlushes(t *testing.T) {
-	s := startServer(t, nil)
+	at := freePort(t)
+	s := startServer(t, func(o *natsd.Options) {
+		o.Websocket = natsd.WebsocketOpts{Host: "127.0.0.1", Port: at, NoTLS: true}
+	})
 	other, _ := connected(t, DefaultOptions(), s.ClientURL())
+	defer other.Disconnect()
 	var n atomic.Int64
 	if _, err := other.Subscribe("a", "", 0, func(*nats.Msg) { n.Add(1) }); err != nil {
 		t.Fatal(err)
@@ -402,14 +406,53 @@ func TestDisconnectFlushes(t *testing.T) {
 	if err := ended(t, func(done func(error)) error { return other.Ping(deadline, done) }); err != nil {
 		t.Fatal(err)
 	}
-	c, _ := connected(t, DefaultOptions(), s.ClientURL())
-	for range 50_000 {
-		if err := c.Publish(&nats.Msg{Subject: "a", Data: make([]byte, 100)}); err != nil {
-			t.Fatal(err)
+	for _, url := range []string{s.ClientURL(), fmt.Sprint("ws://127.0.0.1:", at)} {
+		c, _ := connected(t, DefaultOptions(), url)
+		n.Store(0)
+		for range 50_000 {
+			if err := c.Publish(&nats.Msg{Subject: "a", Data: make([]byte, 100)}); err != nil {
+				t.Fatal(err)
+			}
 		}
+		<-c.Disconnect()
+		await(t, "50,000 messages", func() bool { return n.Load() == 50_000 })
 	}
-	<-c.Disconnect()
-	await(t, "50,000 messages", func() bool { return n.Load() == 50_000 })
+}
+
+// What the socket has not taken yet is sent, too, on a WebSocket as elsewhere.
+func TestDisconnectFlushesWhatIsQueued(t *testing.T) {
+	at := freePort(t)
+	s := startServer(t, func(o *natsd.Options) {
+		o.Websocket = natsd.WebsocketOpts{Host: "127.0.0.1", Port: at, NoTLS: true}
+	})
+	other, _ := connected(t, DefaultOptions(), s.ClientURL())
+	defer other.Disconnect()
+	var n atomic.Int64
+	if _, err := other.Subscribe("a", "", 0, func(*nats.Msg) { n.Add(1) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := ended(t, func(done func(error)) error { return other.Ping(deadline, done) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range []struct {
+		scheme string
+		port   int
+	}{{"nats", port(s)}, {"ws", at}} {
+		p := startProxy(t, server.port)
+		c, _ := connected(t, DefaultOptions(), server.scheme+"://"+p.listener.Addr().String())
+		n.Store(0)
+		p.frozen.Store(true)
+		const most = 12
+		for range most {
+			if err := c.Publish(&nats.Msg{Subject: "a", Data: make([]byte, 1<<20)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ended := c.Disconnect()
+		p.frozen.Store(false)
+		<-ended
+		await(t, "what was queued on "+server.scheme, func() bool { return n.Load() == most })
+	}
 }
 
 func TestManyRequestsAtOnce(t *testing.T) {

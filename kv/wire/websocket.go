@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -23,7 +24,8 @@ func (e *engine) upgrade(conn net.Conn) (net.Conn, error) {
 	}})
 	switch {
 	case err == nil:
-		return websocket.NetConn(e.ctx, ws, websocket.MessageBinary), nil
+		// Not e.ctx: at its end what was published is still to be flushed.
+		return websocket.NetConn(context.WithoutCancel(e.ctx), ws, websocket.MessageBinary), nil
 	case response != nil && response.StatusCode != http.StatusSwitchingProtocols:
 		return nil, e.noWebSocket(response.Status)
 	case isCut(err):
