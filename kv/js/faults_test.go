@@ -58,13 +58,13 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // proxy stands between a client and its server. It loses what lose says of the messages that
 // the server sends, and its connections can be cut.
 type proxy struct {
-	listener net.Listener
-	target   string
-	lose     func(subject string) bool
+	address, target string
+	lose            func(subject string) bool
 
-	mu    sync.Mutex
-	conns []net.Conn
-	tasks sync.WaitGroup
+	mu       sync.Mutex
+	listener net.Listener
+	conns    []net.Conn
+	tasks    sync.WaitGroup
 }
 
 func startProxy(t *testing.T, target string, lose func(subject string) bool) *proxy {
@@ -72,14 +72,28 @@ func startProxy(t *testing.T, target string, lose func(subject string) bool) *pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, target: target, lose: lose}
+	p := &proxy{address: listener.Addr().String(), target: target, lose: lose}
+	p.serve(listener)
+	t.Cleanup(func() {
+		p.down()
+		p.tasks.Wait()
+	})
+	return p
+}
+
+func (p *proxy) url() string { return "nats://" + p.address }
+
+func (p *proxy) serve(listener net.Listener) {
+	p.mu.Lock()
+	p.listener = listener
+	p.mu.Unlock()
 	p.tasks.Go(func() {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			up, err := net.Dial("tcp", target)
+			up, err := net.Dial("tcp", p.target)
 			if err != nil {
 				client.Close()
 				return
@@ -91,12 +105,23 @@ func startProxy(t *testing.T, target string, lose func(subject string) bool) *pr
 			p.tasks.Go(func() { p.forward(client, up); client.Close() })
 		}
 	})
-	t.Cleanup(func() {
-		listener.Close()
-		p.cut()
-		p.tasks.Wait()
-	})
-	return p
+}
+
+// down is as if the server were not there, until up.
+func (p *proxy) down() {
+	p.mu.Lock()
+	p.listener.Close()
+	p.mu.Unlock()
+	p.cut()
+}
+
+func (p *proxy) up(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("tcp", p.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.serve(listener)
 }
 
 // forward passes on what the server sends, line by line and message by message.
@@ -136,6 +161,12 @@ func (p *proxy) cut() {
 
 func connect(t *testing.T, url string) *js.JetStream {
 	t.Helper()
+	return connectFor(t, url, 5*time.Second)
+}
+
+// connectFor is connect with a timeout of the JetStream.
+func connectFor(t *testing.T, url string, timeout time.Duration) *js.JetStream {
+	t.Helper()
 	options := wire.DefaultOptions()
 	options.ReconnectTimeWait = 10 * time.Millisecond
 	options.MaxReconnectAttempts = -1
@@ -145,7 +176,7 @@ func connect(t *testing.T, url string) *js.JetStream {
 		t.Fatal(err)
 	}
 	wait(t, plain(conn.Connect))
-	j, err := js.New(conn, js.Options{Timeout: 5 * time.Second})
+	j, err := js.New(conn, js.Options{Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +301,7 @@ func TestAnOrderedConsumerMakesUpForEachMessageThatIsLost(t *testing.T) {
 		}
 		return lose
 	})
-	_, r, mismatches := follow(t, connect(t, "nats://"+p.listener.Addr().String()))
+	_, r, mismatches := follow(t, connect(t, p.url()))
 	eventually(t, "3000 messages", func() bool { return r.count() >= 3000 })
 	publish(t, direct, 3001, 3100)
 	eventually(t, "3100 messages", func() bool { return r.count() >= 3100 })
@@ -287,7 +318,7 @@ func TestAnOrderedConsumerThatIsDeletedAndCutAllTheTime(t *testing.T) {
 	direct := connect(t, s.URL())
 	fill(t, direct, 0)
 	p := startProxy(t, address(s), func(string) bool { return false })
-	c, r, _ := follow(t, connect(t, "nats://"+p.listener.Addr().String()))
+	c, r, _ := follow(t, connect(t, p.url()))
 	stop := make(chan struct{})
 	var trouble sync.WaitGroup
 	trouble.Go(func() {
@@ -315,6 +346,54 @@ func TestAnOrderedConsumerThatIsDeletedAndCutAllTheTime(t *testing.T) {
 	eventually(t, "all messages", func() bool { return r.count() >= rounds*each })
 	if n := r.inOrder(); n != 0 || r.count() != rounds*each {
 		t.Fatalf("%d messages, out of order at %d", r.count(), n)
+	}
+}
+
+func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
+	t.Cleanup(js.SetRetryAfter(50 * time.Millisecond))
+	s := startServer(t)
+	direct := connect(t, s.URL())
+	fill(t, direct, 10)
+	p := startProxy(t, address(s), func(string) bool { return false })
+	j := connectFor(t, p.url(), 200*time.Millisecond)
+	told := make(chan string, 100)
+	r := newReader(t, func(*nats.Msg) {})
+	c := wait(t, func(done func(*js.OrderedConsumer, error)) error {
+		return j.OrderedConsumer("S", js.OrderedConfig{
+			IdleHeartbeat: 100 * time.Millisecond,
+			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
+				c.Taken()
+				r.queue <- m
+			},
+			Failed: func(e *wire.Error) { told <- e.Code },
+		}, done)
+	})
+	t.Cleanup(c.Stop)
+	eventually(t, "10 messages", func() bool { return r.count() == 10 })
+	p.down()
+	next := func() string {
+		select {
+		case code := <-told:
+			return code
+		case <-time.After(patience):
+			return "nothing in time"
+		}
+	}
+	if first, second := next(), next(); first != "ErrConsumerNotActive" || second != "ErrTimeout" {
+		t.Fatal(first, second)
+	}
+	time.Sleep(500 * time.Millisecond) // ten times the wait between tries
+	if len(told) > 0 {
+		t.Fatal("meanwhile", <-told)
+	}
+	p.up(t)
+	if third := next(); third != "ErrConsumerNotActive" {
+		t.Fatal(third)
+	}
+	publish(t, direct, 11, 20)
+	eventually(t, "20 messages", func() bool { return r.count() >= 20 })
+	if n := r.inOrder(); n != 0 {
+		t.Fatalf("out of order at %d", n)
 	}
 }
 
@@ -367,7 +446,7 @@ func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
 		}, done)
 	})
 	p := startProxy(t, address(s), func(string) bool { return false })
-	j := connect(t, "nats://"+p.listener.Addr().String())
+	j := connect(t, p.url())
 	const most = 50
 	var open, widest atomic.Int64
 	var c *js.PullConsumer
@@ -462,7 +541,7 @@ func TestKeysAndHistoryMakeUpForWhatIsLost(t *testing.T) {
 		return strings.HasPrefix(subject, "$KV.b.") && slices.Contains([]int64{100, 350, 700, 1000, 1500}, n.Add(1))
 	})
 	lossy := wait(t, func(done func(*kv.Bucket, error)) error {
-		return kv.BindBucket(connect(t, "nats://"+p.listener.Addr().String()), "b", done)
+		return kv.BindBucket(connect(t, p.url()), "b", done)
 	})
 	names := wait(t, lossy.Keys)
 	if slices.Sort(names); len(slices.Compact(names)) != keys || len(names) != keys {

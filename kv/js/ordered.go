@@ -36,13 +36,14 @@ type OrderedConfig struct {
 const (
 	// missedHeartbeats is how many intervals may pass in silence.
 	missedHeartbeats = 3
-	// retryAfter is the wait after a new start that failed.
-	retryAfter = 10 * time.Second
 	// ackWait is long: nothing is acknowledged.
 	ackWait = 22 * time.Hour
 	// inactiveThreshold is when the server removes a consumer that nobody listens to.
 	inactiveThreshold = 2 * time.Second
 )
+
+// retryAfter is the wait after a new start that failed. Only tests change it.
+var retryAfter = 10 * time.Second
 
 // OrderedConsumer reads a stream in order, without a gap and without a double, whatever
 // happens to the consumer, the server and the connection beneath. It is our own, for
@@ -220,6 +221,8 @@ func (c *OrderedConsumer) tick() {
 	switch {
 	case c.stopped || c.restarting && !c.retrying:
 		c.mu.Unlock()
+	case c.retrying && c.js.conn.Status() != wire.Connected:
+		c.mu.Unlock() // once it is back: stateChanged
 	case c.retrying:
 		c.mu.Unlock()
 		c.restart("ErrConsumerNotActive")
