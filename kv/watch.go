@@ -144,13 +144,25 @@ func (w *Watcher) Stop() { w.consumer.Stop() }
 // is none.
 func (b *Bucket) History(key string, done func([]Entry, error)) error {
 	var entries []Entry
+	return b.EachEntry(key,
+		func(e Entry) { entries = append(entries, e) },
+		func(err error) { done(entries, err) })
+}
+
+// EachEntry is History for one who takes the entries as they come. take is called by a
+// goroutine of the connection; done behind the last one.
+func (b *Bucket) EachEntry(key string, take func(Entry), done func(error)) error {
+	some := false
 	return b.gather(key, "history", js.OrderedConfig{DeliverPolicy: "all"},
-		func(m *nats.Msg, meta js.Metadata) { entries = append(entries, b.entryOf(m, meta)) },
+		func(m *nats.Msg, meta js.Metadata) {
+			some = true
+			take(b.entryOf(m, meta))
+		},
 		func(err error) {
-			if err == nil && len(entries) == 0 {
+			if err == nil && !some {
 				err = wire.Fail("ErrKeyNotFound", "Key "+key+" not found in bucket "+b.name)
 			}
-			done(entries, err)
+			done(err)
 		})
 }
 

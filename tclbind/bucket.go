@@ -340,14 +340,6 @@ func cmdStatus(p *Package, b *bucket, _ []Value) (any, error) {
 	})
 }
 
-func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {
-	return begin(p, func(done func([]kv.Entry, error)) error {
-		return b.kv.History(args[0].Text(), done)
-	}, func(entries []kv.Entry) (any, error) {
-		return &entryRecords{entryRecord{c: b.j.c, bucket: b.name, delta: true}, entries}, nil
-	})
-}
-
 func cmdKeys(p *Package, b *bucket, _ []Value) (any, error) {
 	return begin(p, b.kv.Keys, plain)
 }

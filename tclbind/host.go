@@ -53,6 +53,10 @@ type Host interface {
 	// writes a list of key and value.
 	StoreElement(array Value, pair Record) error
 
+	// Append appends the elements of the list that a Record writes to a list that is the
+	// package's own.
+	Append(list Value, elements Record)
+
 	// NewValue makes a Tcl value that is retained: for a prefix of the package's own.
 	NewValue(v any) Value
 
@@ -99,9 +103,6 @@ type Record interface{ WriteTo(w Writer) }
 type Writer interface {
 	// List is followed by the n elements.
 	List(n int)
-	// Spelled is List for a value whose string is going to be asked for: it is made at once,
-	// where that is cheaper than what Tcl does.
-	Spelled(n int)
 	Text(s string)
 	Bytes(b []byte)
 	Int(n int64)
@@ -122,6 +123,9 @@ type Value interface {
 	Retain() Value
 	Release()
 }
+
+// Given is a Value whose reference goes with it, to whoever gets it.
+type Given struct{ Value }
 
 // ScriptError is the error of a script that the host ran for the command, whose
 // result and errorInfo the interpreter still holds.

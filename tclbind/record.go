@@ -35,8 +35,7 @@ type entryRecord struct {
 	c      *connection
 	bucket Value // its name
 	*kv.Entry
-	delta   bool // there is one: it comes from watch or history
-	spelled bool
+	delta bool // there is one: it comes from watch or history
 }
 
 func (e *entryRecord) WriteTo(w Writer) {
@@ -44,11 +43,7 @@ func (e *entryRecord) WriteTo(w Writer) {
 	if e.delta {
 		n = 14
 	}
-	if e.spelled {
-		w.Spelled(n)
-	} else {
-		w.List(n)
-	}
+	w.List(n)
 	words := &e.c.p.words
 	w.Any(words.bucket)
 	w.Any(e.bucket)

@@ -122,7 +122,7 @@ func (c *change) WriteTo(w Writer) {
 		w.Any(c.w.j.c.p.words.empty)
 		return
 	}
-	r := entryRecord{c: c.w.j.c, bucket: c.w.bucket, Entry: c.entry, delta: true, spelled: true}
+	r := entryRecord{c: c.w.j.c, bucket: c.w.bucket, Entry: c.entry, delta: true}
 	r.WriteTo(w)
 }
 

@@ -21,8 +21,7 @@ func (w *writer) tagged(tag byte, n int) {
 	w.b = binary.NativeEndian.AppendUint32(append(w.b, tag), uint32(n))
 }
 
-func (w *writer) List(n int)    { w.tagged('l', n) }
-func (w *writer) Spelled(n int) { w.tagged('w', n) }
+func (w *writer) List(n int) { w.tagged('l', n) }
 
 func (w *writer) Bytes(b []byte) {
 	w.tagged('b', len(b))
@@ -45,6 +44,8 @@ func (w *writer) Any(v any) {
 	case value:
 		// The address of an object of Tcl's, which whoever hands it on holds.
 		w.b = binary.NativeEndian.AppendUint64(append(w.b, 'o'), uint64(uintptr(unsafe.Pointer(v.obj))))
+	case tclbind.Given:
+		w.b = binary.NativeEndian.AppendUint64(append(w.b, 'g'), uint64(uintptr(unsafe.Pointer(v.Value.(value).obj))))
 	case tclbind.Record:
 		v.WriteTo(w)
 	case []byte:

@@ -280,6 +280,12 @@ func (h *host) UnsetElement(array, key string) error {
 	return nil
 }
 
+func (h *host) Append(list tclbind.Value, elements tclbind.Record) {
+	w := h.encode(elements)
+	C.natsAppend(list.(value).obj, w.first())
+	h.put(w)
+}
+
 func (h *host) NewValue(v any) tclbind.Value {
 	w := h.encode(v)
 	defer h.put(w)

@@ -15,9 +15,6 @@
  */
 static volatile int forked = 0;
 
-/* The type of byte arrays, which Tcl does not export. */
-static const Tcl_ObjType *bytesType;
-
 static long processors;
 
 static void inChild(void) { forked = 1; }
@@ -36,11 +33,7 @@ const char *natsInitStubs(Tcl_Interp *interp)
 
 void natsOnce(void)
 {
-    Tcl_Obj *bytes = Tcl_NewByteArrayObj(NULL, 0);
-
-    bytesType = bytes->typePtr;
     processors = sysconf(_SC_NPROCESSORS_ONLN);
-    Tcl_DecrRefCount(bytes);
     pthread_atfork(NULL, NULL, inChild);
 }
 
@@ -56,25 +49,6 @@ static uint32_t readLength(const unsigned char **p)
 }
 
 static Tcl_Obj *decode(const unsigned char **p);
-
-static natsSize spellNumber(char *out, Tcl_WideInt n)
-{
-    char digits[24];
-    natsSize length = 0, count = 0;
-    Tcl_WideUInt rest = n < 0 ? 0 - (Tcl_WideUInt) n : (Tcl_WideUInt) n;
-
-    if (n < 0) {
-        out[length++] = '-';
-    }
-    do {
-        digits[count++] = (char) ('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    while (count > 0) {
-        out[length++] = digits[--count];
-    }
-    return length;
-}
 
 enum { FEW = 16 };
 
@@ -95,91 +69,6 @@ static Tcl_Obj *decodeList(const unsigned char **p, uint32_t n)
     }
     return list;
 }
-
-#if TCL_MAJOR_VERSION < 9
-/* What is spelled must be short, or its string would be dearer than what it saves. */
-enum { SHORT = 512 };
-
-/* Whether an element of a list is written as it is. */
-static int isPlain(const char *text, natsSize length)
-{
-    natsSize i;
-
-    for (i = 0; i < length; i++) {
-        unsigned char c = (unsigned char) text[i];
-
-        if (!((unsigned char) ((c | 0x20) - 'a') < 26 || (unsigned char) (c - '-') < 13 || c == '_')) {
-            return 0; /* - . / and digits are from '-' on */
-        }
-    }
-    return length > 0;
-}
-
-/*
- * Gives a list its string, as Tcl would make it. Comparing a value with the empty string makes
- * Tcl 8.6 do so, which takes three microseconds for an entry, for it gives each element
- * a string of its own first. Where an element is long, or is no ASCII, it is left to Tcl.
- */
-static void spell(Tcl_Obj *list)
-{
-    char out[4 * SHORT], number[TCL_INTEGER_SPACE + 16];
-    natsSize count, i, length, at = 0;
-    Tcl_Obj **elements;
-
-    Tcl_ListObjGetElements(NULL, list, &count, &elements);
-    for (i = 0; i < count; i++) {
-        const char *text;
-        int flags = 0, size;
-
-        if (elements[i]->bytes != NULL) {
-            text = elements[i]->bytes;
-            length = elements[i]->length;
-        } else if (elements[i]->typePtr == bytesType) {
-            natsSize n;
-
-            text = (const char *) Tcl_GetByteArrayFromObj(elements[i], &length);
-            for (n = 0; n < length; n++) {
-                if (text[n] <= 0) {
-                    return;
-                }
-            }
-        } else {
-            Tcl_WideInt wide;
-
-            if (Tcl_GetWideIntFromObj(NULL, elements[i], &wide) != TCL_OK) {
-                return;
-            }
-            text = number;
-            length = spellNumber(number, wide);
-        }
-        if (at + 2 * length + 3 > (natsSize) sizeof out) {
-            return;
-        }
-        if (i > 0) {
-            out[at++] = ' ';
-        }
-        if (isPlain(text, length)) {
-            memcpy(out + at, text, length);
-            at += length;
-            continue;
-        }
-        size = Tcl_ScanCountedElement(text, length, &flags);
-        if (at + size > (natsSize) sizeof out) {
-            return;
-        }
-        if (i > 0) {
-            flags |= TCL_DONT_QUOTE_HASH;
-        }
-        at += Tcl_ConvertCountedElement(text, length, out + at, flags);
-    }
-    list->bytes = ckalloc(at + 1);
-    memcpy(list->bytes, out, at);
-    list->bytes[at] = 0;
-    list->length = at;
-}
-#else
-static void spell(Tcl_Obj *list) {} /* Tcl 9 does not make a string for that */
-#endif
 
 /* Builds the value at *p (encode.go) and moves *p behind it. */
 static Tcl_Obj *decode(const unsigned char **p)
@@ -208,10 +97,6 @@ static Tcl_Obj *decode(const unsigned char **p)
     }
     case 'l':
         return decodeList(p, readLength(p));
-    case 'w':
-        obj = decodeList(p, readLength(p));
-        spell(obj);
-        return obj;
     case 'd':
         obj = Tcl_NewDictObj();
         for (n = readLength(p); n > 0; n--) {
@@ -219,6 +104,11 @@ static Tcl_Obj *decode(const unsigned char **p)
 
             Tcl_DictObjPut(NULL, obj, key, decode(p));
         }
+        return obj;
+    case 'g': /* with its reference */
+        memcpy(&obj, *p, sizeof obj);
+        *p += sizeof obj;
+        obj->refCount--;
         return obj;
     default: /* 'o': a value that is there already */
         memcpy(&obj, *p, sizeof obj);
@@ -240,6 +130,16 @@ Tcl_Obj *natsNewValue(const void *value)
 
     Tcl_IncrRefCount(obj);
     return obj;
+}
+
+void natsAppend(Tcl_Obj *list, const void *elements)
+{
+    const unsigned char *p = (const unsigned char *) elements + 1; /* behind the list's tag */
+    uint32_t n;
+
+    for (n = readLength(&p); n > 0; n--) {
+        Tcl_ListObjAppendElement(NULL, list, decode(&p));
+    }
 }
 
 void natsRetain(Tcl_Obj *obj) { Tcl_IncrRefCount(obj); }

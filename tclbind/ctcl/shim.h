@@ -26,6 +26,7 @@ int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args);
 int natsHasCommand(Tcl_Interp *interp, const char *name);
 
 Tcl_Obj *natsNewValue(const void *value); /* reference count 1 */
+void natsAppend(Tcl_Obj *list, const void *elements); /* a list that is not shared */
 void natsRetain(Tcl_Obj *obj);
 void natsRelease(Tcl_Obj *obj);
 void natsString(Tcl_Obj *obj);

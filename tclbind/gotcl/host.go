@@ -271,6 +271,14 @@ func (h *host) UnsetElement(array, key string) error {
 	return nil
 }
 
+func (h *host) Append(list tclbind.Value, elements tclbind.Record) {
+	b := builder{tls: h.tls, bare: true}
+	elements.WriteTo(&b)
+	for _, e := range b.elements {
+		lib.XTcl_ListObjAppendElement(h.tls, 0, list.(value).obj, e)
+	}
+}
+
 func (h *host) NewValue(v any) tclbind.Value { return value{h.tls, newObj(h.tls, v)}.Retain() }
 
 func (h *host) WaitEvent() error {

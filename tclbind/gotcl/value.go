@@ -104,6 +104,10 @@ func newObj(tls *libc.TLS, v any) uintptr {
 		return d
 	case value:
 		return v.obj
+	case tclbind.Given:
+		obj := v.Value.(value).obj
+		at[lib.Tcl_Obj](obj).FrefCount--
+		return obj
 	case tclbind.Record:
 		b := builder{tls: tls}
 		v.WriteTo(&b)
@@ -155,7 +159,6 @@ func (b *builder) List(n int) {
 	b.open = append(b.open, building{make([]uintptr, 0, n), n})
 }
 
-func (b *builder) Spelled(n int)  { b.List(n) }
 func (b *builder) Text(s string)  { b.add(newText(b.tls, s)) }
 func (b *builder) Bytes(p []byte) { b.add(newObj(b.tls, p)) }
 func (b *builder) Int(n int64)    { b.add(lib.XTcl_NewWideIntObj(b.tls, n)) }

@@ -1,0 +1,65 @@
+package tclbind
+
+import "natstcl/kv"
+
+// history is the list of a bucket's entries that is being made while they come: the script's
+// thread makes values of those that are there, and nothing holds all of them twice.
+type history struct {
+	entry entryRecord // what all have; its bucket's name is retained
+	list  Value       // retained
+	chunk []kv.Entry  // on their way into the list; the connection's reader fills it
+}
+
+// chunkSize is how many entries go to the interpreter at once.
+const chunkSize = 256
+
+func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {
+	h := &history{
+		entry: entryRecord{c: b.j.c, bucket: b.name.Retain(), delta: true},
+		list:  p.host.NewValue([]any{}),
+	}
+	id, err := begin(p,
+		func(done func(struct{}, error)) error {
+			return b.kv.EachEntry(args[0].Text(),
+				func(e kv.Entry) {
+					if h.chunk = append(h.chunk, e); len(h.chunk) == chunkSize {
+						h.post(p)
+					}
+				},
+				func(err error) {
+					h.post(p)
+					done(struct{}{}, err)
+					p.mailbox.post(historyEnd{h})
+				})
+		},
+		func(struct{}) (any, error) { return Given{h.list.Retain()}, nil })
+	if err != nil {
+		h.release()
+	}
+	return id, err
+}
+
+func (h *history) post(p *Package) {
+	p.mailbox.post(historyChunk{h, h.chunk})
+	h.chunk = make([]kv.Entry, 0, chunkSize)
+}
+
+// historyChunk is some entries on their way into the list.
+type historyChunk struct {
+	h       *history
+	entries []kv.Entry
+}
+
+func (c historyChunk) run(p *Package) {
+	p.host.Append(c.h.list, &entryRecords{c.h.entry, c.entries})
+}
+
+// historyEnd lets go of the list; the script has it, if it wanted it.
+type historyEnd struct{ h *history }
+
+func (e historyEnd) run(*Package) { e.h.release() }
+
+func (h *history) release() {
+	h.entry.bucket.Release()
+	h.list.Release()
+}
