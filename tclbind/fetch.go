@@ -39,7 +39,7 @@ type fetch struct {
 	ended    bool
 }
 
-// cmdFetch asks for messages. The result is {wait ID}, or with a callback {request ID}.
+// cmdFetch asks for messages. With a callback the result is the request's ID.
 func cmdFetch(p *Package, j *jetStream, args []Value) (any, error) {
 	o, err := parseOptions(args[2:], fetchOptions)
 	if err != nil {
@@ -59,7 +59,7 @@ func cmdFetch(p *Package, j *jetStream, args []Value) (any, error) {
 	if !async {
 		config.Explain = true // a callback is told of the end alone
 		id, err := j.fetchAll(p, number, stream, consumer, config)
-		return []any{"wait", id}, err
+		return id, err
 	}
 	f := &fetch{j: j, number: number, left: config.Batch}
 	f.pull, err = j.js.Fetch(stream, consumer, config,
@@ -74,7 +74,7 @@ func cmdFetch(p *Package, j *jetStream, args []Value) (any, error) {
 	f.callback = callback.Retain()
 	p.add(f, j)
 	j.fetches[number] = f
-	return []any{"request", number}, nil
+	return number, nil
 }
 
 // fetchAll waits for the messages: all, or as many as came before the end.

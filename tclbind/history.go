@@ -29,10 +29,16 @@ func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {
 				func(err error) {
 					h.post(p)
 					done(struct{}{}, err)
-					p.mailbox.post(historyEnd{h})
+					if err != nil {
+						h.unwanted(p)
+					}
 				})
 		},
-		func(struct{}) (any, error) { return Given{h.list.Retain()}, nil })
+		func(struct{}) (any, error) {
+			h.entry.bucket.Release()
+			return Given{h.list}, nil
+		},
+		func(struct{}) { h.unwanted(p) })
 	if err != nil {
 		h.release()
 	}
@@ -54,10 +60,12 @@ func (c historyChunk) run(p *Package) {
 	p.host.Append(c.h.list, &entryRecords{c.h.entry, c.entries})
 }
 
-// historyEnd lets go of the list; the script has it, if it wanted it.
-type historyEnd struct{ h *history }
+// unwanted lets go of a list that no script gets. Any goroutine may call it.
+func (h *history) unwanted(p *Package) { p.mailbox.post(unwantedHistory{h}) }
 
-func (e historyEnd) run(*Package) { e.h.release() }
+type unwantedHistory struct{ h *history }
+
+func (u unwantedHistory) run(*Package) { u.h.release() }
 
 func (h *history) release() {
 	h.entry.bucket.Release()

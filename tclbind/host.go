@@ -36,8 +36,9 @@ type Host interface {
 	// Deliver is Callback with the arguments that a Record writes as a list.
 	Deliver(prefix Value, args Record) bool
 
-	// HasCommand tells whether a command of this fully qualified name exists.
-	HasCommand(name string) bool
+	// Call calls the command of a fully qualified name with an argument, as Callback does. It is
+	// false where there is no such command.
+	Call(name, argument string) bool
 
 	// Background reports err to interp bgerror, as Callback does.
 	Background(err error)

@@ -72,6 +72,6 @@ func newLoop() (*loop, *Package) {
 	p := &Package{host: l, ended: make(chan struct{})}
 	p.mailbox.host = l
 	p.handles.byID = map[int64]resource{}
-	p.waits.byID = map[int64]*wait{}
+	p.waits.byID = map[waitID]*wait{}
 	return l, p
 }

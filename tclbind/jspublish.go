@@ -36,8 +36,8 @@ var jsPublishOptions = []option{
 	{name: "header", kind: headers, about: "keys and values; not of `publish_msg`"},
 }
 
-// cmdJSPublish publishes with an acknowledgement. The result is {wait ID}, or with a
-// callback {request ID}.
+// cmdJSPublish publishes with an acknowledgement. With a callback the result is the
+// request's ID.
 func cmdJSPublish(p *Package, j *jetStream, args []Value) (any, error) {
 	o, err := parseOptions(args[2:], jsPublishOptions)
 	if err != nil {
@@ -86,7 +86,7 @@ func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
 			_, err := j.js.Publish(m, timeout, done)
 			return err
 		}, plain)
-		return []any{"wait", id}, err
+		return id, err
 	}
 	r := &request{c: j.c}
 	var err error
@@ -97,7 +97,7 @@ func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
 		return nil, err
 	}
 	r.begin(p, callback)
-	return []any{"request", r.number}, nil
+	return r.number, nil
 }
 
 // headerValue is what an option is as a header.

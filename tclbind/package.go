@@ -29,7 +29,9 @@ type Package struct {
 	mailbox mailbox
 	handles handles
 	waits   waits
-	words   sharedWords
+	// By the names that they have in namespace.
+	commands map[string]func([]Value) (any, error)
+	words    sharedWords
 	// Those that may have gathered messages to send.
 	connections []*connection
 	closed      bool
@@ -50,7 +52,8 @@ func Attach(host Host) (*Package, error) {
 	p := &Package{host: host, ended: make(chan struct{})}
 	p.mailbox.host = host
 	p.handles.byID = map[int64]resource{}
-	p.waits.byID = map[int64]*wait{}
+	p.waits.byID = map[waitID]*wait{}
+	p.commands = map[string]func([]Value) (any, error){}
 	p.makeWords()
 	if err := host.Eval("namespace eval ::nats::core {}"); err != nil {
 		return nil, err
@@ -59,7 +62,8 @@ func Attach(host Host) (*Package, error) {
 		coreCommands, connectionCommands, messageCommands, jetStreamCommands, acknowledgeCommands, fetchCommands, consumerCommands, bucketCommands, serverCommands,
 	} {
 		for _, c := range table {
-			host.Define(namespace+c.name, p.guarded(c))
+			p.commands[c.name] = p.guarded(c)
+			host.Define(namespace+c.name, p.commands[c.name])
 		}
 	}
 	for _, name := range scriptOrder {
@@ -115,10 +119,11 @@ func (p *Package) Close() {
 
 // coreCommands are those that belong to no class.
 var coreCommands = []command{
+	{"now", []string{"command", "args"}, cmdNow},
+	{"parked", []string{"coroutine", "command", "args"}, cmdParked},
+	{"start", []string{"command", "args"}, cmdStart},
 	{"wait", []string{"id"}, cmdWait},
-	{"park", []string{"id", "coroutine"}, cmdPark},
 	{"take", []string{"id"}, cmdTake},
-	{"forget", []string{"id"}, cmdForget},
 	{"bind", []string{"handle", "namespace"}, on(cmdBind)},
 	{"children", []string{"handle"}, on(cmdChildren)},
 	{"release", []string{"handle"}, on(cmdRelease)},

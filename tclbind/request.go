@@ -26,7 +26,7 @@ var requestOptions = []option{
 	{name: "header", kind: headers, about: "keys and their values; not with request_msg"},
 }
 
-// cmdRequest sends a request. The result is {wait ID}, or with a callback {request ID}.
+// cmdRequest sends a request. With a callback the result is the request's ID.
 func cmdRequest(p *Package, c *connection, args []Value) (any, error) {
 	o, err := parseOptions(args[2:], requestOptions)
 	if err != nil {
@@ -62,30 +62,18 @@ func (c *connection) ask(p *Package, m *nats.Msg, o options) (any, error) {
 	if o.has("dictmsg") {
 		asDict = o.bool("dictmsg")
 	}
-	var id any
-	var err error
-	callback, async := o["callback"].(Value)
-	switch {
-	case async:
-		id, err = c.askAsync(p, m, timeout, callback, asDict, o)
-	case o.has("max_msgs"):
-		id, err = c.gather(p, m, timeout, small(o.int("max_msgs")))
-	default:
-		id, err = begin(p,
-			func(done func(*nats.Msg, error)) error {
-				_, err := c.wire.Request(m, timeout, done)
-				return err
-			},
-			func(reply *nats.Msg) (any, error) { return c.payload(reply, 0, asDict), nil })
+	if callback, async := o["callback"].(Value); async {
+		return c.askAsync(p, m, timeout, callback, asDict, o)
 	}
-	if err != nil {
-		return nil, err
+	if o.has("max_msgs") {
+		return c.gather(p, m, timeout, small(o.int("max_msgs")))
 	}
-	kind := "wait"
-	if async {
-		kind = "request"
-	}
-	return []any{kind, id}, nil
+	return begin(p,
+		func(done func(*nats.Msg, error)) error {
+			_, err := c.wire.Request(m, timeout, done)
+			return err
+		},
+		func(reply *nats.Msg) (any, error) { return c.payload(reply, 0, asDict), nil })
 }
 
 // gather waits for several replies: complete, or as many as came before the timeout.

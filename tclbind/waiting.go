@@ -1,6 +1,8 @@
 package tclbind
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"natstcl/kv/wire"
@@ -9,20 +11,26 @@ import (
 // wait is one operation of the core that a script waits for. It belongs to the
 // interpreter's thread; the core's goroutine only posts its completion.
 //
-// The script's side is ::nats::core::await (script/core.tcl): it gets the id
-// from the command that began the operation, waits in its coroutine or in the
-// event loop, and takes the result.
+// The script's side is ::nats::core::do (script/core.tcl): the command that begins the operation
+// runs in cmdNow, which waits in the event loop, or in cmdParked, after which the coroutine yields
+// until it is resumed, and takes the result.
 type wait struct {
-	id        int64
-	coroutine string // the parked coroutine's command, "" where none is
-	done      bool
-	result    any
-	err       error
+	id        waitID
+	coroutine string                             // the parked coroutine's command, "" where none is
+	end       interface{ result() (any, error) } // nil until it is done
 }
 
+// waitID is what a command returns that has begun an operation.
+type waitID int64
+
+// String is the id as scripts have it; nobody resumes a coroutine with it by chance.
+func (id waitID) String() string { return waitPrefix + strconv.FormatInt(int64(id), 10) }
+
+const waitPrefix = "nats-wait-"
+
 type waits struct {
-	byID   map[int64]*wait
-	last   int64
+	byID   map[waitID]*wait
+	last   waitID
 	served time.Time // when the event loop last had its turn in a wait
 }
 
@@ -82,54 +90,114 @@ func (c *completion[T]) drop() {
 func (c *completion[T]) run(p *Package) {
 	w := c.wait
 	if p.waits.byID[w.id] != w {
-		c.drop()
+		c.drop() // nobody waits
 		return
 	}
-	if w.coroutine != "" && !p.host.HasCommand(w.coroutine) {
-		delete(p.waits.byID, w.id)
-		c.drop()
-		p.host.Background(wire.Fail("ErrInvalidCoroutine", "Invalid coroutine "+w.coroutine))
-		return
-	}
-	w.done, w.err = true, c.err
-	if w.err == nil {
-		w.result, w.err = c.finish(c.value)
-	}
+	w.end = c
 	if w.coroutine == "" {
 		return
 	}
-	resume := p.host.NewValue([]string{w.coroutine})
+	coroutine := w.coroutine
 	w.coroutine = ""
-	p.host.Callback(resume)
-	resume.Release()
+	if !p.host.Call(coroutine, w.id.String()) {
+		delete(p.waits.byID, w.id)
+		c.drop()
+		p.host.Background(wire.Fail("ErrInvalidCoroutine", "Invalid coroutine "+coroutine))
+	}
+}
+
+func (c *completion[T]) result() (any, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	return c.finish(c.value)
 }
 
 // outcome ends the wait's life.
 func (p *Package) outcome(w *wait) (any, error) {
 	delete(p.waits.byID, w.id)
-	return w.result, w.err
+	if w.end == nil {
+		return nil, wire.Fail("ErrInternal", "nothing has come for "+w.id.String())
+	}
+	return w.end.result()
 }
 
 func (p *Package) waitOf(v Value) (*wait, error) {
-	id, err := integer(v)
+	id, err := strconv.ParseInt(strings.TrimPrefix(v.Text(), waitPrefix), 10, 64)
 	if err != nil {
 		return nil, err
 	}
-	if w := p.waits.byID[id]; w != nil {
+	if w := p.waits.byID[waitID(id)]; w != nil {
 		return w, nil
 	}
 	return nil, wire.Fail("ErrInternal", "no such wait "+v.Text())
 }
 
-// cmdWait serves events, as vwait does, until the operation is done.
+// command runs the command of that name; w is nil where it has not begun an operation.
+func (p *Package) command(name Value, args []Value) (w *wait, result any, err error) {
+	run := p.commands[name.Text()]
+	if run == nil {
+		return nil, nil, wire.Fail("ErrInternal", "no such command "+name.Text())
+	}
+	if result, err = run(args); err != nil {
+		return nil, nil, err
+	}
+	if id, ok := result.(waitID); ok {
+		return p.waits.byID[id], nil, nil
+	}
+	return nil, result, nil
+}
+
+// cmdNow runs a command, and serves events, as vwait does, until the operation that it has
+// begun is done.
+func cmdNow(p *Package, args []Value) (any, error) {
+	w, result, err := p.command(args[0], args[1:])
+	if w == nil {
+		return result, err
+	}
+	return p.await(w)
+}
+
+// cmdParked runs a command in a coroutine, which is resumed when the operation that it has
+// begun is done. The result is a list of the wait's id; or of an empty text and the result, where there
+// is nothing to wait for.
+func cmdParked(p *Package, args []Value) (any, error) {
+	w, result, err := p.command(args[1], args[2:])
+	if err != nil {
+		return nil, err
+	}
+	if w == nil {
+		if result == nil {
+			result = ""
+		}
+		return []any{"", result}, nil
+	}
+	w.coroutine = args[0].Text()
+	return []any{w.id.String()}, nil
+}
+
+// cmdStart runs a command, and nobody waits for the end of the operation that it has begun.
+func cmdStart(p *Package, args []Value) (any, error) {
+	w, result, err := p.command(args[0], args[1:])
+	if w != nil {
+		delete(p.waits.byID, w.id)
+	}
+	return result, err
+}
+
+// cmdWait is for a coroutine that is parked, and cannot yield.
 func cmdWait(p *Package, args []Value) (any, error) {
 	w, err := p.waitOf(args[0])
 	if err != nil {
 		return nil, err
 	}
+	return p.await(w)
+}
+
+func (p *Package) await(w *wait) (any, error) {
 	w.coroutine = ""
 	p.flush()
-	for !w.done {
+	for w.end == nil {
 		if err := p.waitEvent(); err != nil {
 			delete(p.waits.byID, w.id)
 			return nil, err
@@ -182,34 +250,12 @@ func (p *Package) pollEvents() error {
 	return nil
 }
 
-// cmdPark leaves the coroutine's name, to be resumed when the operation is done;
-// true says that it is done already.
-func cmdPark(p *Package, args []Value) (any, error) {
-	w, err := p.waitOf(args[0])
-	if err != nil {
-		return nil, err
-	}
-	if !w.done {
-		w.coroutine = args[1].Text()
-	}
-	return w.done, nil
-}
-
 func cmdTake(p *Package, args []Value) (any, error) {
 	w, err := p.waitOf(args[0])
 	if err != nil {
 		return nil, err
 	}
 	return p.outcome(w)
-}
-
-// cmdForget is for an operation whose end nobody waits for.
-func cmdForget(p *Package, args []Value) (any, error) {
-	w, err := p.waitOf(args[0])
-	if err == nil {
-		delete(p.waits.byID, w.id)
-	}
-	return nil, err
 }
 
 // abandon lets go of all waits: nobody can be resumed in a closed package.

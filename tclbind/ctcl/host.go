@@ -228,10 +228,11 @@ func (h *host) call(prefix tclbind.Value, args any) bool {
 	return ok
 }
 
-func (h *host) HasCommand(name string) bool {
-	p := text(name)
-	defer free(p)
-	return C.natsHasCommand(h.interp, p) != 0
+func (h *host) Call(name, argument string) bool {
+	w := h.encode([]string{name, argument})
+	there := C.natsCall(h.interp, w.first()) != 0
+	h.put(w)
+	return there
 }
 
 func (h *host) Background(err error) {

@@ -210,11 +210,6 @@ void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index
     Tcl_CreateObjCommand(interp, name, runCommand, command, freeCommand);
 }
 
-int natsHasCommand(Tcl_Interp *interp, const char *name)
-{
-    return Tcl_FindCommand(interp, name, NULL, TCL_GLOBAL_ONLY) != NULL;
-}
-
 int natsEval(Tcl_Interp *interp, const char *script, natsSize length)
 {
     return Tcl_EvalEx(interp, script, length, TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
@@ -244,6 +239,18 @@ void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length)
     *text = Tcl_GetStringFromObj(Tcl_GetObjResult(interp), length);
 }
 
+/* What the end of an event's script comes to: an error goes to interp bgerror. */
+static int ended(Tcl_Interp *interp, int code)
+{
+    if (code != TCL_OK && !Tcl_InterpDeleted(interp)) {
+        if (code == TCL_ERROR) {
+            Tcl_AddErrorInfo(interp, "\n    (nats callback)");
+        }
+        Tcl_BackgroundException(interp, code);
+    }
+    return code == TCL_OK;
+}
+
 /*
  * Calls a command prefix with the list of arguments in the buffer. The words are held for
  * the time of the call: the callback may change or free all they came from.
@@ -251,7 +258,7 @@ void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length)
 int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
 {
     const unsigned char *p = args;
-    Tcl_Obj **words, **objv, *small[16];
+    Tcl_Obj **words, **objv, *few[FEW];
     natsSize count, i, objc;
     uint32_t more;
     int code;
@@ -263,7 +270,7 @@ int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
         p++; /* the list's tag */
         more = readLength(&p);
         objc = count + (natsSize) more;
-        objv = objc <= 16 ? small : (Tcl_Obj **) ckalloc(objc * sizeof *objv);
+        objv = objc <= FEW ? few : (Tcl_Obj **) ckalloc(objc * sizeof *objv);
         for (i = 0; i < objc; i++) {
             objv[i] = i < count ? words[i] : decode(&p);
             Tcl_IncrRefCount(objv[i]);
@@ -272,19 +279,36 @@ int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
         for (i = 0; i < objc; i++) {
             Tcl_DecrRefCount(objv[i]);
         }
-        if (objv != small) {
+        if (objv != few) {
             ckfree(objv);
         }
     }
-    if (code != TCL_OK && !Tcl_InterpDeleted(interp)) {
-        if (code == TCL_ERROR) {
-            Tcl_AddErrorInfo(interp, "\n    (nats callback)");
-        }
-        Tcl_BackgroundException(interp, code);
-    }
+    code = ended(interp, code);
     Tcl_DecrRefCount(prefix);
     Tcl_Release(interp);
-    return code == TCL_OK;
+    return code;
+}
+
+/* Calls the command of a list of two words; 0 where there is no such command. */
+int natsCall(Tcl_Interp *interp, const void *words)
+{
+    const unsigned char *p = (const unsigned char *) words + 1 + sizeof(uint32_t); /* behind the list's tag */
+    Tcl_Obj *objv[2];
+    int there;
+
+    objv[0] = decode(&p);
+    objv[1] = decode(&p);
+    Tcl_IncrRefCount(objv[0]);
+    Tcl_IncrRefCount(objv[1]);
+    Tcl_Preserve(interp);
+    there = Tcl_GetCommandFromObj(interp, objv[0]) != NULL;
+    if (there) {
+        ended(interp, Tcl_EvalObjv(interp, 2, objv, TCL_EVAL_GLOBAL));
+    }
+    Tcl_Release(interp);
+    Tcl_DecrRefCount(objv[0]);
+    Tcl_DecrRefCount(objv[1]);
+    return there;
 }
 
 /* Variables, channels and files ------------------------------------------------- */

@@ -216,10 +216,15 @@ func (h *host) call(prefix tclbind.Value, args []uintptr) bool {
 	return code == lib.TCL_OK
 }
 
-func (h *host) HasCommand(name string) bool {
-	p, free := cString(h.tls, name)
-	defer free()
-	return lib.XTcl_FindCommand(h.tls, h.interp, p, 0, lib.TCL_GLOBAL_ONLY) != 0
+func (h *host) Call(name, argument string) bool {
+	command := value{h.tls, newList(h.tls, []uintptr{newText(h.tls, name)})}.Retain().(value)
+	defer command.Release()
+	words, _ := command.List()
+	if lib.XTcl_GetCommandFromObj(h.tls, h.interp, words[0].(value).obj) == 0 {
+		return false
+	}
+	h.call(command, []uintptr{newText(h.tls, argument)})
+	return true
 }
 
 func (h *host) Background(err error) {

@@ -37,12 +37,11 @@ oo::class create ::nats::connection {
         if {$args ni {{} -async}} {
             throw {NATS ErrInvalidArg} "Unknown option [lindex $args 0]"
         }
-        set id [::nats::core::connect $handle]
         if {$args eq "-async"} {
-            ::nats::core::forget $id
-            return
+            ::nats::core::start connect $handle
+        } else {
+            ::nats::core::do connect $handle
         }
-        ::nats::core::await $id
         return
     }
 
@@ -57,7 +56,7 @@ oo::class create ::nats::connection {
     #
     # args - ?subID? ?-timeout ms?
     method drain {args} {
-        ::nats::core::await [::nats::core::drain $handle {*}$args]
+        ::nats::core::do drain $handle {*}$args
         return
     }
 
@@ -65,14 +64,14 @@ oo::class create ::nats::connection {
     #
     # args - ?-timeout ms?
     method ping {args} {
-        return [::nats::core::await [::nats::core::ping $handle {*}$args]]
+        return [::nats::core::do ping $handle {*}$args]
     }
 
     # Returns how long a ping takes, in ms with a fraction.
     #
     # args - ?-timeout ms?
     method rtt {args} {
-        return [::nats::core::await [::nats::core::rtt $handle {*}$args]]
+        return [::nats::core::do rtt $handle {*}$args]
     }
 
     # A dict of what was carried since the object was made: in_msgs, out_msgs, in_bytes,
@@ -113,12 +112,12 @@ oo::class create ::nats::connection {
     #
     # args - ?-timeout ms? ?-callback cmdPrefix? ?-dictmsg bool? ?-max_msgs n? ?-header dict?
     method request {subject message args} {
-        return [::nats::core::asked [::nats::core::request $handle $subject $message {*}$args]]
+        return [::nats::core::do request $handle $subject $message {*}$args]
     }
 
     # args - ?-timeout ms? ?-callback cmdPrefix? ?-dictmsg bool?
     method request_msg {msg args} {
-        return [::nats::core::asked [::nats::core::request_msg $handle $msg {*}$args]]
+        return [::nats::core::do request_msg $handle $msg {*}$args]
     }
 
     method cancel_request {reqID} {

@@ -39,7 +39,7 @@ oo::class create ::nats::consumer {
 
     # The consumer_info as it is now.
     method info {} {
-        return [::nats::core::await [::nats::core::consumer_info {*}[::nats::core::pull_place $handle]]]
+        return [::nats::core::do consumer_info {*}[::nats::core::pull_place $handle]]
     }
 
     method last_error {} {
@@ -54,7 +54,7 @@ oo::class create ::nats::consumer {
 
     # Asks for no more; returns when what has come was given to the callback.
     method drain {} {
-        ::nats::core::await [::nats::core::pull_drain $handle]
+        ::nats::core::do pull_drain $handle
         return
     }
 }

@@ -8,36 +8,28 @@ namespace eval ::nats {
     variable status_reconnecting reconnecting
 }
 
-# Waits for an operation of the core and returns its result, or throws its error.
-# In a coroutine it yields, elsewhere it serves events as vwait does.
+# Runs a command of the core. Where it began an operation, waits for that: in a coroutine by
+# yielding, elsewhere by serving events as vwait does. Returns the result, or throws the
+# error.
 #
-# id - what the command that began the operation returned
-proc ::nats::core::await {id} {
+# command - its name in this namespace
+proc ::nats::core::do {command args} {
     set coroutine [info coroutine]
     if {$coroutine eq ""} {
+        return [now $command {*}$args]
+    }
+    lassign [parked $coroutine $command {*}$args] id result
+    if {$id eq ""} {
+        return $result
+    }
+    try {
+        # Others may resume the coroutine too: it goes on waiting then.
+        while {[yield] ne $id} {}
+    } trap {TCL COROUTINE CANT_YIELD} {} {
+        # Below a C frame. The request is out already.
         return [wait $id]
     }
-    # Others may resume the coroutine too: it goes on waiting then.
-    while {![park $id $coroutine]} {
-        try {
-            yield
-        } trap {TCL COROUTINE CANT_YIELD} {} {
-            # Below a C frame. The request is out already.
-            return [wait $id]
-        }
-    }
     return [take $id]
-}
-
-# The result of what may have a callback: waits for the reply, or returns the request's ID.
-#
-# request - {wait ID} or {request ID}
-proc ::nats::core::asked {request} {
-    lassign $request kind id
-    if {$kind eq "request"} {
-        return $id
-    }
-    return [await $id]
 }
 
 # Makes the TclOO object for a handle.

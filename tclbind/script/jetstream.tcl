@@ -20,37 +20,37 @@ oo::class create ::nats::jet_stream {
 
     # Each of the four returns a key_value object.
     method create_kv_bucket {bucket args} {
-        return [my Bucket [::nats::core::create_kv_bucket $handle $bucket {*}$args]]
+        return [my Bucket create_kv_bucket $handle $bucket {*}$args]
     }
 
     method create_kv_aggregate {bucket writable origins args} {
-        return [my Bucket [::nats::core::create_kv_aggregate $handle $bucket $writable $origins {*}$args]]
+        return [my Bucket create_kv_aggregate $handle $bucket $writable $origins {*}$args]
     }
 
     method bind_kv_bucket {bucket} {
-        return [my Bucket [::nats::core::bind_kv_bucket $handle $bucket]]
+        return [my Bucket bind_kv_bucket $handle $bucket]
     }
 
     method create_kv_mirror {name origin args} {
-        ::nats::core::await [::nats::core::create_kv_mirror $handle $name $origin {*}$args]
+        ::nats::core::do create_kv_mirror $handle $name $origin {*}$args
         return
     }
 
     method delete_kv_bucket {bucket} {
-        return [::nats::core::await [::nats::core::delete_kv_bucket $handle $bucket]]
+        return [::nats::core::do delete_kv_bucket $handle $bucket]
     }
 
     # Returns how many messages went.
     method empty_kv_bucket {bucket} {
-        return [::nats::core::await [::nats::core::empty_kv_bucket $handle $bucket]]
+        return [::nats::core::do empty_kv_bucket $handle $bucket]
     }
 
     method kv_buckets {} {
-        return [::nats::core::await [::nats::core::kv_buckets $handle]]
+        return [::nats::core::do kv_buckets $handle]
     }
 
-    method Bucket {id} {
-        return [::nats::core::adopt ::nats::key_value [::nats::core::await $id]]
+    method Bucket {args} {
+        return [::nats::core::adopt ::nats::key_value [::nats::core::do {*}$args]]
     }
 
     # Messages -------------------------------------------------------------
@@ -60,19 +60,19 @@ oo::class create ::nats::jet_stream {
     # args - ?-timeout ms? ?-callback cmdPrefix? ?-stream name? ?-msg_id id? ?-expect_last_seq n?
     #        ?-expect_last_subject_seq n? ?-expect_last_msg_id id? ?-ttl ms? ?-header dict?
     method publish {subject message args} {
-        return [::nats::core::asked [::nats::core::js_publish $handle $subject $message {*}$args]]
+        return [::nats::core::do js_publish $handle $subject $message {*}$args]
     }
 
     # args - as those of publish, less -header
     method publish_msg {msg args} {
-        return [::nats::core::asked [::nats::core::js_publish_msg $handle $msg {*}$args]]
+        return [::nats::core::do js_publish_msg $handle $msg {*}$args]
     }
 
     # Returns a list of messages, with -callback an ID at once.
     #
     # args - ?-batch_size n? ?-timeout ms? ?-expires ms? ?-callback cmdPrefix?
     method fetch {stream consumer args} {
-        return [::nats::core::asked [::nats::core::fetch $handle $stream $consumer {*}$args]]
+        return [::nats::core::do fetch $handle $stream $consumer {*}$args]
     }
 
     # The old name of fetch.
@@ -92,7 +92,7 @@ oo::class create ::nats::jet_stream {
 
     # Returns the server's confirmation.
     method ack_sync {msg} {
-        return [::nats::core::await [::nats::core::ack_sync $handle $msg]]
+        return [::nats::core::do ack_sync $handle $msg]
     }
 
     # args - ?-delay ms?
@@ -114,58 +114,58 @@ oo::class create ::nats::jet_stream {
     # Streams --------------------------------------------------------------
 
     method account_info {} {
-        return [::nats::core::await [::nats::core::account_info $handle]]
+        return [::nats::core::do account_info $handle]
     }
 
     method add_stream {stream args} {
-        return [::nats::core::await [::nats::core::add_stream $handle $stream {*}$args]]
+        return [::nats::core::do add_stream $handle $stream {*}$args]
     }
 
     # The JSON goes as it is, and the reply's JSON comes as it is.
     method add_stream_from_json {json} {
-        return [::nats::core::await [::nats::core::add_stream_from_json $handle $json]]
+        return [::nats::core::do add_stream_from_json $handle $json]
     }
 
     method update_stream {stream args} {
-        return [::nats::core::await [::nats::core::update_stream $handle $stream {*}$args]]
+        return [::nats::core::do update_stream $handle $stream {*}$args]
     }
 
     method delete_stream {stream} {
-        return [::nats::core::await [::nats::core::delete_stream $handle $stream]]
+        return [::nats::core::do delete_stream $handle $stream]
     }
 
     # Returns how many messages went.
     #
     # args - ?-filter subject? ?-keep n? ?-seq n?
     method purge_stream {stream args} {
-        return [::nats::core::await [::nats::core::purge_stream $handle $stream {*}$args]]
+        return [::nats::core::do purge_stream $handle $stream {*}$args]
     }
 
     method stream_info {stream} {
-        return [::nats::core::await [::nats::core::stream_info $handle $stream]]
+        return [::nats::core::do stream_info $handle $stream]
     }
 
     # args - ?-subject subject?
     method stream_names {args} {
-        return [::nats::core::await [::nats::core::stream_names $handle {*}$args]]
+        return [::nats::core::do stream_names $handle {*}$args]
     }
 
     # Returns a dict: subject, number of messages.
     #
     # args - ?-filter subject?
     method stream_subjects {stream args} {
-        return [::nats::core::await [::nats::core::stream_subjects $handle $stream {*}$args]]
+        return [::nats::core::do stream_subjects $handle $stream {*}$args]
     }
 
     # These two return a message with seq and time.
     #
     # args - ?-seq n? ?-last_by_subj subject? ?-next_by_subj subject?
     method stream_msg_get {stream args} {
-        return [::nats::core::await [::nats::core::stream_msg_get $handle $stream {*}$args]]
+        return [::nats::core::do stream_msg_get $handle $stream {*}$args]
     }
 
     method stream_direct_get {stream args} {
-        return [::nats::core::await [::nats::core::stream_direct_get $handle $stream {*}$args]]
+        return [::nats::core::do stream_direct_get $handle $stream {*}$args]
     }
 
     # Returns a list of messages with seq and time.
@@ -173,65 +173,65 @@ oo::class create ::nats::jet_stream {
     # args - -multi_last subjects ?-up_to_seq n? ?-up_to_time iso?, or -batch n ?-seq n?
     #        ?-start_time iso? ?-next_by_subj subject?; ?-max_bytes n?
     method stream_direct_get_batch {stream args} {
-        return [::nats::core::await [::nats::core::stream_direct_get_batch $handle $stream {*}$args]]
+        return [::nats::core::do stream_direct_get_batch $handle $stream {*}$args]
     }
 
     # args - -seq n ?-no_erase bool?
     method stream_msg_delete {stream args} {
-        return [::nats::core::await [::nats::core::stream_msg_delete $handle $stream {*}$args]]
+        return [::nats::core::do stream_msg_delete $handle $stream {*}$args]
     }
 
     # Consumers ------------------------------------------------------------
 
     # The next four return the consumer's info; their options are in docs/jetstream.md.
     method add_consumer {stream args} {
-        return [::nats::core::await [::nats::core::add_consumer $handle $stream {*}$args]]
+        return [::nats::core::do add_consumer $handle $stream {*}$args]
     }
 
     method add_pull_consumer {stream name args} {
-        return [::nats::core::await [::nats::core::add_pull_consumer $handle $stream $name {*}$args]]
+        return [::nats::core::do add_pull_consumer $handle $stream $name {*}$args]
     }
 
     method add_push_consumer {stream name deliver_subject args} {
-        return [::nats::core::await [::nats::core::add_push_consumer $handle $stream $name $deliver_subject {*}$args]]
+        return [::nats::core::do add_push_consumer $handle $stream $name $deliver_subject {*}$args]
     }
 
     method update_consumer {stream args} {
-        return [::nats::core::await [::nats::core::update_consumer $handle $stream {*}$args]]
+        return [::nats::core::do update_consumer $handle $stream {*}$args]
     }
 
     # json - the config, which goes as it is; the reply's JSON comes as it is
     method add_consumer_from_json {stream consumer json} {
-        return [::nats::core::await [::nats::core::add_consumer_from_json $handle $stream $consumer $json]]
+        return [::nats::core::do add_consumer_from_json $handle $stream $consumer $json]
     }
 
     method delete_consumer {stream consumer} {
-        return [::nats::core::await [::nats::core::delete_consumer $handle $stream $consumer]]
+        return [::nats::core::do delete_consumer $handle $stream $consumer]
     }
 
     method consumer_info {stream consumer} {
-        return [::nats::core::await [::nats::core::consumer_info $handle $stream $consumer]]
+        return [::nats::core::do consumer_info $handle $stream $consumer]
     }
 
     method consumer_names {stream} {
-        return [::nats::core::await [::nats::core::consumer_names $handle $stream]]
+        return [::nats::core::do consumer_names $handle $stream]
     }
 
     # These two return the reply, a dict: paused, pause_until, pause_remaining (in ns).
     #
     # until - the time, as 2030-01-01T00:00:00Z
     method pause_consumer {stream consumer until} {
-        return [::nats::core::await [::nats::core::pause_consumer $handle $stream $consumer $until]]
+        return [::nats::core::do pause_consumer $handle $stream $consumer $until]
     }
 
     method resume_consumer {stream consumer} {
-        return [::nats::core::await [::nats::core::pause_consumer $handle $stream $consumer]]
+        return [::nats::core::do pause_consumer $handle $stream $consumer]
     }
 
     # args - -callback cmdPrefix ?-description? ?-headers_only? ?-deliver_policy?
     #        ?-idle_heartbeat? ?-filter_subject?
     method ordered_consumer {stream args} {
-        set consumer [::nats::core::await [::nats::core::ordered_consumer $handle $stream {*}$args]]
+        set consumer [::nats::core::do ordered_consumer $handle $stream {*}$args]
         return [::nats::core::adopt ::nats::ordered_consumer $consumer]
     }
 
@@ -240,7 +240,7 @@ oo::class create ::nats::jet_stream {
     # args - -callback cmdPrefix ?-max_messages n? ?-max_bytes n? ?-expires ms? ?-threshold n?
     #        ?-idle_heartbeat ms? ?-group name? ?-min_pending n? ?-min_ack_pending n? ?-priority n?
     method pull_consumer {stream consumer args} {
-        set pulling [::nats::core::await [::nats::core::pull_consumer $handle $stream $consumer {*}$args]]
+        set pulling [::nats::core::do pull_consumer $handle $stream $consumer {*}$args]
         return [::nats::core::adopt ::nats::consumer $pulling]
     }
 }

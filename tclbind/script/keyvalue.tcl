@@ -12,51 +12,51 @@ oo::class create ::nats::key_value {
     #
     # args - ?-revision int?
     method get {key args} {
-        return [::nats::core::await [::nats::core::kv_get $handle $key {*}$args]]
+        return [::nats::core::do kv_get $handle $key {*}$args]
     }
 
     method get_value {key args} {
-        return [::nats::core::await [::nats::core::kv_get_value $handle $key {*}$args]]
+        return [::nats::core::do kv_get_value $handle $key {*}$args]
     }
 
     # These four return the new revision.
     method put {key value} {
-        return [::nats::core::await [::nats::core::kv_put $handle $key $value]]
+        return [::nats::core::do kv_put $handle $key $value]
     }
 
     method create {key value} {
-        return [::nats::core::await [::nats::core::kv_create $handle $key $value]]
+        return [::nats::core::do kv_create $handle $key $value]
     }
 
     method update {key value revision} {
-        return [::nats::core::await [::nats::core::kv_update $handle $key $value $revision]]
+        return [::nats::core::do kv_update $handle $key $value $revision]
     }
 
     method revert {key revision} {
-        return [::nats::core::await [::nats::core::kv_revert $handle $key $revision]]
+        return [::nats::core::do kv_revert $handle $key $revision]
     }
 
     method delete {key {revision 0}} {
-        ::nats::core::await [::nats::core::kv_delete $handle $key $revision]
+        ::nats::core::do kv_delete $handle $key $revision
         return
     }
 
     method purge {key} {
-        ::nats::core::await [::nats::core::kv_purge $handle $key]
+        ::nats::core::do kv_purge $handle $key
         return
     }
 
     method status {} {
-        return [::nats::core::await [::nats::core::kv_status $handle]]
+        return [::nats::core::do kv_status $handle]
     }
 
     # Returns a list of entries.
     method history {key} {
-        return [::nats::core::await [::nats::core::kv_history $handle $key]]
+        return [::nats::core::do kv_history $handle $key]
     }
 
     method keys {} {
-        return [::nats::core::await [::nats::core::kv_keys $handle]]
+        return [::nats::core::do kv_keys $handle]
     }
 
     # Returns a kv_watcher object.
@@ -64,7 +64,7 @@ oo::class create ::nats::key_value {
     # args - -callback cmdPrefix, -values_array varName, or both; ?-include_history?
     #        ?-meta_only? ?-ignore_deletes? ?-updates_only? ?-idle_heartbeat?
     method watch {key args} {
-        set watcher [::nats::core::await [::nats::core::kv_watch $handle $key {*}$args]]
+        set watcher [::nats::core::do kv_watch $handle $key {*}$args]
         set object [::nats::core::adopt ::nats::kv_watcher $watcher]
         try {
             set array [::nats::core::watch_array $watcher]

@@ -8,7 +8,7 @@ oo::class create ::nats::server {
     # args - ?-host? ?-port? ?-jetstream bool? ?-store_dir dir? ?-user? ?-password?
     #        ?-token? ?-config file? ?-log_chan channel? ?-log_level level?
     constructor {args} {
-        set server [::nats::core::await [::nats::core::server [self] {*}$args]]
+        set server [::nats::core::do server [self] {*}$args]
         try {
             my Stand $server
         } on error {message options} {
@@ -36,7 +36,7 @@ oo::class create ::nats::server {
 
     # Ends the server; returns when it is gone. The object stays.
     method shutdown {} {
-        ::nats::core::await [::nats::core::server_shutdown $handle]
+        ::nats::core::do server_shutdown $handle
         return
     }
 }
