@@ -100,7 +100,7 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 		SkipHostLookup:          true,
 		Timeout:                 max(o.ConnectTimeout, time.Millisecond),
 		PingInterval:            o.PingInterval,
-		MaxPingsOut:             o.MaxOutstandingPings,
+		MaxPingsOut:             e.mostPings(),
 		FlusherTimeout:          0,
 		CustomDialer:            dialer{e},
 		AsyncErrorCB:            e.asyncError,
@@ -133,6 +133,10 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 	go e.deliver() // until closed's marker
 	return e, nil
 }
+
+// mostPings is how many PINGs may be unanswered. nats.go takes 0 for its own default; the least
+// that it can do is one.
+func (e *engine) mostPings() int { return max(1, e.options.MaxOutstandingPings) }
 
 // because keeps the first cause of the end, and returns it.
 func (e *engine) because(err *Error) *Error {
@@ -491,7 +495,7 @@ func (e *engine) closed(nc *nats.Conn) {
 	switch err := nc.LastError(); {
 	case errors.Is(err, nats.ErrStaleConnection):
 		e.because(Fail("ErrStaleConnection", "The server did not respond to "+
-			strconv.Itoa(e.options.MaxOutstandingPings)+" PINGs"))
+			strconv.Itoa(e.mostPings())+" PINGs"))
 	case err != nil && !errors.Is(err, net.ErrClosed):
 		// Where the socket has failed that is the cause already: it is what nats.go has read.
 		e.because(Fail("ErrProtocol", strings.TrimPrefix(err.Error(), "nats: ")))
