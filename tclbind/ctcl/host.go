@@ -45,6 +45,7 @@ func Init(pointer unsafe.Pointer) int {
 	if C.natsInitStubs(interp) == nil {
 		return C.TCL_ERROR
 	}
+	tclbind.PaceGC()
 	h := &host{interp: interp, thread: C.natsThread(), sleeper: C.natsNewSleeper()}
 	h.handle = cgo.NewHandle(h)
 	C.natsAttachLife(interp, C.uintptr_t(h.handle))

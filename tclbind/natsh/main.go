@@ -19,6 +19,7 @@ import (
 	"runtime"
 
 	"golang.org/x/term"
+	"natstcl/tclbind"
 	"natstcl/tclbind/gotcl"
 )
 
@@ -26,8 +27,7 @@ import (
 var shell string
 
 func main() {
-	// The interpreter lives in the main goroutine, and that in the main thread.
-	runtime.LockOSThread()
+	tclbind.PaceGC()
 	if err := checkSystem(); err != nil {
 		fail(err)
 	}

@@ -1,0 +1,54 @@
+package tclbind
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+)
+
+// PaceGC has Go's memory collected less often while there is little of it: for a process whose
+// Go is ours alone. With Go's own pace a stream of messages through a heap of a few MB spends a tenth
+// of its time there. GOGC, where it is set, stays in force.
+var PaceGC = sync.OnceFunc(func() {
+	if os.Getenv("GOGC") == "" {
+		afterGC(adjustPace())
+	}
+})
+
+const (
+	smallHeap   = 16 << 20 // bytes alive
+	rarePercent = 400      // of a small heap: at most 64 MB are waiting to be collected
+	goPercent   = 100
+)
+
+// adjustPace returns a function that sets the pace by what is alive.
+func adjustPace() func() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	now := goPercent
+	return func() {
+		metrics.Read(live)
+		percent := rarePercent
+		if live[0].Value.Uint64() > smallHeap {
+			percent = goPercent
+		}
+		if percent != now {
+			now = percent
+			debug.SetGCPercent(percent)
+		}
+	}
+}
+
+// afterGC calls f now, and after each collection: when the one finds nobody who holds the mark,
+// its finalizer runs.
+func afterGC(f func()) {
+	f()
+	type mark struct{ _ [16]byte }
+	var again func(*mark)
+	again = func(*mark) {
+		f()
+		runtime.SetFinalizer(new(mark), again)
+	}
+	runtime.SetFinalizer(new(mark), again)
+}
