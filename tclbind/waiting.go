@@ -16,6 +16,7 @@ import (
 // until it is resumed, and takes the result.
 type wait struct {
 	id        waitID
+	text      string                             // the id as the coroutine has it
 	coroutine string                             // the parked coroutine's command, "" where none is
 	end       interface{ result() (any, error) } // nil until it is done
 }
@@ -23,9 +24,7 @@ type wait struct {
 // waitID is what a command returns that has begun an operation.
 type waitID int64
 
-// String is the id as scripts have it; nobody resumes a coroutine with it by chance.
-func (id waitID) String() string { return waitPrefix + strconv.FormatInt(int64(id), 10) }
-
+// waitPrefix begins an id as scripts have it: nobody resumes a coroutine with it by chance.
 const waitPrefix = "nats-wait-"
 
 type waits struct {
@@ -99,7 +98,7 @@ func (c *completion[T]) run(p *Package) {
 	}
 	coroutine := w.coroutine
 	w.coroutine = ""
-	if !p.host.Call(coroutine, w.id.String()) {
+	if !p.host.Call(coroutine, w.text) {
 		delete(p.waits.byID, w.id)
 		c.drop()
 		p.host.Background(wire.Fail("ErrInvalidCoroutine", "Invalid coroutine "+coroutine))
@@ -117,7 +116,7 @@ func (c *completion[T]) result() (any, error) {
 func (p *Package) outcome(w *wait) (any, error) {
 	delete(p.waits.byID, w.id)
 	if w.end == nil {
-		return nil, wire.Fail("ErrInternal", "nothing has come for "+w.id.String())
+		return nil, wire.Fail("ErrInternal", "nothing has come for "+w.text)
 	}
 	return w.end.result()
 }
@@ -173,7 +172,8 @@ func cmdParked(p *Package, args []Value) (any, error) {
 		return []any{"", result}, nil
 	}
 	w.coroutine = args[0].Text()
-	return []any{w.id.String()}, nil
+	w.text = waitPrefix + strconv.FormatInt(int64(w.id), 10)
+	return []string{w.text}, nil
 }
 
 // cmdStart runs a command, and nobody waits for the end of the operation that it has begun.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/nats-io/nats.go"
 	"github.com/tidwall/gjson"
@@ -199,12 +200,24 @@ func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
 
 // ackedSeq reads the sequence number of an acknowledgement without making a Dict of it;
 // false where it is a refusal, or none at all.
-func ackedSeq(ack []byte) (uint64, bool) {
-	fields := gjson.GetManyBytes(ack, "seq", "stream", "error")
-	if fields[0].Type != gjson.Number || fields[1].Type != gjson.String || fields[1].Str == "" || fields[2].Exists() || !dict.Valid(ack) {
+func ackedSeq(ack []byte) (seq uint64, ok bool) {
+	if !dict.Valid(ack) {
 		return 0, false
 	}
-	return decimal(fields[0].Raw)
+	var named, refused bool
+	// Nothing of the text outlives this, nor does anybody write it meanwhile: no copy is made.
+	gjson.Parse(unsafe.String(unsafe.SliceData(ack), len(ack))).ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "seq":
+			seq, ok = decimal(value.Raw)
+		case "stream":
+			named = value.Type == gjson.String && value.Str != ""
+		case "error":
+			refused = true
+		}
+		return true
+	})
+	return seq, ok && named && !refused
 }
 
 // AckSync acknowledges a consumer's message by its reply subject, and has done called with
