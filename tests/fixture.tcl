@@ -182,12 +182,18 @@ proc selfSigned {name {for IP:127.0.0.1}} {
     return $files
 }
 
-# A TCP port that nothing listens on now.
+# A TCP port that nothing listens on now, another one each time.
+set freePorts {}
 proc freePort {} {
-    set channel [socket -server {} -myaddr 127.0.0.1 0]
-    set port [lindex [fconfigure $channel -sockname] 2]
-    close $channel
-    return $port
+    while {1} {
+        set channel [socket -server {} -myaddr 127.0.0.1 0]
+        set port [lindex [fconfigure $channel -sockname] 2]
+        close $channel
+        if {$port ni $::freePorts} {
+            lappend ::freePorts $port
+            return $port
+        }
+    }
 }
 
 # A nats-server as a process of its own. Returns its pid.

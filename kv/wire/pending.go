@@ -45,19 +45,29 @@ type pendings struct {
 
 func (t *pendings) init() { t.byID = map[uint64]*Pending{} }
 
-// add enters p and arms the timer.
-func (t *pendings) add(p *Pending, timeout time.Duration) {
+// add enters p, before it is sent: its reply may be quick.
+func (t *pendings) add(p *Pending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open.Add(1)
 	t.last++
 	p.id, p.place = t.last, -1
 	t.byID[p.id] = p
-	if timeout > 0 {
-		p.deadline = time.Now().Add(timeout)
-		heap.Push(&t.deadlines, p)
-		t.armLocked()
+}
+
+// expect begins p's time, once it is sent: of what could not be sent the caller alone hears.
+func (t *pendings) expect(p *Pending, timeout time.Duration) {
+	if timeout <= 0 {
+		return
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byID[p.id] != p {
+		return // its end has come already
+	}
+	p.deadline = time.Now().Add(timeout)
+	heap.Push(&t.deadlines, p)
+	t.armLocked()
 }
 
 // remove takes p out; false where it is out already, and its end is told.
@@ -182,7 +192,7 @@ func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, 
 		return nil, err
 	}
 	p := &Pending{conn: c, subject: m.Subject, reply: done}
-	c.pending.add(p, timeout)
+	c.pending.add(p)
 	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
 	e, err := c.publishLocked(m)
 	c.mu.Unlock()
@@ -190,6 +200,7 @@ func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, 
 		p.Cancel()
 		return nil, err
 	}
+	c.pending.expect(p, timeout)
 	if e != nil {
 		e.socket.backpressure()
 	}
@@ -264,13 +275,14 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 		return nil, err
 	}
 	p.sub = sub
-	c.pending.add(p, timeout)
+	c.pending.add(p)
 	e, err := c.publishLocked(m)
 	c.mu.Unlock()
 	if err != nil {
 		p.Cancel()
 		return nil, err
 	}
+	c.pending.expect(p, timeout)
 	if e != nil {
 		e.socket.backpressure()
 	}

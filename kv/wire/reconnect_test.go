@@ -545,6 +545,27 @@ func TestRefusals(t *testing.T) {
 	expect(t, c.Publish(&nats.Msg{Subject: "a\r\nPUB"}), "ErrBadSubject", "Invalid subject a\r\nPUB")
 }
 
+// Of a request that cannot be sent its caller hears, and done does not, however short its time is.
+func TestARefusedRequestHasNoOtherEnd(t *testing.T) {
+	s := startServer(t, nil)
+	c, _ := connected(t, DefaultOptions(), s.ClientURL())
+	told := make(chan error, 1)
+	for range 2000 {
+		if _, err := c.Request(&nats.Msg{Subject: "no subject"}, time.Nanosecond, func(_ *nats.Msg, err error) { told <- err }); err == nil {
+			t.Fatal("sent")
+		}
+		if _, err := c.Collect(&nats.Msg{Subject: "no subject"}, time.Nanosecond, func(*nats.Msg) bool { return true },
+			func(_ *nats.Msg, err error) { told <- err }); err == nil {
+			t.Fatal("sent")
+		}
+	}
+	select {
+	case err := <-told:
+		t.Fatal(err)
+	default:
+	}
+}
+
 // The server's -ERR lines that end nothing are told and survived.
 func TestPermissionsAreToldAndSurvived(t *testing.T) {
 	s := startServer(t, func(o *natsd.Options) {
