@@ -168,7 +168,7 @@ func newPool(urls []string, randomize bool) (pool, error) {
 }
 
 // discover adds the addresses of an INFO's connect_urls, once each, at the front. They
-// speak as the server that told of them.
+// speak as the server that told of them, and want the same credentials.
 func (p *pool) discover(addresses []any, teller *server) {
 	for _, a := range addresses {
 		text, _ := a.(string)
@@ -177,6 +177,7 @@ func (p *pool) discover(addresses []any, teller *server) {
 			continue
 		}
 		s.scheme, s.discovered = teller.scheme, true
+		s.user, s.password, s.token, s.withPassword = teller.user, teller.password, teller.token, teller.withPassword
 		if name := teller.tlsName(); net.ParseIP(s.host) != nil && net.ParseIP(name) == nil {
 			s.knownAs = name
 		}
