@@ -9,6 +9,10 @@ import (
 // events and idle callbacks get their turn.
 const slice = 5 * time.Millisecond
 
+// gathering is how long what callbacks and coroutines publish waits for more: the server has
+// something to do while the script goes on.
+const gathering = 100 * time.Microsecond
+
 // item is one thing to do in the interpreter's thread: deliver a message,
 // complete a wait, write a variable.
 type item interface {
@@ -175,6 +179,7 @@ func (p *Package) Drain() {
 	}
 	defer p.flush()
 	start := time.Now()
+	flushed := time.Duration(0)
 	for {
 		it := m.next()
 		if it == nil {
@@ -184,9 +189,14 @@ func (p *Package) Drain() {
 		if p.closed {
 			return
 		}
-		if m.busy+time.Since(start) > slice {
+		spent := time.Since(start)
+		if m.busy+spent > slice {
 			m.rest()
 			return
+		}
+		if spent-flushed > gathering {
+			p.flush()
+			flushed = spent
 		}
 	}
 	m.busy += time.Since(start)

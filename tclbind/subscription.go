@@ -21,6 +21,7 @@ type subscription struct {
 	object
 	c        *connection
 	sub      *wire.Sub
+	subject  Value // as it was given; retained
 	callback Value // retained; nil where the script wants none
 	asDict   bool
 	most     int // messages that the callback gets in all, 0 for no limit
@@ -54,16 +55,18 @@ func cmdSubscribe(p *Package, c *connection, args []Value) (any, error) {
 		c: c, asDict: c.settings.values.bool("dictmsg"), most: small(o.int("max_msgs")),
 		limitMessages: o.int("pending_msgs"), limitBytes: o.int("pending_bytes"),
 	}
+	subject := args[0].Text()
 	if o.has("dictmsg") {
 		s.asDict = o.bool("dictmsg")
 	}
-	s.sub, err = c.wire.Subscribe(args[0].Text(), o.text("queue"), s.most, func(m *nats.Msg) { s.deliver(p, m) })
+	s.sub, err = c.wire.Subscribe(subject, o.text("queue"), s.most, func(m *nats.Msg) { s.deliver(p, m) })
 	if err != nil {
 		return nil, err
 	}
 	if callback, ok := o["callback"].(Value); ok {
 		s.callback = callback.Retain()
 	}
+	s.subject = p.host.NewValue(subject)
 	p.add(s, c)
 	c.subscriptions[s.sub.ID()] = s
 	return s.sub.ID(), nil
@@ -75,6 +78,7 @@ func small(n int64) int { return int(min(n, math.MaxInt32)) }
 func (s *subscription) release(*Package) {
 	s.ended = true
 	delete(s.c.subscriptions, s.sub.ID())
+	s.subject.Release()
 	if s.callback != nil {
 		s.callback.Release()
 	}
@@ -150,14 +154,22 @@ func (d *delivery) run(p *Package) {
 func (d *delivery) WriteTo(w Writer) {
 	c := d.s.c
 	w.List(3)
-	w.Text(d.m.Subject)
+	if d.m.Subject == d.m.Sub.Subject && !d.s.ended {
+		w.Any(d.s.subject)
+	} else {
+		w.Text(d.m.Subject)
+	}
 	if d.s.asDict {
 		message := messageRecord{c, d.m, d.s.sub.ID()}
 		message.WriteTo(w)
 	} else {
 		c.write(w, d.m.Data)
 	}
-	w.Text(d.m.Reply)
+	if d.m.Reply == "" {
+		w.Any(c.p.words.empty)
+	} else {
+		w.Text(d.m.Reply)
+	}
 }
 
 // payload is a message as a callback gets it.

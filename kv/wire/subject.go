@@ -56,7 +56,13 @@ func SafeSubject(subject string) bool {
 
 // checkSubject is the error of a bad subject; what is "subject" or "reply".
 func checkSubject(what, subject string, check, wildcards bool) error {
-	if !SafeSubject(subject) || check && !ValidSubject(subject, wildcards) {
+	ok := false
+	if check {
+		ok = ValidSubject(subject, wildcards) // and safe with it
+	} else {
+		ok = SafeSubject(subject)
+	}
+	if !ok {
 		return badSubject(what, subject)
 	}
 	return nil
