@@ -485,12 +485,10 @@ func (e *engine) closed(nc *nats.Conn) {
 	e.over = true
 	up := e.up
 	e.mu.Unlock()
-	if e.out != nil {
-		e.out.end()
-	}
 	if !up {
 		return // a failed attempt: attempt tells
 	}
+	e.out.end()
 	address := e.server.address()
 	switch err := nc.LastError(); {
 	case errors.Is(err, nats.ErrStaleConnection):

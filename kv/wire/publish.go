@@ -68,7 +68,7 @@ func (c *Conn) Push() {
 	c.mu.Lock()
 	e := c.engine
 	c.mu.Unlock()
-	if e != nil && e.out != nil {
+	if e != nil {
 		e.out.flush()
 	}
 }
@@ -83,9 +83,6 @@ func (c *Conn) sendLocked(e *engine, m *nats.Msg) error {
 }
 
 func (c *Conn) encodeLocked(e *engine, m *nats.Msg) error {
-	if e.out == nil {
-		return e.nc.PublishMsg(m)
-	}
 	header := encodeHeader(m.Header)
 	switch {
 	case header != nil && !c.headers:
