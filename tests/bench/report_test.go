@@ -54,7 +54,7 @@ func sample() *report {
 		rows: []*row{
 			{benchCase: keys, figure: keys.figures[0], samples: [][]float64{{2, 4, 1}, {2, 2, 2}, nil}},
 			{benchCase: more, figure: more.figures[0], samples: [][]float64{{2, 2, 2}, {5, 5, 5}, {1, 1, 1}}},
-			{benchCase: require, figure: require.figures[1], samples: [][]float64{nil, {12, 11, 13}, {1, 1, 1}}},
+			{benchCase: require, figure: require.figures[2], samples: [][]float64{nil, {12, 11, 13}, {1, 1, 1}}},
 		},
 	}
 }
