@@ -458,7 +458,9 @@ Sleeper *natsNewSleeper(void)
     pthread_condattr_t attributes;
 
     pthread_condattr_init(&attributes);
+#ifndef __APPLE__ /* which has no clock to choose, but waits for a length of time */
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#endif
     pthread_mutex_init(&sleeper->lock, NULL);
     pthread_cond_init(&sleeper->cond, &attributes);
     pthread_condattr_destroy(&attributes);
@@ -522,6 +524,11 @@ void natsSleep(Sleeper *sleeper, int microseconds)
         yieldTo(sleeper);
     }
     pthread_mutex_lock(&sleeper->lock);
+#ifdef __APPLE__
+    end.tv_sec = microseconds / 1000000;
+    end.tv_nsec = microseconds % 1000000 * 1000L;
+#define pthread_cond_timedwait pthread_cond_timedwait_relative_np
+#endif
     while (!sleeper->roused && pthread_cond_timedwait(&sleeper->cond, &sleeper->lock, &end) == 0) {
     }
     sleeper->roused = 0;
