@@ -239,9 +239,10 @@ func (p *Package) waitEvent() error {
 	return err
 }
 
-// pollEvents serves a few events that are there: ours, timers and a file.
+// pollEvents serves a few events that are there: ours, timers and files. With natsh a file is
+// seen some turns later than a timer.
 func (p *Package) pollEvents() error {
-	for range 3 {
+	for range 8 {
 		served, err := p.host.PollEvent()
 		if !served || err != nil || p.closed {
 			return err
