@@ -115,6 +115,7 @@ func (p *Package) Close() {
 	p.mailbox.close()
 	p.releaseAll()
 	p.waits.abandon()
+	p.words.release()
 }
 
 // coreCommands are those that belong to no class.

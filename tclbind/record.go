@@ -19,14 +19,26 @@ type sharedWords struct {
 }
 
 func (p *Package) makeWords() {
-	make := func(s string) Value { return p.host.NewValue(s) }
+	word := func(s string) Value { return p.host.NewValue(s) }
 	p.words = sharedWords{
-		bucket: make("bucket"), key: make("key"), value: make("value"), revision: make("revision"),
-		created: make("created"), delta: make("delta"), operation: make("operation"),
-		header: make("header"), data: make("data"), subject: make("subject"), reply: make("reply"),
-		subID: make("sub_id"), seq: make("seq"), time: make("time"),
-		operations: map[kv.Operation]Value{kv.Put: make("PUT"), kv.Delete: make("DEL"), kv.Purge: make("PURGE")},
-		empty:      make(""),
+		bucket: word("bucket"), key: word("key"), value: word("value"), revision: word("revision"),
+		created: word("created"), delta: word("delta"), operation: word("operation"),
+		header: word("header"), data: word("data"), subject: word("subject"), reply: word("reply"),
+		subID: word("sub_id"), seq: word("seq"), time: word("time"),
+		operations: map[kv.Operation]Value{kv.Put: word("PUT"), kv.Delete: word("DEL"), kv.Purge: word("PURGE")},
+		empty:      word(""),
+	}
+}
+
+func (w *sharedWords) release() {
+	for _, v := range []Value{
+		w.bucket, w.key, w.value, w.revision, w.created, w.delta, w.operation,
+		w.header, w.data, w.subject, w.reply, w.subID, w.seq, w.time, w.empty,
+		w.operations[kv.Put], w.operations[kv.Delete], w.operations[kv.Purge],
+	} {
+		if v != nil { // where the package did not come to life
+			v.Release()
+		}
 	}
 }
 

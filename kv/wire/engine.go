@@ -325,7 +325,7 @@ type tap struct {
 
 func newTap(e *engine, c net.Conn, infoLine string) *tap {
 	t := &tap{Conn: c, e: e, ahead: infoLine}
-	e.out = &outgoing{write: t.send, gather: e.options.Gather}
+	e.out = &outgoing{conn: e.conn, write: t.send, gather: e.options.Gather}
 	t.sniffer.onErr = e.serverError
 	t.sniffer.onMessage = e.conn.traffic.came
 	t.sniffer.onInfo = func(json []byte) {

@@ -22,6 +22,7 @@ const (
 // it for each request took a third of a request's time, and its mutex is held while a server
 // that is frozen takes nothing.
 type outgoing struct {
+	conn   *Conn
 	write  func([]byte) // never blocks, never fails: see tap
 	gather bool
 
@@ -85,7 +86,7 @@ func (o *outgoing) flushLocked() {
 func (o *outgoing) armLocked() {
 	o.armed = true
 	if o.timer == nil {
-		o.timer = time.AfterFunc(gatherTime, o.late)
+		o.timer = time.AfterFunc(gatherTime, func() { o.conn.Guarded(o.late) })
 	} else {
 		o.timer.Reset(gatherTime)
 	}
