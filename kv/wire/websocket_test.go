@@ -120,7 +120,7 @@ func TestFramesAreNotLines(t *testing.T) {
 	o.ReconnectTimeWait = time.Hour
 	c, r := connected(t, o, "ws://"+l.Addr().String())
 	got := make(chan string, 3)
-	if _, err := c.Subscribe("a", "", 3, func(m *nats.Msg) { got <- string(m.Data) }); err != nil {
+	if _, err := c.Subscribe("a", "", 0, func(m *nats.Msg) { got <- string(m.Data) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"hello", "", "end"} {
