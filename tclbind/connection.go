@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 )
@@ -16,6 +17,7 @@ type connection struct {
 	object
 	p        *Package
 	wire     *wire.Conn
+	scratch  nats.Msg // of publish, which keeps none
 	settings settings
 	options  wire.Options // what the wire was told, from settings
 	log      logger

@@ -118,6 +118,8 @@ type Value interface {
 	// Bytes returns a copy of the byte array; of a string with characters above 255
 	// their low eight bits, as Tcl 8.6 sends them to a binary channel.
 	Bytes() []byte
+	// View is Bytes without a copy: it is read only, and valid until the value is used again.
+	View() []byte
 	// List returns the elements, valid as long as the value itself.
 	List() ([]Value, error)
 	// Retain returns a value that lives until its Release.

@@ -11,6 +11,7 @@ type textValue string
 
 func (v textValue) Text() string  { return string(v) }
 func (v textValue) Bytes() []byte { return []byte(v) }
+func (v textValue) View() []byte  { return []byte(v) }
 func (v textValue) Retain() Value { return v }
 func (v textValue) Release()      {}
 

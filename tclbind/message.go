@@ -34,7 +34,8 @@ var publishOptions = []option{
 }
 
 func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {
-	m := &nats.Msg{Subject: args[0].Text(), Data: c.outgoing(args[1])}
+	m := &c.scratch
+	*m = nats.Msg{Subject: args[0].Text()}
 	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].Text(), publishOptions) {
 		m.Reply = rest[0].Text() // the old form
 	} else if len(rest) > 0 {
@@ -45,7 +46,15 @@ func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {
 		m.Reply = o.text("reply")
 		m.Header, _ = o["header"].(nats.Header)
 	}
-	return nil, c.wire.Publish(m)
+	// Behind the options: one of them may be the same value.
+	if c.settings.utf8Convert {
+		m.Data = []byte(args[1].Text())
+	} else {
+		m.Data = args[1].View()
+	}
+	err := c.wire.PublishNow(m)
+	*m = nats.Msg{} // it holds what is Tcl's
+	return nil, err
 }
 
 // isOption tells whether a word is the name of an option, with its dash.

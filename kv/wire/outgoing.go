@@ -12,7 +12,7 @@ import (
 
 const (
 	// gatherLimit is how many bytes are gathered before they are written.
-	gatherLimit = 8 << 10
+	gatherLimit = 16 << 10
 	// gatherTime is how long a message may wait for others, or for Push.
 	gatherTime = time.Millisecond
 )

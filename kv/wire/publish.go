@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 
@@ -22,6 +23,24 @@ func keptSize(m *nats.Msg) int { return len(m.Data) + len(m.Subject) + len(m.Rep
 func (c *Conn) Publish(m *nats.Msg) error {
 	c.mu.Lock()
 	e, err := c.publishLocked(m)
+	c.mu.Unlock()
+	if e != nil {
+		e.socket.backpressure()
+	}
+	return err
+}
+
+// PublishNow is Publish of a message that stays the caller's: the Conn has a copy where it keeps
+// it.
+func (c *Conn) PublishNow(m *nats.Msg) error {
+	c.mu.Lock()
+	before := len(c.kept)
+	e, err := c.publishLocked(m)
+	if len(c.kept) > before {
+		kept := *m
+		kept.Data = bytes.Clone(m.Data)
+		c.kept[before] = &kept
+	}
 	c.mu.Unlock()
 	if e != nil {
 		e.socket.backpressure()

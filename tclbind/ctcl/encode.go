@@ -94,12 +94,14 @@ func (v value) raw() string {
 
 func (v value) Text() string { return tclbind.FromText(v.raw()) }
 
-func (v value) Bytes() []byte {
+func (v value) Bytes() []byte { return append([]byte{}, v.View()...) }
+
+func (v value) View() []byte {
 	span := C.natsBytes(v.obj)
 	if span.bytes == nil && v.raw() != "" {
 		return tclbind.Narrow(v.Text()) // Tcl 9, and a character above 255
 	}
-	return append([]byte{}, unsafe.Slice((*byte)(span.bytes), int(span.length))...)
+	return unsafe.Slice((*byte)(span.bytes), int(span.length))
 }
 
 func (v value) List() ([]tclbind.Value, error) {

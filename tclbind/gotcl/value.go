@@ -41,11 +41,13 @@ func (v value) raw() string {
 
 func (v value) Text() string { return tclbind.FromText(v.raw()) }
 
-func (v value) Bytes() []byte {
+func (v value) Bytes() []byte { return append([]byte{}, v.View()...) }
+
+func (v value) View() []byte {
 	n := v.tls.Alloc(4)
 	defer v.tls.Free(4)
 	p := lib.XTcl_GetByteArrayFromObj(v.tls, v.obj, n)
-	return append([]byte{}, view(p, *at[int32](n))...)
+	return view(p, *at[int32](n))
 }
 
 func (v value) List() ([]tclbind.Value, error) {
