@@ -16,7 +16,8 @@ import "time"
 // package dict lists and these: Value (handed on as it is). Text becomes a Tcl
 // string, []byte a byte array, bool true or false, integers and dict.Number
 // integers or numbers as written, nil "null" inside a dict or list,
-// []string and []any a list, dict.Dict a dict, and a Record what it writes.
+// []string and []any a list, dict.Dict a list of keys and values, which is a dict to whoever asks for one,
+// and a Record what it writes.
 type Host interface {
 	// Define makes the command name (fully qualified). run is called with the
 	// arguments, without the command's own name. The values in args are valid

@@ -11,7 +11,7 @@ const slice = 5 * time.Millisecond
 
 // gathering is how long what callbacks and coroutines publish waits for more: the server has
 // something to do while the script goes on.
-const gathering = 100 * time.Microsecond
+const gathering = 200 * time.Microsecond
 
 // item is one thing to do in the interpreter's thread: deliver a message,
 // complete a wait, write a variable.

@@ -61,7 +61,7 @@ func (w *writer) Any(v any) {
 			w.Any(e)
 		}
 	case dict.Dict:
-		w.tagged('d', len(v))
+		w.List(2 * len(v))
 		for _, f := range v {
 			w.Text(f.Key)
 			w.Any(f.Value)

@@ -97,14 +97,6 @@ static Tcl_Obj *decode(const unsigned char **p)
     }
     case 'l':
         return decodeList(p, readLength(p));
-    case 'd':
-        obj = Tcl_NewDictObj();
-        for (n = readLength(p); n > 0; n--) {
-            Tcl_Obj *key = decode(p);
-
-            Tcl_DictObjPut(NULL, obj, key, decode(p));
-        }
-        return obj;
     case 'g': /* with its reference */
         memcpy(&obj, *p, sizeof obj);
         *p += sizeof obj;

@@ -99,11 +99,11 @@ func newObj(tls *libc.TLS, v any) uintptr {
 		}
 		return list
 	case dict.Dict:
-		d := lib.XTcl_NewDictObj(tls)
+		elements := make([]uintptr, 0, 2*len(v))
 		for _, f := range v {
-			lib.XTcl_DictObjPut(tls, 0, d, newText(tls, f.Key), newObj(tls, f.Value))
+			elements = append(elements, newText(tls, f.Key), newObj(tls, f.Value))
 		}
-		return d
+		return newList(tls, elements)
 	case value:
 		return v.obj
 	case tclbind.Given:

@@ -311,13 +311,12 @@ proc cases::array {n size} {
     return [perOne $time [expr {$n * $size}]]
 }
 
-# Follows a bucket in the array cache, and waits until all of it is there.
+# Follows a bucket in the array cache, and waits until all of it is there: for the key that comes
+# last, for Tcl counts an array's elements one by one each time.
 proc cached {kv size} {
-    ::array set ::cache {}
     set watcher [$kv watch > -values_array ::cache]
-    while {[::array size ::cache] < $size} {
-        vwait ::cache
-    }
+    vwait ::cache([format key.%07d [expr {$size - 1}]])
+    expect keys [::array size ::cache] $size
     return $watcher
 }
 
