@@ -20,23 +20,17 @@ func keptSize(m *nats.Msg) int { return len(m.Data) + len(m.Subject) + len(m.Rep
 //
 // Errors: ErrConnectionClosed, ErrBadSubject, ErrMaxPayload, ErrHeadersNotSupported,
 // ErrBufferExceeded (too much is kept already).
-func (c *Conn) Publish(m *nats.Msg) error {
-	c.mu.Lock()
-	e, err := c.publishLocked(m)
-	c.mu.Unlock()
-	if e != nil {
-		e.socket.backpressure()
-	}
-	return err
-}
+func (c *Conn) Publish(m *nats.Msg) error { return c.publish(m, false) }
 
 // PublishNow is Publish of a message that stays the caller's: the Conn has a copy where it keeps
 // it.
-func (c *Conn) PublishNow(m *nats.Msg) error {
+func (c *Conn) PublishNow(m *nats.Msg) error { return c.publish(m, true) }
+
+func (c *Conn) publish(m *nats.Msg, borrowed bool) error {
 	c.mu.Lock()
 	before := len(c.kept)
 	e, err := c.publishLocked(m)
-	if len(c.kept) > before {
+	if borrowed && len(c.kept) > before {
 		kept := *m
 		kept.Data = bytes.Clone(m.Data)
 		c.kept[before] = &kept
@@ -94,14 +88,6 @@ func (c *Conn) Push() {
 
 // sendLocked gives a message to an engine, in the order of the calls.
 func (c *Conn) sendLocked(e *engine, m *nats.Msg) error {
-	err := c.encodeLocked(e, m)
-	if err == nil {
-		c.traffic.went(m)
-	}
-	return err
-}
-
-func (c *Conn) encodeLocked(e *engine, m *nats.Msg) error {
 	header := encodeHeader(m.Header)
 	switch {
 	case header != nil && !c.headers:
@@ -111,6 +97,7 @@ func (c *Conn) encodeLocked(e *engine, m *nats.Msg) error {
 	case !e.out.publish(m, header):
 		return nats.ErrConnectionClosed
 	}
+	c.traffic.went(len(header) + len(m.Data))
 	return nil
 }
 

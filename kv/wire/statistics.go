@@ -35,9 +35,9 @@ func (t *traffic) came(size int) {
 	t.inBytes.Add(uint64(size))
 }
 
-func (t *traffic) went(m *nats.Msg) {
+func (t *traffic) went(size int) {
 	t.outMessages.Add(1)
-	t.outBytes.Add(uint64(Size(m)))
+	t.outBytes.Add(uint64(size))
 }
 
 // Size is the length of a message's payload and header on the wire.
@@ -48,7 +48,7 @@ func headerSize(h nats.Header) int {
 	if len(h) == 0 {
 		return 0
 	}
-	size := len("NATS/1.0\r\n") + len("\r\n")
+	size := len(headerVersion) + len("\r\n")
 	for key, values := range h {
 		for _, value := range values {
 			size += len(key) + len(": ") + len(value) + len("\r\n")
