@@ -1,17 +1,16 @@
 package kv
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"natstcl/kv/dict"
-	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
-// BucketConfig configures a bucket (kv-details.md, Bucket management). Zero values are
-// the defaults, but for History, which is 1 to 64.
+// BucketConfig configures a bucket (docs/key-value.md, Configuration; ADR-8). Zero values are the
+// defaults, but for History, which is 1 to 64. What the server has no room for it refuses.
 type BucketConfig struct {
 	Bucket       string
 	Description  string
@@ -20,36 +19,34 @@ type BucketConfig struct {
 	TTL          time.Duration // 0: values stay
 	MaxBytes     *int64        // nil: no limit
 	Storage      string        // "memory" or "file", the default
-	Replicas     int64
-	Compression  string // "none" or "s2"
-	MirrorName   string // the bucket that this one mirrors
-	MirrorDomain string // and its domain
-	Metadata     dict.Dict
-}
+	Replicas     int64         // 1 where 0
+	Compression  string        // "none" or "s2"
+	MirrorName   string        // the bucket that this one mirrors; excludes Mirror
+	MirrorDomain string        // and its domain
+	Metadata     dict.Dict     // texts
 
-// Origin is a bucket that others draw from.
-type Origin struct {
-	Bucket  string
-	Stream  string   // "KV_BUCKET" where empty
-	Keys    []string // filters; none: all keys
-	API     string   // prefix of another domain's or account's JetStream API
-	Deliver string   // goes with API
+	// LimitMarkerTTL lets keys have a time to live of their own, and is how long a marker stays
+	// where one of them, or TTL, took the last value of a key: a second or more. It needs a server of
+	// 2.11, and cannot be taken back (ADR-43).
+	LimitMarkerTTL time.Duration
+	Placement      dict.Dict // cluster, tags, preferred: where the replicas are
+	Republish      dict.Dict // src, dest, headers_only: values are published there as well
+	Mirror         dict.Dict // a stream source (ADR-57): the bucket that this one is a copy of
+	Sources        []any     // of them: the buckets, or streams by own transforms, that this one draws from
+	AllowDirect    *bool     // any replica answers a get; nil: true
+	AllowAtomic    bool      // batches of writes; needs a server of 2.12 (ADR-50)
+	PersistMode    string    // "async": acknowledged before it is on disk; needs a server of 2.12
 }
 
 // duplicateWindow is how long the server remembers message IDs, unless values live
 // shorter.
 const duplicateWindow = 2 * time.Minute
 
-// stream is the config of the stream behind the bucket, without its subjects.
-func (c *BucketConfig) stream() (dict.Dict, error) {
+// settings is the part of the stream's config that a bucket's decides, without what it listens to and
+// draws from.
+func (c *BucketConfig) settings() (dict.Dict, error) {
 	if c.History < 1 || c.History > 64 {
 		return nil, invalid("History must be between 1 and 64")
-	}
-	size := func(n *int64) int64 {
-		if n == nil {
-			return -1
-		}
-		return *n
 	}
 	window := duplicateWindow
 	if c.TTL > 0 {
@@ -63,18 +60,18 @@ func (c *BucketConfig) stream() (dict.Dict, error) {
 		{Key: "retention", Value: "limits"},
 		{Key: "max_consumers", Value: -1},
 		{Key: "max_msgs", Value: -1},
-		{Key: "max_bytes", Value: size(c.MaxBytes)},
+		{Key: "max_bytes", Value: limit(c.MaxBytes)},
 		{Key: "discard", Value: "new"},
 		{Key: "max_age", Value: int64(c.TTL)},
 		{Key: "max_msgs_per_subject", Value: c.History},
-		{Key: "max_msg_size", Value: size(c.MaxValueSize)},
+		{Key: "max_msg_size", Value: limit(c.MaxValueSize)},
 		{Key: "storage", Value: storage},
 		{Key: "num_replicas", Value: max(c.Replicas, 1)},
 		{Key: "duplicate_window", Value: int64(window)},
 		{Key: "deny_delete", Value: true},
 		{Key: "deny_purge", Value: false},
 		{Key: "allow_rollup_hdrs", Value: true},
-		{Key: "allow_direct", Value: true},
+		{Key: "allow_direct", Value: c.AllowDirect == nil || *c.AllowDirect},
 	}
 	if c.Description != "" {
 		d.Set("description", c.Description)
@@ -85,203 +82,172 @@ func (c *BucketConfig) stream() (dict.Dict, error) {
 	if len(c.Metadata) > 0 {
 		d.Set("metadata", c.Metadata)
 	}
+	if c.LimitMarkerTTL != 0 {
+		d.Set("allow_msg_ttl", true)
+		d.Set("subject_delete_marker_ttl", int64(c.LimitMarkerTTL))
+	}
+	if len(c.Placement) > 0 {
+		d.Set("placement", c.Placement)
+	}
+	if len(c.Republish) > 0 {
+		d.Set("republish", c.Republish)
+	}
+	if c.AllowAtomic {
+		d.Set("allow_atomic", true)
+	}
+	if c.PersistMode != "" {
+		d.Set("persist_mode", c.PersistMode)
+	}
 	return d, nil
 }
 
-// external is the part of a source that names another JetStream; nil for none.
-func external(api, deliver string) dict.Dict {
-	if api == "" {
-		return nil
+// limit is a number of bytes as a stream has it.
+func limit(n *int64) int64 {
+	if n == nil {
+		return -1
 	}
-	return dict.Dict{{Key: "api", Value: api}, {Key: "deliver", Value: deliver}}
+	return *n
 }
 
-// source is the origin as a stream's source or mirror. Its keys go to the same keys of
-// another bucket, or stay where they are (to is the origin itself).
-func (o *Origin) source(to string, filters []string) (dict.Dict, error) {
-	if err := checkBucket(o.Bucket); err != nil {
+// stream is the whole config of the stream behind the bucket, less its name.
+func (c *BucketConfig) stream() (dict.Dict, error) {
+	d, err := c.settings()
+	if err != nil {
 		return nil, err
 	}
-	name := o.Stream
-	if name == "" {
-		name = streamPrefix + o.Bucket
+	mirror, err := c.mirror()
+	if err != nil {
+		return nil, err
 	}
-	d := dict.Dict{{Key: "name", Value: name}}
-	if e := external(o.API, o.Deliver); e != nil {
-		d.Set("external", e)
-	}
-	transforms := []any{}
-	for _, keys := range filters {
-		src := subjectPrefix + o.Bucket + "." + keys
-		if !wire.ValidSubject(src, true) {
-			return nil, invalid("Invalid key name " + keys)
+	if mirror != nil {
+		if len(c.Sources) > 0 {
+			return nil, invalid("mirror conflicts with sources")
 		}
-		transforms = append(transforms, dict.Dict{
-			{Key: "src", Value: src},
-			{Key: "dest", Value: subjectPrefix + to + "." + places(keys)},
-		})
+		d.Set("mirror", mirror)
+		d.Set("mirror_direct", true)
+		return d, nil
 	}
-	if len(transforms) > 0 {
-		d.Set("subject_transforms", transforms)
+	if len(c.Sources) > 0 {
+		sources := make([]any, len(c.Sources))
+		for i, s := range c.Sources {
+			source, _ := s.(dict.Dict)
+			if sources[i], err = c.source(source); err != nil {
+				return nil, err
+			}
+		}
+		d.Set("sources", sources)
+	}
+	d.Set("subjects", []string{subjectPrefix + c.Bucket + ".>"})
+	return d, nil
+}
+
+// mirror is the stream that the bucket is a copy of; nil for none.
+func (c *BucketConfig) mirror() (dict.Dict, error) {
+	switch {
+	case c.MirrorName == "" && c.MirrorDomain != "":
+		return nil, invalid("-mirror_domain requires -mirror_name")
+	case c.MirrorName != "" && c.Mirror != nil:
+		return nil, invalid("mirror_name conflicts with mirror")
+	case c.MirrorName != "":
+		if err := checkBucket(c.MirrorName); err != nil {
+			return nil, err
+		}
+		d := dict.Dict{{Key: "name", Value: streamPrefix + c.MirrorName}}
+		if c.MirrorDomain != "" {
+			d.Set("external", external("$JS."+c.MirrorDomain+".API", ""))
+		}
+		return d, nil
+	case c.Mirror != nil:
+		if c.Mirror.Text("name") == "" {
+			return nil, invalid("mirror needs a name")
+		}
+		d := slices.Clone(c.Mirror)
+		d.Set("name", streamOf(d.Text("name")))
+		return d, nil
+	}
+	return nil, nil
+}
+
+// source is a stream that the bucket draws from (ADR-57): a bucket, whose keys come under the same
+// names; one with transforms of its own is taken as it is, whatever stream it names.
+func (c *BucketConfig) source(s dict.Dict) (dict.Dict, error) {
+	if s.Text("name") == "" {
+		return nil, invalid("a source needs a name")
+	}
+	if transforms, _ := s.Path("subject_transforms").([]any); len(transforms) > 0 {
+		return s, nil
+	}
+	d := slices.Clone(s)
+	stream := streamOf(s.Text("name"))
+	d.Set("name", stream)
+	origin := strings.TrimPrefix(stream, streamPrefix)
+	if origin != c.Bucket || s.Path("external") == nil {
+		d.Set("subject_transforms", []any{dict.Dict{
+			{Key: "src", Value: subjectPrefix + origin + ".>"},
+			{Key: "dest", Value: subjectPrefix + c.Bucket + ".>"},
+		}})
 	}
 	return d, nil
 }
 
-// places names what each * of a filter stands for: a transform's destination has no
-// wildcards but > (ADR-30).
-func places(keys string) string {
-	tokens := strings.Split(keys, ".")
-	n := 0
-	for i, t := range tokens {
-		if t == "*" {
-			n++
-			tokens[i] = "{{wildcard(" + strconv.Itoa(n) + ")}}"
-		}
-	}
-	return strings.Join(tokens, ".")
+// streamOf is the stream of a bucket that may be named by either.
+func streamOf(bucket string) string {
+	return streamPrefix + strings.TrimPrefix(bucket, streamPrefix)
 }
 
-// CreateBucket makes a bucket; one of the same configuration may be there already.
-func CreateBucket(j *js.JetStream, c BucketConfig, done func(*Bucket, error)) error {
-	if err := checkBucket(c.Bucket); err != nil {
-		return err
+// bucketConfig reads a bucket's config from that of its stream, so that stream makes the same of it.
+// What a bucket's config has no place for is not in it.
+func bucketConfig(stream dict.Dict) BucketConfig {
+	c := BucketConfig{
+		Bucket:         strings.TrimPrefix(stream.Text("name"), streamPrefix),
+		Description:    stream.Text("description"),
+		MaxValueSize:   limitOf(stream, "max_msg_size"),
+		History:        integer(stream, "max_msgs_per_subject"),
+		TTL:            time.Duration(integer(stream, "max_age")),
+		MaxBytes:       limitOf(stream, "max_bytes"),
+		Storage:        stream.Text("storage"),
+		Replicas:       integer(stream, "num_replicas"),
+		Compression:    stream.Text("compression"),
+		LimitMarkerTTL: time.Duration(integer(stream, "subject_delete_marker_ttl")),
+		PersistMode:    stream.Text("persist_mode"),
 	}
-	config, err := c.stream()
-	if err != nil {
-		return err
-	}
-	switch {
-	case c.MirrorName != "":
-		if err := checkBucket(c.MirrorName); err != nil {
-			return err
+	metadata, _ := stream.Path("metadata").(dict.Dict)
+	for _, f := range metadata {
+		// Those that the server adds for itself are not the user's (ADR-44).
+		if !strings.HasPrefix(f.Key, "_nats.") {
+			c.Metadata = append(c.Metadata, f)
 		}
-		mirror := dict.Dict{{Key: "name", Value: streamPrefix + c.MirrorName}}
-		if c.MirrorDomain != "" {
-			mirror.Set("external", external("$JS."+c.MirrorDomain+".API", ""))
-		}
-		config.Set("mirror", mirror)
-		config.Set("mirror_direct", true)
-	case c.MirrorDomain != "":
-		return invalid("-mirror_domain requires -mirror_name")
-	default:
-		config.Set("subjects", []string{subjectPrefix + c.Bucket + ".>"})
 	}
-	return addBucket(j, c.Bucket, config, done)
+	direct, _ := stream.Path("allow_direct").(bool)
+	c.AllowDirect = &direct
+	c.AllowAtomic, _ = stream.Path("allow_atomic").(bool)
+	c.Placement, _ = stream.Path("placement").(dict.Dict)
+	c.Republish, _ = stream.Path("republish").(dict.Dict)
+	c.Mirror, _ = stream.Path("mirror").(dict.Dict)
+	c.Sources, _ = stream.Path("sources").([]any)
+	return c
 }
 
-func addBucket(j *js.JetStream, bucket string, config dict.Dict, done func(*Bucket, error)) error {
-	return j.AddStream(streamPrefix+bucket, config, func(info dict.Dict, err error) {
-		if err != nil {
-			done(nil, err)
-			return
-		}
-		done(newBucket(j, bucket, info), nil)
-	})
+func integer(d dict.Dict, field string) int64 {
+	n, _ := strconv.ParseInt(d.Text(field), 10, 64)
+	return n
 }
 
-// CreateAggregate makes a bucket that gathers from others. One that is not writable has
-// no subjects of its own.
-func CreateAggregate(j *js.JetStream, c BucketConfig, writable bool, origins []Origin, done func(*Bucket, error)) error {
-	if err := checkBucket(c.Bucket); err != nil {
-		return err
+// limitOf is a number of bytes, nil for no limit.
+func limitOf(d dict.Dict, field string) *int64 {
+	if n := integer(d, field); n > 0 {
+		return &n
 	}
-	if len(origins) == 0 {
-		return invalid("List of KV origins is required")
-	}
-	config, err := c.stream()
-	if err != nil {
-		return err
-	}
-	sources := []any{}
-	for _, o := range origins {
-		keys := o.Keys
-		if len(keys) == 0 {
-			keys = []string{">"}
-		}
-		source, err := o.source(c.Bucket, keys)
-		if err != nil {
-			return err
-		}
-		sources = append(sources, source)
-	}
-	config.Set("sources", sources)
-	if writable {
-		config.Set("subjects", []string{subjectPrefix + c.Bucket + ".>"})
-	}
-	return addBucket(j, c.Bucket, config, done)
+	return nil
 }
 
-// CreateMirror makes a read-only stream of the name c.Bucket that mirrors a bucket and
-// answers its direct gets. It cannot be bound to.
-func CreateMirror(j *js.JetStream, c BucketConfig, origin Origin, done func(error)) error {
-	if strings.HasPrefix(c.Bucket, streamPrefix) {
-		return invalid("Mirror name must not be KV")
-	}
-	config, err := c.stream()
-	if err != nil {
-		return err
-	}
-	mirror, err := origin.source(origin.Bucket, origin.Keys)
-	if err != nil {
-		return err
-	}
-	config.Set("mirror", mirror)
-	config.Set("mirror_direct", true)
-	return j.AddStream(c.Bucket, config, func(_ dict.Dict, err error) { done(err) })
-}
-
-// BindBucket returns a bucket that is there. ErrBucketNotFound also where the stream
-// keeps no history by subject.
-func BindBucket(j *js.JetStream, bucket string, done func(*Bucket, error)) error {
-	if err := checkBucket(bucket); err != nil {
-		return err
-	}
-	return j.StreamInfo(streamPrefix+bucket, func(info dict.Dict, err error) {
-		if wire.CodeOf(err) == "ErrStreamNotFound" {
-			err = errBucketNotFound(bucket)
-		} else if err == nil {
-			if n, _ := strconv.ParseInt(info.Text("config", "max_msgs_per_subject"), 10, 64); n < 1 {
-				err = errBucketNotFound(bucket)
-			}
-		}
-		if err != nil {
-			done(nil, err)
-			return
-		}
-		done(newBucket(j, bucket, info), nil)
-	})
-}
-
-// DeleteBucket deletes a bucket with all that is in it.
-func DeleteBucket(j *js.JetStream, bucket string, done func(error)) error {
-	if err := checkBucket(bucket); err != nil {
-		return err
-	}
-	return j.DeleteStream(streamPrefix+bucket, func(err error) {
-		if wire.CodeOf(err) == "ErrStreamNotFound" {
-			err = errBucketNotFound(bucket)
-		}
-		done(err)
-	})
-}
-
-// EmptyBucket removes all messages, and returns how many went. Revisions go on counting.
-func EmptyBucket(j *js.JetStream, bucket string, done func(uint64, error)) error {
-	if err := checkBucket(bucket); err != nil {
-		return err
-	}
-	return j.PurgeStream(streamPrefix+bucket, nil, done)
-}
-
-// Buckets returns the names of all buckets.
-func Buckets(j *js.JetStream, done func([]string, error)) error {
-	return j.StreamNames("", func(streams []string, err error) {
-		names := []string{}
-		for _, s := range streams {
-			if bucket, ok := strings.CutPrefix(s, streamPrefix); ok && checkBucket(bucket) == nil {
-				names = append(names, bucket)
-			}
-		}
-		done(names, err)
-	})
+// features are the fields of a stream's config that older servers do not know, and would
+// pass over without a word: the JetStream API level (ADR-44) and the release that has them.
+var features = []struct {
+	field, option, release string
+	level                  int64
+}{
+	{"subject_delete_marker_ttl", "limit_marker_ttl", "2.11", 1},
+	{"allow_atomic", "allow_atomic", "2.12", 2},
+	{"persist_mode", "persist_mode", "2.12", 2},
 }
