@@ -7,6 +7,9 @@ import (
 	"syscall"
 )
 
+// errHeld is tryLock's error where somebody else holds the lock, in this process or another.
+const errHeld = syscall.EWOULDBLOCK
+
 // tryLock takes the lock of a file, or fails at once.
 func tryLock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 

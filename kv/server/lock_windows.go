@@ -6,6 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// errHeld is tryLock's error where somebody else holds the lock, in this process or another.
+const errHeld = windows.ERROR_LOCK_VIOLATION
+
 // tryLock takes the lock of a file, or fails at once.
 func tryLock(f *os.File) error {
 	const exclusiveNow = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY

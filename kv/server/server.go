@@ -36,7 +36,7 @@ type Options struct {
 // Server is a running server.
 type Server struct {
 	natsd *natsd.Server
-	store *store // temporary; nil for none
+	store *store // nil without JetStream
 	log   func(wire.Level, string)
 	once  sync.Once
 }
@@ -51,7 +51,7 @@ func failure(text string) error { return wire.Fail("ErrServer", text) }
 
 // Start runs a server, and returns when it is ready. An error is ErrServer, with a text
 // that says what is wrong: a port that is taken, a bad config, a directory that cannot
-// be written.
+// be written, or that another server uses.
 func Start(o Options) (s *Server, err error) {
 	defer caught(o.Log, &err)
 	so, err := o.settings()
@@ -65,12 +65,12 @@ func Start(o Options) (s *Server, err error) {
 		}
 		so.StoreDir = s.store.dir
 	} else if so.JetStream {
-		if err := writable(so.StoreDir); err != nil {
-			return nil, failure("Cannot write to the store " + so.StoreDir + ": " + err.Error())
+		if s.store, err = claimStore(so.StoreDir); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.run(so); err != nil {
-		s.store.remove()
+		s.store.release()
 		return nil, err
 	}
 	return s, nil
@@ -132,7 +132,7 @@ func (s *Server) Shutdown() {
 	s.once.Do(func() {
 		var err error // of a panic; it is in the log, and the server is as gone as can be
 		defer caught(s.log, &err)
-		defer s.store.remove()
+		defer s.store.release()
 		s.natsd.Shutdown()
 		s.natsd.WaitForShutdown()
 	})

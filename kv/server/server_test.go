@@ -108,7 +108,7 @@ func TestALockThatWasTakenAtItsMakingIsMadeAgain(t *testing.T) {
 		if _, err := os.Stat(s.dir); err != nil {
 			t.Fatal(err)
 		}
-		s.remove()
+		s.release()
 	}
 	close(stop)
 	<-swept
@@ -186,4 +186,35 @@ func TestManyServersAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// A second server on the directory of one that runs would lose what both acknowledge.
+func TestAStoreIsOneServers(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s, err := Start(Options{StoreDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Skip(err)
+	}
+	for name, o := range map[string]Options{
+		"the same name": {StoreDir: dir},
+		"another name":  {StoreDir: link},
+		"a config file": {ConfigFile: config(t, "jetstream { store_dir: '"+dir+"' }")},
+	} {
+		second, err := Start(o)
+		if err == nil {
+			second.Shutdown()
+		}
+		if wire.CodeOf(err) != "ErrServer" || !strings.Contains(err.Error(), "is in use by another server") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s.Shutdown()
+	if s, err = Start(Options{StoreDir: dir}); err != nil {
+		t.Fatal("the first one is gone: ", err)
+	}
+	s.Shutdown()
 }

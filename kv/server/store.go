@@ -7,13 +7,16 @@ import (
 	"strings"
 )
 
-// store is a temporary directory nats-store-X beside a file nats-store-X.lock that its
-// process holds a lock on. The kernel lets go of the lock however the process ends, so
-// a lock that can be taken marks a store that was left behind; process numbers, which
-// come again, play no part.
+// store is the directory of one server, and a file that its process holds a lock on. The
+// kernel lets go of the lock however the process ends, so a lock that can be taken marks a
+// store that nobody uses; process numbers, which come again, play no part.
+//
+// A temporary store is a directory nats-store-X beside the file nats-store-X.lock. In one
+// that the user named the file lies within, and stays.
 type store struct {
-	dir  string
-	lock *os.File
+	dir       string
+	lock      *os.File
+	temporary bool
 }
 
 const (
@@ -49,15 +52,44 @@ func newStore(temp string) (*store, error) {
 			discard(lock)
 			return nil, err
 		}
-		return &store{dir, lock}, nil
+		return &store{dir: dir, lock: lock, temporary: true}, nil
 	}
 	return nil, errors.New("no file in " + temp + " could be locked")
 }
 
-func (s *store) remove() {
-	if s != nil {
+// claimedFile is locked by the server that uses a directory. It is never removed: whoever
+// opens it at the same time has to find the same file.
+const claimedFile = "nats-server.lock"
+
+// claimStore takes a directory that the user named, which is made where it is not there,
+// for one server: two that write to the same files lose messages they have acknowledged.
+func claimStore(dir string) (*store, error) {
+	if err := writable(dir); err != nil {
+		return nil, failure("Cannot write to the store " + dir + ": " + err.Error())
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, claimedFile), os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, failure("Cannot write to the store " + dir + ": " + err.Error())
+	}
+	if err := tryLock(lock); err != nil {
+		lock.Close()
+		if errors.Is(err, errHeld) {
+			return nil, failure("The store " + dir + " is in use by another server; shut that one down, or give this one another -store_dir")
+		}
+		return nil, failure("Cannot lock the store " + dir + ": " + err.Error())
+	}
+	return &store{dir: dir, lock: lock}, nil
+}
+
+// release gives the store up, and removes a temporary one. Its server is gone.
+func (s *store) release() {
+	switch {
+	case s == nil:
+	case s.temporary:
 		_ = os.RemoveAll(s.dir)
 		discard(s.lock)
+	default:
+		s.lock.Close()
 	}
 }
 
