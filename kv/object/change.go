@@ -1,0 +1,269 @@
+package object
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+	"natstcl/kv/dict"
+	"natstcl/kv/js"
+	"natstcl/kv/wire"
+)
+
+// mostTries is how often an info is written anew because somebody else wrote in between.
+const mostTries = 20
+
+// change stores an info in the place of another. next says which; it gets what is there, nil for nothing, and
+// is asked again where somebody else has written in between. done gets both. So of two that put
+// the same name each knows whose chunks to remove.
+func (s *Store) change(name string, next func(old *Info) (*Info, error), done func(old, now *Info, err error)) error {
+	return s.tryChange(name, next, done, 1)
+}
+
+func (s *Store) tryChange(name string, next func(old *Info) (*Info, error), done func(old, now *Info, err error), try int) error {
+	// A replica may be behind its leader: then the second try reads there.
+	return s.info(name, try > 1 || !s.direct, func(old *Info, err error) {
+		var now *Info
+		if err == nil {
+			now, err = next(old)
+		}
+		if err != nil {
+			done(old, nil, err)
+			return
+		}
+		s.store(old, now, func(err error) {
+			if wire.CodeOf(err) == "ErrWrongLastSequence" && try < mostTries {
+				if err = s.tryChange(name, next, done, try+1); err == nil {
+					return
+				}
+			}
+			done(old, now, err)
+		})
+	})
+}
+
+// store publishes an info on condition that the other one is still the last.
+func (s *Store) store(old, now *Info, done func(error)) {
+	var last uint64
+	if old != nil {
+		last = old.revision
+	}
+	m := &nats.Msg{
+		Subject: s.infoSubject(now.Name),
+		Data:    now.json(),
+		Header: nats.Header{
+			"Nats-Rollup":                         {"sub"},
+			"Nats-Expected-Last-Subject-Sequence": {strconv.FormatUint(last, 10)},
+		},
+	}
+	err := s.js.PublishForSeq(m, func(seq uint64, err error) {
+		if err != nil {
+			done(s.gone(err))
+			return
+		}
+		now.revision = seq
+		s.stamp(now, done)
+	})
+	if err != nil {
+		done(err)
+	}
+}
+
+// stamp reads the time that the server gave to an info that is stored. Without an answer it is ours.
+func (s *Store) stamp(i *Info, done func(error)) {
+	read := s.js.MsgGet
+	if s.direct {
+		read = s.js.DirectGet
+	}
+	i.Modified = time.Now()
+	err := read(s.stream, js.Which{Seq: i.revision}, func(m *js.Message, err error) {
+		if err == nil {
+			i.Modified = m.Time
+		}
+		done(nil)
+	})
+	if err != nil {
+		done(nil)
+	}
+}
+
+// purge removes the messages of one subject.
+func (s *Store) purge(subject string, done func(error)) {
+	filter := dict.Dict{{Key: "filter", Value: subject}}
+	if err := s.js.PurgeStream(s.stream, filter, func(_ uint64, err error) { done(err) }); err != nil {
+		done(err)
+	}
+}
+
+// Delete removes an object: its chunks go, and its info says that it was deleted. To delete it
+// again is fine. ErrObjectNotFound: there never was one.
+func (s *Store) Delete(name string, done func(error)) error {
+	return s.change(name, func(old *Info) (*Info, error) {
+		if old == nil {
+			return nil, errNotFound(s, name)
+		}
+		now := *old
+		now.Deleted = true
+		now.Size, now.Chunks, now.Digest = 0, 0, ""
+		return &now, nil
+	}, func(_, now *Info, err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		s.purge(s.chunkSubject(now.NUID), done)
+	})
+}
+
+// MetaChange is what UpdateMeta changes: what is not nil.
+type MetaChange struct {
+	Name, Description *string
+	Header, Metadata  *dict.Dict
+}
+
+// UpdateMeta changes what is said of an object, and its name. The bytes stay where they are.
+//
+// Errors: ErrObjectNotFound, ErrObjectDeleted, ErrObjectExists (another one has the new name).
+func (s *Store) UpdateMeta(name string, c MetaChange, done func(*Info, error)) error {
+	changed := func(old *Info) (*Info, error) {
+		if old == nil {
+			return nil, errNotFound(s, name)
+		}
+		if old.Deleted {
+			return nil, wire.Fail("ErrObjectDeleted", "Object "+name+" was deleted from bucket "+s.name)
+		}
+		now := *old
+		c.apply(&now)
+		return &now, nil
+	}
+	if c.Name == nil || *c.Name == name {
+		return s.change(name, changed, func(_, now *Info, err error) { done(resultOf(now, err)) })
+	}
+	to := *c.Name
+	if err := checkObject(to); err != nil {
+		return err
+	}
+	return s.info(name, !s.direct, func(old *Info, err error) {
+		var now *Info
+		if err == nil {
+			now, err = changed(old)
+		}
+		if err == nil {
+			err = s.rename(name, to, now, done)
+		}
+		if err != nil {
+			done(nil, err)
+		}
+	})
+}
+
+func resultOf(i *Info, err error) (*Info, error) {
+	if err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+func (c *MetaChange) apply(i *Info) {
+	if c.Name != nil {
+		i.Name = *c.Name
+	}
+	if c.Description != nil {
+		i.Description = *c.Description
+	}
+	if c.Header != nil {
+		i.Header = *c.Header
+	}
+	if c.Metadata != nil {
+		i.Metadata = *c.Metadata
+	}
+}
+
+// rename stores the info under the new name, and removes that of the old one.
+func (s *Store) rename(from, to string, now *Info, done func(*Info, error)) error {
+	return s.change(to, func(other *Info) (*Info, error) {
+		if other != nil && !other.Deleted {
+			return nil, errExists(s, to)
+		}
+		return now, nil
+	}, func(_, now *Info, err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		s.purge(s.infoSubject(from), func(err error) { done(resultOf(now, err)) })
+	})
+}
+
+func errExists(s *Store, name string) error {
+	return wire.Fail("ErrObjectExists", "Object "+name+" exists already in bucket "+s.name)
+}
+
+// AddLink makes a name for another object, which may be in another store. It may replace another link.
+//
+// Errors: ErrObjectNotFound and ErrLinkToDeleted (there is no such object any more), ErrLinkToLink,
+// ErrObjectExists (an object has that name), ErrBucketNotFound.
+func (s *Store) AddLink(name, bucket, target string, done func(*Info, error)) error {
+	for _, n := range []string{name, target} {
+		if err := checkObject(n); err != nil {
+			return err
+		}
+	}
+	return s.other(bucket, func(store *Store, err error) {
+		if err == nil {
+			err = store.Info(target, true, func(i *Info, err error) {
+				switch {
+				case err != nil:
+				case i.Deleted:
+					err = wire.Fail("ErrLinkToDeleted", "Object "+target+" was deleted from bucket "+store.name)
+				case i.Link != nil:
+					err = wire.Fail("ErrLinkToLink", "Object "+target+" in bucket "+store.name+" is a link itself")
+				default:
+					err = s.addLink(name, Link{store.name, i.Name}, done)
+				}
+				if err != nil {
+					done(nil, err)
+				}
+			})
+		}
+		if err != nil {
+			done(nil, err)
+		}
+	})
+}
+
+// AddBucketLink makes a name for another store. It may replace another link.
+//
+// Errors: ErrObjectExists (an object has that name), ErrBucketNotFound.
+func (s *Store) AddBucketLink(name, bucket string, done func(*Info, error)) error {
+	if err := checkObject(name); err != nil {
+		return err
+	}
+	return Bind(s.js, bucket, func(_ *Store, err error) {
+		if err == nil {
+			err = s.addLink(name, Link{Bucket: bucket}, done)
+		}
+		if err != nil {
+			done(nil, err)
+		}
+	})
+}
+
+func (s *Store) addLink(name string, to Link, done func(*Info, error)) error {
+	return s.change(name, func(old *Info) (*Info, error) {
+		if old != nil && old.Link == nil && !old.Deleted {
+			return nil, errExists(s, name)
+		}
+		return &Info{Meta: Meta{Name: name}, Bucket: s.name, NUID: nuid.Next(), Link: &to}, nil
+	}, func(_, now *Info, err error) { done(resultOf(now, err)) })
+}
+
+// other is the store of a bucket: this one, or one that is bound first.
+func (s *Store) other(bucket string, use func(*Store, error)) error {
+	if bucket == "" || bucket == s.name {
+		use(s, nil)
+		return nil
+	}
+	return Bind(s.js, bucket, use)
+}

@@ -1,0 +1,164 @@
+package object_test
+
+import (
+	"bytes"
+	"io"
+	"net/url"
+	"strconv"
+	"testing"
+	"time"
+
+	"natstcl/kv/dict"
+	"natstcl/kv/js"
+	"natstcl/kv/object"
+	"natstcl/kv/server"
+	"natstcl/kv/wire"
+)
+
+// restartable is a server that can be ended, and come back with what it had.
+type restartable struct {
+	options server.Options
+	running *server.Server
+	js      *js.JetStream
+	store   *object.Store
+}
+
+func (r *restartable) start(t *testing.T) {
+	t.Helper()
+	var err error
+	if r.running, err = server.Start(r.options); err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(r.running.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.options.Port, _ = strconv.Atoi(u.Port())
+}
+
+func startRestartable(t *testing.T) *restartable {
+	t.Helper()
+	r := &restartable{options: server.Options{StoreDir: t.TempDir()}}
+	r.start(t)
+	o := wire.DefaultOptions()
+	o.ReconnectTimeWait = 50 * time.Millisecond
+	o.MaxReconnectAttempts = -1
+	conn := wire.New(o, nil)
+	t.Cleanup(func() {
+		<-conn.Disconnect()
+		r.running.Shutdown()
+	})
+	if err := conn.SetServers([]string{r.running.URL()}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, plain(conn.Connect))
+	var err error
+	if r.js, err = js.New(conn, js.Options{Timeout: 3 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	r.store = wait(t, func(done func(*object.Store, error)) error {
+		return object.Create(r.js, "files", object.Config{}, done)
+	})
+	return r
+}
+
+func (r *restartable) restart(t *testing.T) {
+	t.Helper()
+	r.running.Shutdown()
+	r.start(t)
+}
+
+// A reader goes on where it was when its server comes back.
+func TestGetOverARestartOfTheServer(t *testing.T) {
+	r := startRestartable(t)
+	data := noise(9 << 20)
+	put(t, r.store, "a", data)
+	reader := open(t, r.store, "a")
+	var got []byte
+	for restarts := 0; ; {
+		piece, err := reader.next(t)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, piece...)
+		if restarts < 2 && len(got) > (restarts+1)*3<<20 {
+			restarts++
+			r.restart(t)
+		}
+	}
+	if !bytes.Equal(got, data) {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
+// A put that its server leaves in the middle is complete, or has failed and left nothing.
+func TestPutOverARestartOfTheServer(t *testing.T) {
+	r := startRestartable(t)
+	data := noise(256 << 10)
+	room, end := make(chan struct{}, 1), make(chan error, 1)
+	o := object.PutOptions{Room: func() { room <- struct{}{} }}
+	w, err := r.store.Put(object.Meta{Name: "a"}, o, func(_ *object.Info, err error) { end <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		switch i {
+		case 50:
+			r.running.Shutdown()
+		case 60:
+			r.start(t)
+		}
+		if !w.Write(data) && i < 50 {
+			<-room
+		}
+	}
+	w.Close()
+	select {
+	case err = <-end:
+	case <-time.After(patience):
+		t.Fatal("the put has no end")
+	}
+	i := wait(t, func(done func([]*object.Info, error)) error { return r.store.List(true, done) })
+	if err == nil {
+		if len(i) != 1 || len(get(t, r.store, "a")) != 100*len(data) {
+			t.Errorf("it is said to be complete, and is not")
+		}
+		return
+	}
+	if len(i) != 0 {
+		t.Errorf("%v, and an object is there", err)
+	}
+	left := wait(t, func(done func(dict.Dict, error)) error { return r.js.StreamSubjects("OBJ_files", "$O.files.C.>", done) })
+	if len(left) != 0 {
+		t.Errorf("%v, and chunks are there: %v", err, left)
+	}
+}
+
+// The end of the connection ends what is open.
+func TestDisconnectInTheMiddle(t *testing.T) {
+	r := startRestartable(t)
+	put(t, r.store, "a", noise(30<<20))
+	reader := open(t, r.store, "a")
+	end := make(chan error, 1)
+	w, err := r.store.Put(object.Meta{Name: "b"}, object.PutOptions{}, func(_ *object.Info, err error) { end <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(noise(1 << 20))
+	<-r.js.Conn().Disconnect()
+	if _, err := reader.rest(t); wire.CodeOf(err) != "ErrConnectionClosed" {
+		t.Errorf("a reader got %v", err)
+	}
+	w.Close()
+	select {
+	case err := <-end:
+		if wire.CodeOf(err) != "ErrConnectionClosed" {
+			t.Errorf("a writer got %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the put has no end")
+	}
+}

@@ -1,0 +1,317 @@
+package object
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"hash"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+	"natstcl/kv/wire"
+)
+
+const (
+	// DefaultChunkSize is that of all clients.
+	DefaultChunkSize = 128 << 10
+	// firstWindow and mostWindow bound how many bytes wait for their acknowledgement. It begins small, and
+	// grows as long as the server answers soon: on a slow link what waits must arrive before its deadline.
+	firstWindow = 512 << 10
+	mostWindow  = 4 << 20
+	soon        = 500 * time.Millisecond
+)
+
+// PutOptions say how an object is put. The zero value is fine.
+type PutOptions struct {
+	ChunkSize int           // bytes; 0: DefaultChunkSize, or what the server takes where that is less
+	Timeout   time.Duration // of all of it; 0: as long as the server acknowledges each chunk in time
+	// Room is told when Write, which has said that there is none, may be called again. Progress is told how many bytes
+	// are stored. Either may be nil; both are called by goroutines of the connection.
+	Room     func()
+	Progress func(stored uint64)
+}
+
+// Writer puts one object. Its methods belong to one goroutine at a time, but for Abort.
+type Writer struct {
+	store     *Store
+	meta      Meta
+	options   PutOptions
+	chunkSize int
+	nuid      string
+	subject   string
+	digest    hash.Hash
+	done      func(*Info, error)
+	timer     *time.Timer
+
+	mu       sync.Mutex
+	chunk    []byte // the next one, as far as it has come
+	size     uint64
+	chunks   uint64
+	window   int
+	inFlight int // bytes
+	open     int // chunks that wait for their acknowledgement
+	stored   uint64
+	wanting  bool // Write has said that there is no room
+	closing  bool
+	failure  error
+	finished bool
+}
+
+// Put begins to put an object, whose bytes are for Write, and whose end is for Close. It is seen by others
+// when done gets its info, and not before: the chunks are stored by then, and those of an object
+// that had the name are removed. Where it fails, the chunks are removed again.
+//
+// Errors of done: ErrBucketNotFound, ErrTimeout, ErrMaxPayload (ChunkSize is more than the server takes),
+// ErrJSResponse (a limit of the store's), ErrConnectionClosed, and what Abort was given.
+func (s *Store) Put(meta Meta, o PutOptions, done func(*Info, error)) (*Writer, error) {
+	if err := checkObject(meta.Name); err != nil {
+		return nil, err
+	}
+	if o.ChunkSize < 0 {
+		return nil, invalid("Invalid chunk size " + strconv.Itoa(o.ChunkSize))
+	}
+	w := &Writer{
+		store: s, meta: meta, options: o, chunkSize: o.ChunkSize, nuid: nuid.Next(),
+		digest: sha256.New(), done: done, window: firstWindow,
+	}
+	w.subject = s.chunkSubject(w.nuid)
+	most, err := strconv.Atoi(s.js.Conn().Info().Text("max_payload"))
+	limited := err == nil && most > 0
+	switch {
+	case w.chunkSize == 0 && limited:
+		w.chunkSize = min(DefaultChunkSize, most)
+	case w.chunkSize == 0:
+		w.chunkSize = DefaultChunkSize
+	case limited && w.chunkSize > most:
+		return nil, wire.Fail("ErrMaxPayload", "Maximum size of NATS message is "+strconv.Itoa(most))
+	}
+	if o.Timeout > 0 {
+		w.mu.Lock() // it may be over at once
+		defer w.mu.Unlock()
+		w.timer = time.AfterFunc(o.Timeout, func() {
+			s.js.Conn().Guarded(func() { w.Abort(wire.Fail("ErrTimeout", "Putting object "+meta.Name+" timed out")) })
+		})
+	}
+	return w, nil
+}
+
+// Write takes the next bytes, all of them, and has its own copy. It is false where so many are on their way that
+// the next ones should wait for Room.
+func (w *Writer) Write(data []byte) (room bool) {
+	for len(data) > 0 {
+		n := min(len(data), w.chunkSize-len(w.chunk))
+		w.chunk = append(w.chunk, data[:n]...)
+		data = data[n:]
+		if len(w.chunk) == w.chunkSize && !w.send() {
+			return false
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wanting = w.inFlight >= w.window && w.failure == nil
+	return !w.wanting
+}
+
+// send publishes the chunk; false where the put has failed.
+func (w *Writer) send() bool {
+	chunk := w.chunk
+	w.chunk = nil
+	w.mu.Lock()
+	if w.failure != nil || w.closing {
+		w.mu.Unlock()
+		return false
+	}
+	w.open++
+	w.inFlight += len(chunk)
+	w.chunks++
+	w.size += uint64(len(chunk))
+	w.mu.Unlock()
+	w.digest.Write(chunk)
+	n, began := len(chunk), time.Now()
+	err := w.store.js.PublishForSeq(&nats.Msg{Subject: w.subject, Data: chunk}, func(_ uint64, err error) {
+		w.acknowledged(n, time.Since(began), err)
+	})
+	if err != nil {
+		w.acknowledged(n, 0, err)
+	}
+	return err == nil
+}
+
+func (w *Writer) acknowledged(n int, took time.Duration, err error) {
+	w.mu.Lock()
+	w.open--
+	w.inFlight -= n
+	switch {
+	case err != nil && w.failure == nil:
+		w.failure = w.store.gone(err)
+	case err == nil:
+		w.stored += uint64(n)
+	}
+	if took < soon {
+		w.window = min(w.window+n, mostWindow)
+	} else {
+		w.window = max(w.window/2, w.chunkSize)
+	}
+	room := w.wanting && (w.inFlight < w.window || w.failure != nil)
+	if room {
+		w.wanting = false
+	}
+	stored := w.stored
+	w.mu.Unlock()
+	if err == nil && w.options.Progress != nil {
+		w.options.Progress(stored)
+	}
+	if room && w.options.Room != nil {
+		w.options.Room()
+	}
+	w.proceed()
+}
+
+// Close tells that there is no more. done is called when the object is stored.
+func (w *Writer) Close() {
+	if len(w.chunk) > 0 {
+		w.send()
+	}
+	w.mu.Lock()
+	w.closing = true
+	w.mu.Unlock()
+	w.proceed()
+}
+
+// Abort ends the put with an error, unless it is complete: what was stored of it is removed,
+// then done gets the error. Any goroutine may call it.
+func (w *Writer) Abort(why error) {
+	w.mu.Lock()
+	if w.failure == nil {
+		w.failure = why
+	}
+	room := w.wanting
+	w.wanting = false
+	w.mu.Unlock()
+	if room && w.options.Room != nil {
+		w.options.Room()
+	}
+	w.proceed()
+}
+
+// proceed goes on when no chunk waits for its acknowledgement: one that was stored behind the removal of the
+// others would stay.
+func (w *Writer) proceed() {
+	w.mu.Lock()
+	if w.finished || w.open > 0 || w.failure == nil && !w.closing {
+		w.mu.Unlock()
+		return
+	}
+	w.finished = true
+	failure := w.failure
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Unlock()
+	if failure != nil {
+		w.undo(failure)
+		return
+	}
+	w.complete()
+}
+
+// complete stores the info, and removes what the name stood for before.
+func (w *Writer) complete() {
+	now := &Info{
+		Meta: w.meta, Bucket: w.store.name, NUID: w.nuid,
+		Size: w.size, Chunks: w.chunks, ChunkSize: uint64(w.chunkSize), Digest: digestOf(w.digest),
+	}
+	failed := func(err error) {
+		if wire.CodeOf(err) == "ErrTimeout" {
+			w.lookWhether(now, err)
+		} else {
+			w.undo(err)
+		}
+	}
+	err := w.store.change(w.meta.Name, func(*Info) (*Info, error) { return now, nil }, func(old, now *Info, err error) {
+		if err != nil {
+			failed(err)
+			return
+		}
+		if old == nil || old.Deleted || old.Link != nil {
+			w.done(now, nil)
+			return
+		}
+		// The new object is there whether or not this succeeds.
+		w.store.purge(w.store.chunkSubject(old.NUID), func(error) { w.done(now, nil) })
+	})
+	if err != nil {
+		failed(err)
+	}
+}
+
+// lookWhether finds out what a lost acknowledgement was about: where the info is stored, its chunks
+// must stay.
+func (w *Writer) lookWhether(now *Info, failure error) {
+	err := w.store.info(w.meta.Name, true, func(i *Info, err error) {
+		switch {
+		case err != nil:
+			w.done(nil, failure) // nothing is certain: rather chunks too many than an object without
+		case i != nil && i.NUID == w.nuid:
+			now.Modified = i.Modified
+			w.done(now, nil)
+		default:
+			w.undo(failure)
+		}
+	})
+	if err != nil {
+		w.done(nil, failure)
+	}
+}
+
+// mostPurges is how often the removal of a failed put's chunks is tried.
+const mostPurges = 3
+
+// undo removes the chunks, and tells the failure.
+func (w *Writer) undo(failure error) {
+	if w.chunks == 0 {
+		w.done(nil, failure)
+		return
+	}
+	w.tryUndo(failure, mostPurges)
+}
+
+func (w *Writer) tryUndo(failure error, tries int) {
+	w.store.purge(w.subject, func(err error) {
+		if wire.CodeOf(err) == "ErrTimeout" && tries > 1 {
+			w.tryUndo(failure, tries-1)
+			return
+		}
+		w.done(nil, failure)
+	})
+}
+
+const digestPrefix = "SHA-256="
+
+func digestOf(h hash.Hash) string {
+	return digestPrefix + base64.URLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// PutBytes puts an object whose bytes are there. data must stay as it is until done is called.
+func (s *Store) PutBytes(meta Meta, data []byte, o PutOptions, done func(*Info, error)) error {
+	var more func()
+	o.Room = func() { more() }
+	w, err := s.Put(meta, o, done)
+	if err != nil {
+		return err
+	}
+	more = func() {
+		for len(data) > 0 {
+			piece := data[:min(len(data), w.chunkSize)]
+			data = data[len(piece):]
+			if !w.Write(piece) {
+				return
+			}
+		}
+		w.Close()
+	}
+	more()
+	return nil
+}
