@@ -76,7 +76,12 @@ type Options struct {
 	RequestTimeout       time.Duration // 0: without end
 	// Gather lets what is published wait for more, for a millisecond at most: the owner calls
 	// Push when it has nothing more to say. Without it each message goes out at once.
-	Gather         bool
+	Gather bool
+	// Acknowledged is for an owner who shows each status to others, later than it changes: calls go by the
+	// last one for which Acknowledge was called, so that none fails because of what its caller cannot know
+	// yet. A connection that has ended takes what is called as one that reconnects does, until the owner
+	// has shown its end. Without it each status counts at once.
+	Acknowledged   bool
 	InboxPrefix    string // of the subjects of replies; DefaultInboxPrefix where empty
 	User, Password string
 	Token          string

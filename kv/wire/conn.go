@@ -21,6 +21,8 @@ type Conn struct {
 	mu      sync.Mutex
 	options Options
 	status  Status
+	shown   Status // the one that calls go by: see Options.Acknowledged
+	untold  *Error // the end of a connection whose owner does not know of it yet: what is pending gets it
 	servers pool
 	current *server
 	info    dict.Dict
@@ -70,7 +72,7 @@ func New(options Options, obs Observer) *Conn {
 		obs = silent{}
 	}
 	c := &Conn{
-		obs: obs, options: options, status: Closed, inbox: newInbox(options.InboxPrefix) + ".",
+		obs: obs, options: options, status: Closed, shown: Closed, inbox: newInbox(options.InboxPrefix) + ".",
 		subs: map[int]*Sub{}, internal: map[*Sub]struct{}{},
 		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){},
 	}
@@ -117,7 +119,7 @@ func (c *Conn) Configure(options Options) {
 func (c *Conn) SetServers(urls []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.status != Closed {
+	if !c.closedLocked() {
 		return Fail("ErrInvalidArg", "Cannot configure servers when already connected")
 	}
 	p, err := newPool(urls, c.options.Randomize)
@@ -157,7 +159,7 @@ func (c *Conn) Servers() []dict.Dict {
 func (c *Conn) CurrentServer() (host string, port int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.status == Closed || c.current == nil {
+	if c.closedLocked() || c.current == nil {
 		return "", 0, errNoConnection()
 	}
 	return c.current.host, c.current.port, nil
@@ -202,10 +204,29 @@ func (c *Conn) setStatusLocked(s Status) {
 		return
 	}
 	c.status = s
+	if !c.options.Acknowledged {
+		c.shown = s
+	}
 	c.obs.Status(s)
 	for _, f := range c.watchers {
 		f(s)
 	}
+}
+
+// closedLocked tells whether calls find the connection closed.
+func (c *Conn) closedLocked() bool { return c.status == Closed && c.untold == nil }
+
+// Acknowledge says that the owner has shown a status (Options.Acknowledged). After the end of a
+// connection, what was called in the meantime ends here, as if it had been called before.
+func (c *Conn) Acknowledge(s Status) {
+	end := func() {}
+	c.mu.Lock()
+	c.shown = s
+	if s == Closed && c.untold != nil {
+		end = c.forgetLocked(c.untold)
+	}
+	c.mu.Unlock()
+	end()
 }
 
 // ReportAsync tells an asynchronous error: a warning, and last_error.
@@ -229,7 +250,7 @@ func (c *Conn) Logf(level Level, format string, args ...any) {
 // what the contract's connect throws.
 func (c *Conn) Connect(done func(error)) error {
 	c.mu.Lock()
-	if c.status != Closed {
+	if !c.closedLocked() {
 		c.mu.Unlock()
 		done(nil)
 		return nil
@@ -247,6 +268,7 @@ func (c *Conn) Connect(done func(error)) error {
 	c.cancel = cancel
 	c.nudge = make(chan struct{}, 1)
 	c.obs.LastError(nil)
+	c.shown = Connecting // the caller knows
 	c.setStatusLocked(Connecting)
 	// Ends with success, with the last server, or with ctx.
 	go c.Guarded(func() { done(c.connectFirst(ctx)) })
@@ -481,21 +503,31 @@ func (c *Conn) giveUp(ctx context.Context, why *Error) {
 }
 
 // closeLocked is the way into the status closed; requests and pings that are pending
-// get why. What it returns is to be called without the lock.
+// get why, once the owner knows. What it returns is to be called without the lock.
 func (c *Conn) closeLocked(why *Error) (end func()) {
+	c.cancel()
+	c.cancel, c.nudge, c.engine, c.draining = nil, nil, nil, false
+	c.setStatusLocked(Closed)
+	if c.shown != Closed {
+		c.untold = why
+		return func() {}
+	}
+	return c.forgetLocked(why)
+}
+
+// forgetLocked ends all that the connection has left.
+func (c *Conn) forgetLocked(why *Error) (end func()) {
+	c.untold = nil
 	if n := len(c.kept); n > 0 {
 		c.obs.Log(LogWarn, fmt.Sprintf("%d messages that were waiting to be sent are discarded", n))
 	}
 	c.kept, c.keptBytes = nil, 0
-	c.cancel()
-	c.cancel, c.nudge, c.engine, c.draining = nil, nil, nil, false
 	clear(c.subs)
 	clear(c.internal)
 	c.pending.muxed = false
 	pings := c.pings
 	c.pings = map[*ping]struct{}{}
 	requests := c.pending.takeAll()
-	c.setStatusLocked(Closed)
 	return func() {
 		for p := range pings {
 			p.finish(0, errDisconnected)
@@ -513,8 +545,15 @@ func (c *Conn) closeLocked(why *Error) (end func()) {
 func (c *Conn) Disconnect() <-chan struct{} {
 	ended := make(chan struct{})
 	c.mu.Lock()
+	c.shown = Closed // the caller knows
 	if c.status == Closed {
+		end := func() {}
+		if c.untold != nil {
+			c.obs.LastError(nil)
+			end = c.forgetLocked(errDisconnected)
+		}
 		c.mu.Unlock()
+		end()
 		close(ended)
 		return ended
 	}

@@ -11,7 +11,7 @@ import "time"
 func (c *Conn) Drain(done func(error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.status == Closed {
+	if c.closedLocked() {
 		return errNoConnection()
 	}
 	c.draining = true
@@ -35,7 +35,7 @@ func (c *Conn) Drain(done func(error)) error {
 func (c *Conn) Flush(done func(error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.status == Closed {
+	if c.closedLocked() {
 		return errNoConnection()
 	}
 	c.pingLocked(0, nil, func(_ time.Duration, err error) { done(err) })

@@ -443,10 +443,7 @@ func (e *engine) awaitRoom() {
 
 // asyncErrors is what nats.go tells beside the stream.
 func (e *engine) asyncError(_ *nats.Conn, s *nats.Subscription, err error) {
-	switch {
-	case errors.Is(err, nats.ErrBadHeaderMsg):
-		e.conn.ReportAsync(Fail("ErrBadHeaderMsg", "A message with an invalid header came on "+s.Subject))
-	case errors.Is(err, nats.ErrSlowConsumer):
+	if errors.Is(err, nats.ErrSlowConsumer) {
 		e.conn.ReportAsync(Fail("ErrSlowConsumer", "Messages on "+s.Subject+" were dropped"))
 	}
 }
@@ -540,6 +537,11 @@ func (e *engine) one(m *nats.Msg) (goOn bool) {
 	sub := e.subs[m.Sub]
 	e.mu.RUnlock()
 	if sub != nil {
+		if m.Header == nil && m.Size() > len(m.Data)+len(m.Subject)+len(m.Reply) {
+			// It had a header that nats.go could not read. That tells so too, but from a goroutine of
+			// its own: here it is told before the message is.
+			e.conn.ReportAsync(Fail("ErrBadHeaderMsg", "A message with an invalid header came on "+m.Sub.Subject))
+		}
 		sub.take(e, m)
 	}
 	return

@@ -17,7 +17,7 @@ type ping struct {
 
 // Ping has done called when the server has answered a PING, and all that came before
 // the answer is delivered. Errors: ErrTimeout, ErrConnectionClosed (also at once, where
-// the connection is not up).
+// the status is not Connected).
 func (c *Conn) Ping(timeout time.Duration, done func(error)) error {
 	return c.RTT(timeout, func(_ time.Duration, err error) { done(err) })
 }
@@ -27,7 +27,7 @@ func (c *Conn) Ping(timeout time.Duration, done func(error)) error {
 func (c *Conn) RTT(timeout time.Duration, done func(took time.Duration, err error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.status != Connected || c.engine == nil {
+	if c.shown != Connected {
 		return errNoConnection()
 	}
 	if timeout <= 0 {

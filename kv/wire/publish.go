@@ -44,7 +44,7 @@ func (c *Conn) publish(m *nats.Msg, borrowed bool) error {
 
 // publishLocked returns the engine that took the message, if one did.
 func (c *Conn) publishLocked(m *nats.Msg) (*engine, error) {
-	if c.status == Closed {
+	if c.closedLocked() {
 		return nil, errNoConnection()
 	}
 	if err := checkSubject("subject", m.Subject, c.options.CheckSubjects, false); err != nil {

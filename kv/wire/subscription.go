@@ -31,7 +31,7 @@ func (s *Sub) ID() int { return s.id }
 func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.status == Closed {
+	if c.closedLocked() {
 		return nil, errNoConnection()
 	}
 	if c.draining {
@@ -63,7 +63,7 @@ func (c *Conn) Listen(subject string, deliver Deliver) (*Sub, error) {
 }
 
 func (c *Conn) listenLocked(subject string, deliver Deliver) (*Sub, error) {
-	if c.status == Closed {
+	if c.closedLocked() {
 		return nil, errNoConnection()
 	}
 	if err := checkSubscription(subject, false); err != nil {
@@ -112,7 +112,7 @@ func (s *Sub) restore(e *engine) error {
 func (c *Conn) Unsubscribe(id, max int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.status == Closed {
+	if c.closedLocked() {
 		return errNoConnection()
 	}
 	s := c.subs[id]
