@@ -44,6 +44,7 @@ var connectionCommands = []command{
 	{"statistics", []string{"connection"}, on(cmdStatistics)},
 	{"jet_stream", []string{"connection", "args"}, on(cmdJetStream)},
 	{"delay_answer", []string{"question", "ms"}, cmdDelayAnswer},
+	{"password_answer", []string{"question", "failed", "text"}, cmdPasswordAnswer},
 }
 
 // cmdConnection makes a connection for the object with this namespace and name.

@@ -43,9 +43,10 @@ type option struct {
 	allowed  []string // of an enum
 	fields   []option // of what is nested
 	required bool
-	empty    bool   // what is nested, or the prefix, may be empty
-	sent     string // the header of a message that the value becomes
-	about    string // for the documentation
+	empty    bool                      // what is nested, or the prefix, may be empty
+	sent     string                    // the header of a message that the value becomes
+	shown    func(value string) string // what messages may repeat of a value with a secret in it
+	about    string                    // for the documentation
 }
 
 // options are the parsed values by name. Their Go types: string for texts and
@@ -130,6 +131,9 @@ func (o *option) parse(v Value) (any, error) {
 			if word = words; text == "" {
 				word = nonempty
 			}
+		}
+		if o.shown != nil {
+			text = o.shown(text)
 		}
 		return wire.Fail(code, "Invalid value for the "+string(word)+" option "+o.name+" : "+text)
 	}

@@ -1,6 +1,7 @@
 package tclbind
 
 import (
+	"strings"
 	"time"
 
 	"natstcl/kv/dict"
@@ -9,7 +10,7 @@ import (
 
 // connectionOptions is the contract's table (core-nats.md, Options).
 var connectionOptions = []option{
-	{name: "servers", kind: words, fallback: []string{}, about: "the pool: URLs, see below"},
+	{name: "servers", kind: words, fallback: []string{}, shown: wire.Redacted, about: "the pool: URLs, see below"},
 	{name: "name", kind: nonempty, fallback: "", about: "in the log, and what the server calls the connection; by default that of the constructor"},
 	{name: "pedantic", kind: truth, fallback: false, about: "of the protocol: the server checks more"},
 	{name: "verbose", kind: truth, fallback: false, about: "of the protocol: the server confirms each line"},
@@ -21,7 +22,7 @@ var connectionOptions = []option{
 	{name: "ping_interval", kind: millis, fallback: 2 * time.Minute, about: "between two PINGs to a server"},
 	{name: "max_outstanding_pings", kind: natural, fallback: dict.Number("2"), about: "without an answer, then the server counts as lost"},
 	{name: "echo", kind: truth, fallback: true, about: "own messages come to own subscriptions"},
-	{name: "tls_opts", kind: pairs, fallback: dict.Dict{}, about: "see TLS"},
+	{name: "tls_opts", kind: pairs, fallback: dict.Dict{}, shown: withoutPassword, about: "see TLS"},
 	{name: "user", kind: anyText, fallback: "", about: "where the URL has no credentials"},
 	{name: "password", kind: anyText, fallback: "", about: "of -user"},
 	{name: "token", kind: anyText, fallback: "", about: "where neither the URL nor -user has credentials"},
@@ -43,6 +44,7 @@ var connectionOptions = []option{
 type settings struct {
 	values      options
 	utf8Convert bool // of values; read for each payload
+	saidSecure  bool // -secure was set by the script
 }
 
 func defaultSettings(name string) settings {
@@ -62,9 +64,9 @@ func (s *settings) read(name string) any {
 	return s.values[name]
 }
 
-// with returns a copy in which the given options have changed. The receiver stays
-// as it is until the change is certain.
-func (s settings) with(given options) settings {
+// with returns a copy in which the given options have changed, to defaults or to what the script
+// said. The receiver stays as it is until the change is certain.
+func (s settings) with(given options, defaults bool) settings {
 	next := settings{values: make(options, len(s.values))}
 	for k, v := range s.values {
 		next.values[k] = v
@@ -73,6 +75,10 @@ func (s settings) with(given options) settings {
 		next.values[k] = v
 	}
 	next.utf8Convert = next.values.bool("utf8_convert")
+	next.saidSecure = s.saidSecure
+	if given.has("secure") {
+		next.saidSecure = !defaults
+	}
 	return next
 }
 
@@ -109,7 +115,11 @@ func (s *settings) wire(p *Package) wire.Options {
 	out.InboxPrefix = v.text("inbox_prefix")
 	out.User, out.Password, out.Token = v.text("user"), v.text("password"), v.text("token")
 	out.Credentials, out.JWT, out.NKey, out.NKeySeed = v.text("credentials"), v.text("jwt"), v.text("nkey"), v.text("nkey_seed")
-	out.TLS = tlsOptions(v.dict("tls_opts"))
+	out.TLS = p.tlsOptions(v.dict("tls_opts"))
+	if !s.saidSecure && (out.TLS.CAFile != "" || out.TLS.CADir != "" || out.TLS.CertFile != "") {
+		// Who names certificates wants them looked at, before there is a password to be read.
+		out.Secure = true
+	}
 	// Go has its own copy of the environment, made when the process or the library
 	// began: what the script has set since is not in it.
 	out.TLS.SystemFile = p.host.Getenv("SSL_CERT_FILE")
@@ -120,8 +130,15 @@ func (s *settings) wire(p *Package) wire.Options {
 
 // tlsOptions reads the dict by the names of tls::import. -command, its callback for
 // progress and verification, is accepted and called for nothing, by the contract.
-func tlsOptions(d dict.Dict) wire.TLSOptions {
+func (p *Package) tlsOptions(d dict.Dict) wire.TLSOptions {
 	out := wire.TLSOptions{Require: true}
+	truth := func(name, text string) bool {
+		b, ok := boolean(text)
+		if !ok {
+			out.Unknown = append(out.Unknown, name)
+		}
+		return b
+	}
 	for _, f := range d {
 		text, _ := f.Value.(string)
 		switch f.Key {
@@ -136,17 +153,27 @@ func tlsOptions(d dict.Dict) wire.TLSOptions {
 		case "-servername", "servername":
 			out.ServerName = text
 		case "-require", "require":
-			require, ok := boolean(text)
-			if !ok {
-				out.Unknown = append(out.Unknown, f.Key)
-			}
-			out.Require = require
+			out.Require = truth(f.Key, text)
+		case "-verifyhost", "verifyhost":
+			out.AnyHost = !truth(f.Key, text)
+		case "-password", "password":
+			out.Password = text
+			out.AskPassword = func() (string, error) { return p.askPassword(text) }
 		case "-command", "command":
 		default:
 			out.Unknown = append(out.Unknown, f.Key)
 		}
 	}
 	return out
+}
+
+// withoutPassword is a -tls_opts that is no dict, up to its password.
+func withoutPassword(text string) string {
+	before, _, there := strings.Cut(text, "password")
+	if !there {
+		return text
+	}
+	return before + "password xxxxx"
 }
 
 // cmdConfigure reads all options, reads one, or sets some; a call that is refused
@@ -166,13 +193,14 @@ func cmdConfigure(p *Package, c *connection, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.change(p, given)
+	return nil, c.change(p, given, false)
 }
 
-// change takes new settings over, in the core too, or leaves everything as it was.
-func (c *connection) change(p *Package, given options) error {
+// change takes new settings over, in the core too, or leaves everything as it was. They are
+// defaults, or what the script said.
+func (c *connection) change(p *Package, given options, defaults bool) error {
 	before := c.settings
-	next := before.with(given)
+	next := before.with(given, defaults)
 	wired := next.wire(p)
 	c.wire.Configure(wired)
 	if given.has("servers") {
@@ -220,5 +248,5 @@ func cmdReset(p *Package, c *connection, args []Value) (any, error) {
 		}
 		given[name] = o.fallback
 	}
-	return nil, c.change(p, given)
+	return nil, c.change(p, given, true)
 }

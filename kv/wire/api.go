@@ -102,8 +102,13 @@ type TLSOptions struct {
 	CAFile, CADir, CertFile, KeyFile string
 	SystemFile                       string // in place of the system's authorities, where neither CAFile nor CADir is given
 	ServerName                       string
-	Require                          bool
-	Unknown                          []string
+	Require                          bool // the server's certificate is verified
+	AnyHost                          bool // whatever host it is for; its chain is verified all the same
+	// Password opens a key that is encrypted. Where it does not, AskPassword is asked for another
+	// one, if it is not nil; it may be called by any goroutine.
+	Password    string
+	AskPassword func() (string, error)
+	Unknown     []string
 }
 
 // Deliver takes the messages of a subscription. msg.Data and msg.Header belong to

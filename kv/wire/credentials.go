@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"os"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -17,8 +16,8 @@ type login struct {
 }
 
 // login finds what to show to a server: what its URL has, or else -credentials, or else -jwt
-// and -nkey (-nkey_seed), or else -user, or else -token. The files are read anew for each
-// attempt, so that one that was replaced counts. Errors are ErrAuthorization, and tell
+// and -nkey (-nkey_seed), or else -user with -password, or else -token. A -user alone counts where
+// there is no -token. The files are read anew for each attempt, so that one that was replaced counts. Errors are ErrAuthorization, and tell
 // nothing of what is secret.
 func (o *Options) login(s *server) (login, *Error) {
 	switch {
@@ -33,7 +32,7 @@ func (o *Options) login(s *server) (login, *Error) {
 		return login{}, err
 	case jwt.option != "" || seed.option != "":
 		return signed(jwt, seed)
-	case o.User != "":
+	case o.User != "" && (o.Password != "" || o.Token == ""):
 		return login{user: o.User, password: o.Password}, nil
 	}
 	return login{token: o.Token}, nil
@@ -61,15 +60,24 @@ func (o *Options) secrets() (jwt, seed secret, err *Error) {
 }
 
 func (o *Options) secretFile(option, name string) (secret, *Error) {
-	read := o.ReadFile
-	if read == nil {
-		read = os.ReadFile
-	}
-	data, err := read(name)
+	data, err := o.readFile(name)
 	if err != nil {
+		if isSecret(name) {
+			return secret{}, Fail("ErrAuthorization", option+" wants the name of a file, and was given what should be in it")
+		}
 		return secret{}, Fail("ErrAuthorization", "Cannot read "+option+" "+name+": "+err.Error())
 	}
 	return secret{option + " " + name, string(data)}, nil
+}
+
+// isSecret tells whether the name of a file is a secret in its place: the text of a file of
+// credentials, or a seed. No message may repeat that.
+func isSecret(name string) bool {
+	if strings.Contains(name, "-----BEGIN") {
+		return true
+	}
+	_, err := nkeys.FromSeed([]byte(strings.TrimSpace(name)))
+	return err == nil
 }
 
 // signed is a login by JWT, by NKey, or both.

@@ -76,6 +76,9 @@ func TestWhichLoginCounts(t *testing.T) {
 		{"a", func(o *Options) { o.JWT = "" }, ",,,," + public},
 		{"a", func(o *Options) { o.JWT, o.NKey, o.NKeySeed = "", "", "" }, "me,pw,,,"},
 		{"a", func(o *Options) { o.JWT, o.NKey, o.NKeySeed, o.User = "", "", "", "" }, ",,t,,"},
+		{"a", func(o *Options) { *o = Options{User: "me", Token: "t"} }, ",,t,,"},
+		{"a", func(o *Options) { *o = Options{User: "me"} }, "me,,,,"},
+		{"k:@a", nil, ",,k,,"},
 		{"a", func(o *Options) { *o = Options{} }, ",,,,"},
 	} {
 		options := all

@@ -31,6 +31,7 @@ type engine struct {
 	server   *server
 	options  Options
 	login    login
+	tls      *tls.Config     // nil where TLS is not demanded, until the server wants it
 	ctx      context.Context // ends with the attempt, or with the connection
 	cancel   context.CancelFunc
 	deadline time.Time // of the handshake
@@ -86,6 +87,14 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 		room:     make(chan struct{}, 1),
 		drained:  make(chan struct{}),
 		subs:     map[*nats.Subscription]*Sub{},
+	}
+	if e.demandsTLS() {
+		// Likewise: the script may be asked for the password of a key.
+		var err error
+		if e.tls, err = o.TLS.config(s.tlsName(), o); err != nil {
+			return nil, e.handshakeError(err)
+		}
+		e.deadline = time.Now().Add(o.ConnectTimeout)
 	}
 	e.ctx, e.cancel = context.WithCancel(ctx)
 	no := nats.Options{
@@ -220,7 +229,7 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 	var conn net.Conn = s
 	var err error
 	address, webSocket := e.server.address(), e.server.webSocket()
-	wanted := e.options.Secure || e.server.scheme == "tls" || e.server.scheme == "wss"
+	wanted := e.demandsTLS()
 	first := webSocket && wanted || !webSocket && e.options.TLSFirst
 	if first {
 		conn, err = e.encrypt(s)
@@ -266,13 +275,20 @@ func noTLS(address string) *Error {
 	return Fail("ErrSecureConnWanted", "Server "+address+" does not provide TLS")
 }
 
+// demandsTLS tells whether a server without TLS is refused.
+func (e *engine) demandsTLS() bool {
+	return e.options.Secure || e.server.scheme == "tls" || e.server.scheme == "wss"
+}
+
 // encrypt does the TLS handshake.
 func (e *engine) encrypt(s *socket) (net.Conn, error) {
-	config, err := e.options.TLS.config(e.server.tlsName(), e.options)
-	if err != nil {
-		return nil, err
+	if e.tls == nil {
+		var err error
+		if e.tls, err = e.options.TLS.config(e.server.tlsName(), e.options); err != nil {
+			return nil, err
+		}
 	}
-	secured := tls.Client(s, config)
+	secured := tls.Client(s, e.tls)
 	return secured, secured.HandshakeContext(e.ctx)
 }
 

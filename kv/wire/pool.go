@@ -33,7 +33,7 @@ var defaultPorts = map[string]int{"nats": 4222, "tls": 4222, "ws": 80, "wss": 44
 // parseServer reads a URL of -servers. Credentials are taken literally: nothing in
 // them is escaped.
 func parseServer(text string) (*server, error) {
-	bad := Fail("ErrInvalidArg", "Invalid URL "+text)
+	bad := Fail("ErrInvalidArg", "Invalid URL "+Redacted(text))
 	s := &server{scheme: "nats", url: text}
 	rest := text
 	if scheme, after, ok := strings.Cut(rest, "://"); ok {
@@ -49,8 +49,9 @@ func parseServer(text string) (*server, error) {
 		if credentials == "" {
 			return nil, bad
 		}
-		if s.user, s.password, s.withPassword = strings.Cut(credentials, ":"); !s.withPassword {
-			s.user, s.token = "", credentials
+		s.user, s.password, _ = strings.Cut(credentials, ":")
+		if s.withPassword = s.password != ""; !s.withPassword {
+			s.user, s.token = "", s.user
 		}
 	}
 	if i := strings.IndexAny(rest, "/?"); i >= 0 && s.webSocket() {
@@ -79,7 +80,7 @@ func parseServer(text string) (*server, error) {
 	if s.host == "" || strings.ContainsAny(s.host, "/ \t\r\n?#[]@") {
 		return nil, bad
 	}
-	if port != "" {
+	if len(port) > 1 { // behind a colon alone it is the default
 		n, err := strconv.ParseUint(port[1:], 10, 16)
 		if err != nil || n == 0 {
 			return nil, bad
@@ -87,6 +88,26 @@ func parseServer(text string) (*server, error) {
 		s.port = int(n)
 	}
 	return s, nil
+}
+
+// concealed stands where a secret was.
+const concealed = "xxxxx"
+
+// Redacted is a URL as texts may repeat it: without its password or token. The user's name stays.
+func Redacted(text string) string {
+	begin := 0
+	if i := strings.Index(text, "://"); i >= 0 {
+		begin = i + len("://")
+	}
+	end := strings.LastIndexByte(text, '@')
+	if end <= begin {
+		return text
+	}
+	user, password, _ := strings.Cut(text[begin:end], ":")
+	if password == "" {
+		return text[:begin] + concealed + text[end:]
+	}
+	return text[:begin] + user + ":" + concealed + text[end:]
 }
 
 // validPath tells whether the path and query of a WebSocket can be asked for.

@@ -9,63 +9,104 @@ import (
 	"strings"
 )
 
-// config makes the TLS configuration, from files as they are now.
+// config makes the TLS configuration for a server of this name, from files as they are now.
 func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 	if len(t.Unknown) > 0 {
 		return nil, Fail("ErrTLS", "Unsupported -tls_opts: "+strings.Join(t.Unknown, ", "))
 	}
-	readFile := o.ReadFile
-	if readFile == nil {
-		readFile = os.ReadFile
-	}
-	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: !t.Require}
+	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: !t.Require || t.AnyHost}
 	if t.ServerName != "" {
 		c.ServerName = t.ServerName
 	}
-	what, authorities := "-cafile", t.CAFile
-	if t.CAFile == "" && t.CADir == "" {
-		what, authorities = "SSL_CERT_FILE", t.SystemFile
+	var err error
+	if c.RootCAs, err = t.authorities(o); err != nil {
+		return nil, err
 	}
-	if authorities != "" || t.CADir != "" {
-		c.RootCAs = x509.NewCertPool()
-	}
-	if authorities != "" {
-		pem, err := readFile(authorities)
-		if err != nil {
-			return nil, Fail("ErrTLS", "Cannot read "+what+" "+authorities+": "+err.Error())
-		}
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, Fail("ErrTLS", "No certificate in "+what+" "+authorities)
-		}
-	}
-	if t.CADir != "" {
-		if err := addDir(c.RootCAs, t.CADir, o.FileName); err != nil {
-			return nil, err
-		}
+	if t.Require && t.AnyHost {
+		c.VerifyConnection = func(s tls.ConnectionState) error { return verifyChain(s.PeerCertificates, c.RootCAs) }
 	}
 	switch {
 	case t.CertFile != "":
-		keyFile := t.KeyFile
-		if keyFile == "" {
-			keyFile = t.CertFile // both may be in one file
-		}
-		cert, err := readFile(t.CertFile)
+		pair, err := t.pair(o)
 		if err != nil {
-			return nil, Fail("ErrTLS", "Cannot read -certfile "+t.CertFile+": "+err.Error())
-		}
-		key, err := readFile(keyFile)
-		if err != nil {
-			return nil, Fail("ErrTLS", "Cannot read -keyfile "+keyFile+": "+err.Error())
-		}
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			return nil, Fail("ErrTLS", "Invalid -certfile "+t.CertFile+" or -keyfile "+keyFile+": "+err.Error())
+			return nil, err
 		}
 		c.Certificates = []tls.Certificate{pair}
 	case t.KeyFile != "":
 		return nil, Fail("ErrTLS", "-keyfile "+t.KeyFile+" needs a -certfile")
 	}
 	return c, nil
+}
+
+// readFile reads one of the files that TLS names.
+func (o *Options) readFile(name string) ([]byte, error) {
+	if o.ReadFile == nil {
+		return os.ReadFile(name)
+	}
+	return o.ReadFile(name)
+}
+
+// authorities are those that count for the server's certificate; nil for the system's.
+func (t *TLSOptions) authorities(o Options) (*x509.CertPool, error) {
+	what, file := "-cafile", t.CAFile
+	if t.CAFile == "" && t.CADir == "" {
+		what, file = "SSL_CERT_FILE", t.SystemFile
+	}
+	if file == "" && t.CADir == "" {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	if file != "" {
+		pem, err := o.readFile(file)
+		if err != nil {
+			return nil, Fail("ErrTLS", "Cannot read "+what+" "+file+": "+err.Error())
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, Fail("ErrTLS", "No certificate in "+what+" "+file)
+		}
+	}
+	if t.CADir != "" {
+		if err := addDir(pool, t.CADir, o.FileName); err != nil {
+			return nil, err
+		}
+	}
+	return pool, nil
+}
+
+// pair is the client's certificate with its key.
+func (t *TLSOptions) pair(o Options) (tls.Certificate, error) {
+	option, keyFile := "-keyfile", t.KeyFile
+	if keyFile == "" {
+		option, keyFile = "-certfile", t.CertFile // both may be in one file
+	}
+	cert, err := o.readFile(t.CertFile)
+	if err != nil {
+		return tls.Certificate{}, Fail("ErrTLS", "Cannot read -certfile "+t.CertFile+": "+err.Error())
+	}
+	key, err := o.readFile(keyFile)
+	if err != nil {
+		return tls.Certificate{}, Fail("ErrTLS", "Cannot read -keyfile "+keyFile+": "+err.Error())
+	}
+	if key, err = t.plainKey(key, option+" "+keyFile); err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		err = Fail("ErrTLS", "Invalid -certfile "+t.CertFile+" or -keyfile "+keyFile+": "+err.Error())
+	}
+	return pair, err
+}
+
+// verifyChain is what crypto/tls does to a server's certificate, but for the server's name.
+func verifyChain(certificates []*x509.Certificate, roots *x509.CertPool) error {
+	options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
+	for _, c := range certificates[1:] {
+		options.Intermediates.AddCert(c)
+	}
+	if _, err := certificates[0].Verify(options); err != nil {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: certificates, Err: err}
+	}
+	return nil
 }
 
 // addDir adds the certificates of a directory. Unlike OpenSSL it does not need them
@@ -103,5 +144,29 @@ func tlsFailure(address string, err error) *Error {
 	if errors.As(err, &verification) {
 		why = "certificate verify failed: " + verification.Err.Error()
 	}
+	if advice := tlsAdvice(err); advice != "" {
+		why += " (" + advice + ")"
+	}
 	return Fail("ErrTLS", "TLS handshake with server "+address+" failed: "+why)
+}
+
+// alertCertificateRequired is the alert of that name (RFC 8446, 6).
+const alertCertificateRequired = 116
+
+// tlsAdvice names the option that helps where a handshake has failed.
+func tlsAdvice(err error) string {
+	var name x509.HostnameError
+	var unknown x509.UnknownAuthorityError
+	var alert tls.AlertError
+	switch {
+	case errors.As(err, &name) && len(name.Certificate.DNSNames) == 0 && len(name.Certificate.IPAddresses) == 0:
+		return "it is for no host; -verifyhost false in -tls_opts takes it all the same"
+	case errors.As(err, &name):
+		return "-servername in -tls_opts says which host it is to be for; -verifyhost false takes any"
+	case errors.As(err, &unknown):
+		return "-cafile or -cadir in -tls_opts names the authority"
+	case errors.As(err, &alert) && alert == alertCertificateRequired:
+		return "-certfile and -keyfile in -tls_opts are the client's"
+	}
+	return ""
 }

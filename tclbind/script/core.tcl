@@ -78,3 +78,20 @@ oo::class create ::nats::core::handled {
 proc ::nats::core::ask_delay {question command server} {
     delay_answer $question [uplevel #0 [list {*}$command $server]]
 }
+
+# Asks a script for the password of a key.
+#
+# question - to be answered by password_answer
+# command  - the value of -password in -tls_opts: as tls::import has it a command that is called
+#            without arguments, or, since its version 1.8, with three
+proc ::nats::core::ask_password {question command} {
+    if {[catch {lindex $command 0} name] || [namespace eval :: [list namespace which -command $name]] eq ""} {
+        password_answer $question 0 $command ;# it was meant as the password itself
+        return
+    }
+    set failed [catch {uplevel #0 $command} text options]
+    if {$failed && [lrange [dict get $options -errorcode] 0 1] eq {TCL WRONGARGS}} {
+        set failed [catch {uplevel #0 [list {*}$command password 0 1024]} text]
+    }
+    password_answer $question $failed $text
+}
