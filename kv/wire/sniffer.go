@@ -7,6 +7,10 @@ import "bytes"
 // the connection at some of the other that the contract wants told and survived. It
 // takes -ERR lines out of the stream, and sees to it that a line of a message's header
 // without a colon is skipped (contract, nats::header): nats.go would drop the whole header.
+//
+// It is also the guard of nats.go's parser, which makes room for whatever size a line
+// tells, and panics at one beyond int64, in a goroutine of its own. What is refused here never
+// gets there, and both have to agree on where each line begins and ends.
 type sniffer struct {
 	onInfo    func(json []byte)
 	onMessage func(size int) // of the payload and the header
@@ -14,10 +18,13 @@ type sniffer struct {
 	onErr func(text string) error
 
 	line    []byte // the beginning of a control line that is not complete yet
+	skipped int    // bytes of a line that is not kept
 	header  int    // bytes of a message's header still to come
+	lines   int    // of the header, so far
 	begun   bool   // of the header's line some bytes are passed on, or it is the first one
 	held    []byte // the beginning of a header's line: to be put in front of what comes next
-	payload int    // bytes of the payload still to come, CRLF included
+	payload int    // bytes of the payload still to come
+	end     string // what must come behind it: CRLF, or what is left of that
 	state   lineState
 }
 
@@ -66,6 +73,14 @@ func (s *sniffer) filter(b []byte) ([]byte, error) {
 			b = b[n:]
 			continue
 		}
+		if s.end != "" {
+			if b[0] != s.end[0] {
+				return out, Fail("ErrProtocol", "A message is not followed by the end of its line")
+			}
+			out = append(out, b[0])
+			s.end, b = s.end[1:], b[1:]
+			continue
+		}
 		if s.state == atStart {
 			switch b[0] {
 			case 'M', 'm', 'H', 'h', 'I', 'i':
@@ -82,31 +97,36 @@ func (s *sniffer) filter(b []byte) ([]byte, error) {
 			chunk = b[:end+1]
 		}
 		b = b[len(chunk):]
-		line := chunk
-		if s.state != skipping {
-			if len(s.line) > 0 || end < 0 {
-				s.line = append(s.line, chunk...)
-				line = s.line
-			}
-			if len(line) > maxLine {
-				return out, Fail("ErrProtocol", "A protocol line is too long")
-			}
-		}
-		state := s.state
-		var err error
-		if end >= 0 {
-			s.state = atStart
-			err = s.complete(state, line)
-			s.line = s.line[:0]
-		}
-		if state != inErr {
-			out = append(out, chunk...) // not before: this may overwrite line
-		}
+		passed, err := s.control(chunk, end >= 0)
 		if err != nil {
 			return out, err
 		}
+		if passed {
+			out = append(out, chunk...)
+		}
 	}
 	return out, nil
+}
+
+// control looks at a piece of a control line, whole where it is its end, and tells whether nats.go
+// gets it.
+func (s *sniffer) control(chunk []byte, whole bool) (passed bool, err error) {
+	line, state := chunk, s.state
+	if state == skipping {
+		s.skipped += len(chunk)
+	} else if len(s.line) > 0 || !whole {
+		s.line = append(s.line, chunk...)
+		line = s.line
+	}
+	if max(len(line), s.skipped) > maxLine {
+		return false, Fail("ErrProtocol", "A protocol line is too long")
+	}
+	if whole {
+		s.state, s.skipped = atStart, 0
+		err = s.complete(state, line)
+		s.line = s.line[:0]
+	}
+	return state != inErr, err
 }
 
 // complete looks at a whole line.
@@ -121,25 +141,20 @@ func (s *sniffer) complete(state lineState, line []byte) error {
 		}
 		return s.onErr(string(bytes.Trim(bytes.TrimSpace(text), "'")))
 	case inLine:
-		switch line[0] {
-		case 'I', 'i':
-			if i := bytes.IndexByte(line, '{'); i >= 0 {
-				s.onInfo(bytes.TrimSpace(line[i:]))
+		if line[0] == 'I' || line[0] == 'i' {
+			json, err := infoLine(line)
+			if err == nil {
+				s.onInfo(json)
 			}
-		default: // MSG and HMSG: the last number is the size of it all
-			rest, size, ok := lastNumber(line)
-			if !ok {
-				return nil // nats.go will say what is wrong with it
-			}
-			s.payload = size + 2
-			s.onMessage(size)
-			if line[0] != 'H' && line[0] != 'h' {
-				break
-			}
-			if _, header, ok := lastNumber(rest); ok && header <= size {
-				s.header, s.payload, s.begun = header, s.payload-header, true
-			}
+			return err
 		}
+		header, size, err := messageLine(line)
+		if err != nil {
+			return err
+		}
+		s.header, s.payload, s.end = header, size-header, "\r\n"
+		s.begun, s.lines = true, 0
+		s.onMessage(size)
 	}
 	return nil
 }
@@ -149,6 +164,15 @@ func (s *sniffer) complete(state lineState, line []byte) error {
 // come.
 func (s *sniffer) headerLine(b []byte) int {
 	b = b[:min(s.header, len(b))]
+	if s.lines >= maxHeaderLines {
+		// nats.go reads no further, and tells ErrBadHeaderMsg.
+		for i := range b {
+			if b[i] == ':' {
+				b[i] = ' '
+			}
+		}
+		return len(b)
+	}
 	end := bytes.IndexByte(b, '\n') + 1
 	switch {
 	case end == 0 && !s.begun && len(b) < s.header && len(b) < maxHeld:
@@ -162,24 +186,6 @@ func (s *sniffer) headerLine(b []byte) int {
 		line[0] = ':'
 	}
 	s.begun = false
+	s.lines++
 	return end
-}
-
-// lastNumber reads the last field of a control line, and returns what is before it, too.
-func lastNumber(line []byte) (rest []byte, n int, ok bool) {
-	end := len(line)
-	for end > 0 && line[end-1] <= ' ' {
-		end--
-	}
-	start := end
-	for start > 0 && line[start-1] > ' ' {
-		start--
-	}
-	for _, c := range line[start:end] {
-		if c < '0' || c > '9' || n > 1<<30 {
-			return nil, 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return line[:start], n, true
 }

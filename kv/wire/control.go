@@ -1,0 +1,126 @@
+package wire
+
+import (
+	"bytes"
+	"strconv"
+)
+
+const (
+	// maxMessage is the most that any nats-server takes for a payload (its max_payload cannot be
+	// set higher), and maxAdded what it may add to a message's header.
+	maxMessage = 64 << 20
+	maxAdded   = 1 << 20
+	// maxHeaderLines bounds a message's header: nats.go makes a map of it, which takes 60 times
+	// the bytes of short lines.
+	maxHeaderLines = 10_000
+)
+
+// messageLine reads a MSG or HMSG line, with its LF:
+//
+//	MSG subject sid [reply] size
+//	HMSG subject sid [reply] header size
+//
+// where size is that of header and payload. Nothing is taken that nats.go's parser might read in
+// another way, or that no server sends.
+func messageLine(line []byte) (header, size int, err error) {
+	word, rest, ok := controlLine(line)
+	var place [mostFields][]byte // bytes.Fields would take memory for each message
+	fields := split(place[:0], rest)
+	withHeader := bytes.EqualFold(word, []byte("HMSG"))
+	numbers := 1
+	if withHeader {
+		numbers = 2
+	}
+	n := len(fields)
+	if !ok || !withHeader && !bytes.EqualFold(word, []byte("MSG")) || n != 2+numbers && n != 3+numbers {
+		return 0, 0, badLine(line)
+	}
+	if _, ok := wireNumber(fields[1]); !ok {
+		return 0, 0, badLine(line)
+	}
+	if size, ok = wireNumber(fields[n-1]); !ok {
+		return 0, 0, badLine(line)
+	}
+	most := maxMessage
+	if withHeader {
+		most += maxAdded
+		if header, ok = wireNumber(fields[n-2]); !ok || header > size {
+			return 0, 0, badLine(line)
+		}
+	}
+	if size > most {
+		return 0, 0, Fail("ErrProtocol", "A message of "+string(fields[n-1])+" bytes is announced: no server allows more than "+strconv.Itoa(maxMessage))
+	}
+	return header, size, nil
+}
+
+// mostFields are those of an HMSG line.
+const mostFields = 5
+
+// split appends the fields of a line; those past the room that out has are one.
+func split(out [][]byte, line []byte) [][]byte {
+	for len(line) > 0 {
+		i := bytes.IndexAny(line, " \t")
+		if i < 0 || len(out) == cap(out)-1 {
+			return append(out, line)
+		}
+		out = append(out, line[:i])
+		line = bytes.TrimLeft(line[i:], " \t")
+	}
+	return out
+}
+
+// infoLine returns the JSON of an INFO line.
+func infoLine(line []byte) ([]byte, error) {
+	word, json, ok := controlLine(line)
+	if !ok || !bytes.EqualFold(word, []byte("INFO")) || len(json) == 0 || json[0] != '{' {
+		return nil, badLine(line)
+	}
+	return json, nil
+}
+
+// controlLine cuts a line into its first word and the rest, without blanks around it. A line that
+// has control characters in its middle is not ok: nats.go cuts them out, or counts them for the
+// end.
+func controlLine(line []byte) (word, rest []byte, ok bool) {
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	for _, c := range line {
+		if c < ' ' && c != '\t' {
+			return nil, nil, false
+		}
+	}
+	i := bytes.IndexAny(line, " \t")
+	if i < 0 {
+		return line, nil, true
+	}
+	return line[:i], bytes.Trim(line[i:], " \t"), true
+}
+
+// mostDigits are those that a number of the protocol may have; none of them comes near the end
+// of int64.
+const mostDigits = 18
+
+func wireNumber(digits []byte) (int, bool) {
+	if len(digits) > mostDigits {
+		digits = bytes.TrimLeft(digits, "0")
+	}
+	n := int64(0)
+	for _, c := range digits {
+		if c < '0' || c > '9' || len(digits) > mostDigits {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if n > maxInt {
+		return 0, false
+	}
+	return int(n), true
+}
+
+// maxInt is the largest int, which has 32 bits on some machines.
+const maxInt = int64(^uint(0) >> 1)
+
+func badLine(line []byte) *Error {
+	const enough = 80
+	return Fail("ErrProtocol", "Invalid protocol line "+strconv.Quote(string(bytes.TrimSpace(line[:min(len(line), enough)]))))
+}
