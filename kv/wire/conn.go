@@ -45,6 +45,7 @@ type Conn struct {
 	pings     map[*ping]struct{}
 	watchers  map[int]func(Status)
 	lastWatch int
+	refusals  map[int]func(string, *Error) // by the same numbers as watchers
 
 	pending pendings
 	traffic traffic
@@ -74,7 +75,7 @@ func New(options Options, obs Observer) *Conn {
 	c := &Conn{
 		obs: obs, options: options, status: Closed, shown: Closed, inbox: newInbox(options.InboxPrefix) + ".",
 		subs: map[int]*Sub{}, internal: map[*Sub]struct{}{},
-		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){},
+		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){}, refusals: map[int]func(string, *Error){},
 	}
 	c.pending.init()
 	return c

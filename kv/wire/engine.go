@@ -469,7 +469,9 @@ func (e *engine) serverError(text string) error {
 	lower := strings.ToLower(text)
 	switch {
 	case strings.HasPrefix(lower, "permissions violation"):
-		e.conn.ReportAsync(Fail("ErrPermissions", text))
+		refusal := Fail("ErrPermissions", text)
+		e.conn.ReportAsync(refusal)
+		e.conn.refused(refusal)
 		return nil
 	case lower == "invalid subject", lower == "invalid publish subject":
 		e.conn.ReportAsync(Fail("ErrBadSubject", text))

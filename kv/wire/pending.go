@@ -213,7 +213,7 @@ func (c *Conn) muxLocked() error {
 		return nil
 	}
 	inbox := c.inbox
-	_, err := c.listenLocked(inbox+"*", func(m *nats.Msg) { c.replied(strings.TrimPrefix(m.Subject, inbox), m) })
+	_, err := c.listenLocked(inbox+"*", "", func(m *nats.Msg) { c.replied(strings.TrimPrefix(m.Subject, inbox), m) })
 	c.pending.muxed = err == nil
 	return err
 }
@@ -257,7 +257,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	c.mu.Lock()
 	m.Reply = newInbox(c.options.InboxPrefix)
 	first := true
-	sub, err := c.listenLocked(m.Reply, func(reply *nats.Msg) {
+	sub, err := c.listenLocked(m.Reply, "", func(reply *nats.Msg) {
 		if first && IsNoResponders(reply) {
 			finish(reply, Fail("ErrNoResponders", "No responders available for request to "+p.subject))
 			return

@@ -24,6 +24,9 @@ type Sub struct {
 // ID is the subscription's number, 0 for one of Listen's.
 func (s *Sub) ID() int { return s.id }
 
+// Subject is what was subscribed to.
+func (s *Sub) Subject() string { return s.subject }
+
 // Subscribe subscribes to subject, in a queue group where queue is not empty, for max
 // messages (0: no limit). IDs count from 1, and go on after a disconnect.
 //
@@ -59,17 +62,30 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 func (c *Conn) Listen(subject string, deliver Deliver) (*Sub, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.listenLocked(subject, deliver)
+	return c.listenLocked(subject, "", deliver)
 }
 
-func (c *Conn) listenLocked(subject string, deliver Deliver) (*Sub, error) {
+// ListenQueue is Listen in a queue group. ErrConnectionDraining: Drain has been called.
+func (c *Conn) ListenQueue(subject, queue string, deliver Deliver) (*Sub, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.draining {
+		return nil, Fail("ErrConnectionDraining", "Connection is draining")
+	}
+	return c.listenLocked(subject, queue, deliver)
+}
+
+func (c *Conn) listenLocked(subject, queue string, deliver Deliver) (*Sub, error) {
 	if c.closedLocked() {
 		return nil, errNoConnection()
 	}
 	if err := checkSubscription(subject, false); err != nil {
 		return nil, err
 	}
-	s := &Sub{conn: c, subject: subject, deliver: deliver}
+	if queue != "" && !SafeSubject(queue) {
+		return nil, Fail("ErrBadQueueName", "Invalid queue "+queue)
+	}
+	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver}
 	if err := c.startLocked(s); err != nil {
 		return nil, err
 	}
