@@ -33,6 +33,8 @@ var jsPublishOptions = []option{
 	{name: "expect_last_subject_seq", kind: natural, sent: "Nats-Expected-Last-Subject-Sequence", about: "of the subject, 0 for none: else ErrWrongLastSequence"},
 	{name: "expect_last_msg_id", kind: nonempty, sent: "Nats-Expected-Last-Msg-Id", about: "of the stream: else an error"},
 	{name: "ttl", kind: millis, sent: "Nats-TTL", about: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl"},
+	{name: "retry_attempts", kind: natural, fallback: dict.Number(strconv.Itoa(wire.DefaultRetry.Attempts)), about: "further ones, where nobody listens: the stream's leader may be changing"},
+	{name: "retry_wait", kind: millis, fallback: wire.DefaultRetry.Wait, about: "before each further attempt; there is none that -timeout leaves no time for"},
 	{name: "header", kind: headers, about: "keys and values; not of `publish_msg`"},
 }
 
@@ -80,17 +82,18 @@ func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
 	if o.has("timeout") {
 		timeout = o.duration("timeout")
 	}
+	retry := wire.Retry{Attempts: int(o.int("retry_attempts")), Wait: o.duration("retry_wait")}
 	callback, async := o["callback"].(Value)
 	if !async {
 		id, err := begin(p, func(done func(dict.Dict, error)) error {
-			_, err := j.js.Publish(m, timeout, done)
+			_, err := j.js.Publish(m, timeout, retry, done)
 			return err
 		}, plain)
 		return id, err
 	}
 	r := &request{c: j.c}
 	var err error
-	r.pending, err = j.js.Publish(m, timeout, func(ack dict.Dict, err error) {
+	r.pending, err = j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
 		p.mailbox.post(&published{r, ack, err})
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/tidwall/gjson"
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 )
@@ -64,7 +65,7 @@ func (j *JetStream) Timeout() time.Duration { return j.options.Timeout }
 // is wanted is ErrProtocol.
 func (j *JetStream) call(api string, body []byte, done func(dict.Dict, error), wants ...want) error {
 	subject := j.prefix + "." + api
-	return j.request(&nats.Msg{Subject: subject, Data: body}, func(m *nats.Msg, err error) {
+	return j.request(&nats.Msg{Subject: subject, Data: body}, leaderless, func(m *nats.Msg, err error) {
 		if wire.CodeOf(err) == "ErrNoResponders" {
 			err = wire.Fail("ErrJetStreamNotEnabled", "JetStream is not enabled in the server")
 		}
@@ -77,17 +78,26 @@ func (j *JetStream) call(api string, body []byte, done func(dict.Dict, error), w
 	})
 }
 
-// request is a request with the timeout of the JetStream, traced where that is wanted.
-func (j *JetStream) request(m *nats.Msg, done func(*nats.Msg, error)) error {
+// request is a request with the timeout of the JetStream, traced where that is wanted. Where
+// nobody takes it, or it is refused in a way that refused knows, it is made again.
+func (j *JetStream) request(m *nats.Msg, refused func(*nats.Msg) bool, done func(*nats.Msg, error)) error {
 	subject := m.Subject
 	if j.options.Trace {
 		j.conn.Logf(wire.LogDebug, ">>> %s %s", subject, m.Data)
 	}
-	_, err := j.conn.Request(m, j.options.Timeout, func(reply *nats.Msg, err error) {
+	retry := wire.DefaultRetry
+	retry.Refused = refused
+	_, err := j.conn.RequestAgain(m, j.options.Timeout, retry, func(reply *nats.Msg, err error) {
 		if j.options.Trace && reply != nil {
 			j.conn.Logf(wire.LogDebug, "<<< %s %s", subject, reply.Data)
 		}
 		done(reply, err)
 	})
 	return err
+}
+
+// leaderless tells whether a reply says that the cluster is about to elect its leader.
+func leaderless(reply *nats.Msg) bool {
+	const short = 1 << 10 // errors are; a long reply need not be searched
+	return len(reply.Data) < short && gjson.GetBytes(reply.Data, "error.err_code").Raw == "10008"
 }

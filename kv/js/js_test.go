@@ -38,6 +38,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 	for reply, want := range map[string]string{
 		`{"error":{"code":404,"err_code":10059,"description":"stream not found"}}`: "ErrStreamNotFound []",
 		`{"error":{"code":400,"err_code":10071,"description":"x"}}`:                "ErrWrongLastSequence []",
+		`{"error":{"code":400,"err_code":10164,"description":"x"}}`:                "ErrWrongLastSequence []",
 		`{"error":{"code":500,"err_code":12345,"description":"x"}}`:                "ErrJSResponse [500 12345]",
 		`{"error":{"code":500}}`: "ErrJSResponse [500 0]",
 		`no json`:                "ErrProtocol []",

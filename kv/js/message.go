@@ -87,7 +87,7 @@ func storedMessage(reply dict.Dict) (m *Message, ok bool) {
 // Nobody does: ErrNoResponders.
 func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, error)) error {
 	request := &nats.Msg{Subject: j.prefix + ".DIRECT.GET." + stream, Data: which.json()}
-	return j.request(request, func(m *nats.Msg, err error) {
+	return j.request(request, nil, func(m *nats.Msg, err error) {
 		if err != nil {
 			done(nil, err)
 			return
@@ -166,11 +166,12 @@ func (j *JetStream) DirectGetBatch(stream string, batch dict.Dict, done func([]*
 	return err
 }
 
-// Publish publishes with an acknowledgement, the server's reply. Nobody listens:
-// ErrNoResponders. timeout 0 is without end.
-func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, done func(dict.Dict, error)) (*wire.Pending, error) {
+// Publish publishes with an acknowledgement, the server's reply. Nobody listens, also after the
+// attempts of retry: ErrNoResponders. timeout 0 is without end. Messages reach the stream in the
+// order of the calls, those aside that needed another attempt.
+func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(dict.Dict, error)) (*wire.Pending, error) {
 	subject := m.Subject
-	return j.conn.Request(m, timeout, func(reply *nats.Msg, err error) {
+	return j.conn.RequestAgain(m, timeout, retry, func(reply *nats.Msg, err error) {
 		if err != nil {
 			done(nil, err)
 			return
@@ -180,10 +181,11 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, done func(dict.D
 	})
 }
 
-// PublishForSeq is Publish for one who wants no more than the sequence number.
+// PublishForSeq is Publish for one who wants no more than the sequence number, with
+// wire.DefaultRetry.
 func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
 	subject := m.Subject
-	_, err := j.conn.Request(m, j.options.Timeout, func(reply *nats.Msg, err error) {
+	_, err := j.conn.RequestAgain(m, j.options.Timeout, wire.DefaultRetry, func(reply *nats.Msg, err error) {
 		if err != nil {
 			done(0, err)
 			return

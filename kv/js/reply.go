@@ -107,6 +107,7 @@ var apiCodes = map[string]string{
 	"10039": "ErrJetStreamNotEnabledForAccount",
 	"10059": "ErrStreamNotFound",
 	"10071": "ErrWrongLastSequence",
+	"10164": "ErrWrongLastSequence", // what a cluster says where two race
 }
 
 // APIError is an error that a server's reply told, with the numbers of that reply. In

@@ -119,7 +119,7 @@ func configJSON(text []byte) (dict.Dict, error) {
 // ErrNoResponders.
 func (j *JetStream) callJSON(api string, body []byte, done func(string, error)) error {
 	subject := j.prefix + "." + api
-	return j.request(&nats.Msg{Subject: subject, Data: body}, func(m *nats.Msg, err error) {
+	return j.request(&nats.Msg{Subject: subject, Data: body}, leaderless, func(m *nats.Msg, err error) {
 		if err == nil {
 			_, err = parseReply(subject, m.Data)
 		}

@@ -23,6 +23,7 @@ type Pending struct {
 	deadline time.Time // zero: without end
 	place    int       // in the heap of deadlines, -1: not there
 	sub      *Sub      // of Collect
+	again    *again    // how it is tried again; nil: it is not
 	reply    func(*nats.Msg, error)
 }
 
@@ -186,12 +187,17 @@ func (p *Pending) Cancel() bool {
 // Errors of done: ErrTimeout (after timeout; 0: without end; or the connection is lost
 // for good), ErrNoResponders (with the server's message), ErrConnectionClosed.
 func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, error)) (*Pending, error) {
+	return c.RequestAgain(m, timeout, Retry{}, done)
+}
+
+// RequestAgain is Request that tries again where nobody listens.
+func (c *Conn) RequestAgain(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
 	c.mu.Lock()
 	if err := c.muxLocked(); err != nil {
 		c.mu.Unlock()
 		return nil, err
 	}
-	p := &Pending{conn: c, subject: m.Subject, reply: done}
+	p := &Pending{conn: c, subject: m.Subject, reply: done, again: retry.begin(m, timeout)}
 	c.pending.add(p)
 	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
 	e, err := c.publishLocked(m)
@@ -221,7 +227,7 @@ func (c *Conn) muxLocked() error {
 // replied is the delivery of the inbox subscription.
 func (c *Conn) replied(number string, m *nats.Msg) {
 	id, err := strconv.ParseUint(number, 36, 64)
-	if err != nil {
+	if err != nil || c.tryAgain(id, m) {
 		return
 	}
 	if p := c.pending.remove(id); p != nil {
