@@ -9,6 +9,7 @@ import "C"
 import (
 	"unsafe"
 
+	"natstcl/tclbind"
 	"natstcl/tclbind/ctcl"
 )
 
@@ -16,7 +17,7 @@ import (
 //
 //export Nats_Init
 func Nats_Init(interp *C.Tcl_Interp) C.int {
-	return C.int(ctcl.Init(unsafe.Pointer(interp)))
+	return C.int(ctcl.Init(unsafe.Pointer(interp), tclbind.Nats))
 }
 
 func main() {}

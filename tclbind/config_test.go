@@ -9,6 +9,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"natstcl/kv/dict"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+	"natstcl/tclbind/internal/values"
 )
 
 func TestDurationsAreExact(t *testing.T) {
@@ -53,46 +56,46 @@ func TestNothingOfNatsGosConfigsIsMissing(t *testing.T) {
 }
 
 // covered checks that each field of a config has a row of a kind that fits.
-func covered(t *testing.T, what string, config reflect.Type, table []option, others ...string) {
+func covered(t *testing.T, what string, config reflect.Type, table option.Table, others ...string) {
 	for _, f := range reflect.VisibleFields(config) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		row := optionOf(table, name)
+		row := table.Row(name)
 		switch {
 		case name == "-" || strings.Contains(" "+strings.Join(others, " ")+" ", " "+name+" "):
 		case row == nil:
 			t.Errorf("%s.%s has no option", what, name)
 		case !fits(row, f.Type):
-			t.Errorf("%s.%s is of the kind %s, and %s in nats.go", what, name, row.kind, f.Type)
-		case row.kind == nested || row.kind == nestedIn:
-			covered(t, what+"."+name, element(f.Type), row.fields)
+			t.Errorf("%s.%s is of the kind %s, and %s in nats.go", what, name, row.Kind.Word, f.Type)
+		case row.Kind == nested || row.Kind == nestedIn:
+			covered(t, what+"."+name, element(f.Type), row.Fields)
 		}
 	}
 }
 
 // fits tells whether an option's kind is that of a field: those with words of their own are
 // integers or texts in nats.go.
-func fits(row *option, field reflect.Type) bool {
+func fits(row *option.Row, field reflect.Type) bool {
 	switch field {
 	case reflect.TypeFor[time.Duration]():
-		return row.kind == duration
+		return row.Kind == option.Duration
 	case reflect.TypeFor[[]time.Duration]():
-		return row.kind == periods
+		return row.Kind == option.Durations
 	case reflect.TypeFor[*time.Time]():
-		return row.kind == nonempty
+		return row.Kind == option.Nonempty
 	}
 	switch field.Kind() {
 	case reflect.Bool:
-		return row.kind == truth
+		return row.Kind == option.Bool
 	case reflect.String:
-		return row.kind == nonempty || row.kind == anyText
+		return row.Kind == option.Nonempty || row.Kind == option.Text
 	case reflect.Map:
-		return row.kind == metadata
+		return row.Kind == metadata
 	case reflect.Slice:
-		return row.kind == words || row.kind == nestedIn
+		return row.Kind == option.List || row.Kind == nestedIn
 	case reflect.Pointer, reflect.Struct:
-		return row.kind == nested
+		return row.Kind == nested
 	}
-	return row.kind == whole || row.kind == enum
+	return row.Kind == option.Int || row.Kind == option.Enum
 }
 
 func element(t reflect.Type) reflect.Type {
@@ -112,8 +115,8 @@ func FuzzDurations(f *testing.F) {
 			return // stays as it is
 		}
 		ms := nanosToMillis(dict.Number(strconv.FormatInt(ns, 10)))
-		read, ok := decimal(string(ms))
-		if !ok || toNanos(read) != ns {
+		read, ok := bridge.Decimal(string(ms))
+		if !ok || option.Nanos(read) != ns {
 			t.Fatalf("%d ns were %s ms and then %v", ns, ms, read)
 		}
 	})
@@ -124,9 +127,9 @@ func FuzzNested(f *testing.F) {
 	for _, s := range []string{`{"name":"a","opt_start_seq":5}`, "name a subject_transforms {{src a dest b}}", "", "{", "a b c", "external {api x}", `[1]`} {
 		f.Add(s)
 	}
-	row := optionOf(streamOptions, "mirror")
+	row := streamOptions.Row("mirror")
 	f.Fuzz(func(t *testing.T, text string) {
-		v, err := row.parse(values(text)[0])
+		v, err := row.Parse(values.Of(text)[0])
 		if err != nil {
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/tclbind/bridge/option"
 )
 
 // The tables of options in the documentation are made of those that parse them:
@@ -20,7 +21,7 @@ var update = flag.Bool("update", false, "write the tables of options into the do
 
 // references have the tables by the names that stand in each file: <!-- options NAME --> before a
 // table, <!-- end --> behind it.
-var references = map[string]map[string][]option{
+var references = map[string]map[string]option.Table{
 	"../docs/connection.md": {
 		"new":         loggerOptions,
 		"connection":  connectionOptions,
@@ -89,46 +90,40 @@ func TestDocsHaveTheOptionsAsTheyAre(t *testing.T) {
 }
 
 // markdown is a table of options, as a Markdown table.
-func markdown(t *testing.T, table []option) string {
+func markdown(t *testing.T, table option.Table) string {
 	var b strings.Builder
 	b.WriteString("| option | takes | default | |\n|---|---|---|---|\n")
 	for _, row := range table {
-		if row.about == "" {
-			t.Errorf("the option %s tells nothing about itself", row.name)
+		if row.About == "" {
+			t.Errorf("the option %s tells nothing about itself", row.Name)
 		}
-		fmt.Fprintf(&b, "| -%s | %s | %s | %s |\n", row.name, row.takes(), row.standard(), row.about)
+		fmt.Fprintf(&b, "| -%s | %s | %s | %s |\n", row.Name, takes(&row), standard(&row), row.About)
 	}
 	return b.String()
 }
 
 // takes says what an option's value may be.
-func (o *option) takes() string {
-	names := func(rows []option) string {
-		list := make([]string, len(rows))
-		for i, row := range rows {
-			list[i] = row.name
-		}
-		return strings.Join(list, ", ")
+func takes(o *option.Row) string {
+	names := make([]string, len(o.Fields))
+	for i, row := range o.Fields {
+		names[i] = row.Name
 	}
-	switch o.kind {
-	case enum:
-		return strings.Join(o.allowed, ", ")
+	switch o.Kind {
+	case option.Enum:
+		return strings.Join(o.Allowed, ", ")
 	case nested:
-		return "JSON, or a dict: " + names(o.fields)
+		return "JSON, or a dict: " + strings.Join(names, ", ")
 	case nestedIn:
-		return "list of JSON, or of dicts: " + names(o.fields)
+		return "list of JSON, or of dicts: " + strings.Join(names, ", ")
 	}
-	return map[kind]string{
-		anyText: "text", nonempty: "text, not empty", truth: "bool", whole: "int", natural: "int, 0 and more", millis: "ms", duration: "ms, a fraction is fine",
-		words: "list", metadata: "dict", pairs: "dict", subject: "subject, no wildcards", periods: "list of ms", prefix: "command prefix", headers: "dict of lists",
-	}[o.kind]
+	return o.Kind.Takes
 }
 
 // standard says what holds where nothing is given.
-func (o *option) standard() string {
-	switch v := o.fallback.(type) {
+func standard(o *option.Row) string {
+	switch v := o.Default.(type) {
 	case nil:
-		if o.required {
+		if o.Required {
 			return "required"
 		}
 		return ""

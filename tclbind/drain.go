@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // draining is the end of a connection in which nothing is lost. It belongs to the
@@ -26,23 +28,23 @@ type drainWait struct {
 	timer *time.Timer // nil: without end
 }
 
-var drainOptions = []option{{name: "timeout", kind: millis, fallback: 30 * time.Second, about: "then the connection, or the subscription, ends all the same; 0: without end"}}
+var drainOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: 30 * time.Second, About: "then the connection, or the subscription, ends all the same; 0: without end"}}
 
 // cmdDrain drains the connection, or where a subscription's ID comes first that one.
-func cmdDrain(p *Package, c *connection, args []Value) (any, error) {
-	var id Value
+func cmdDrain(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	var id bridge.Value
 	if len(args)%2 == 1 && !strings.HasPrefix(args[0].Text(), "-") {
 		id, args = args[0], args[1:]
 	}
-	o, err := parseOptions(args, drainOptions)
+	o, err := drainOptions.Parse(args)
 	if err != nil {
 		return nil, err
 	}
-	timeout := o.duration("timeout")
+	timeout := o.Duration("timeout")
 	if id != nil {
 		return c.drainSubscription(p, id, timeout)
 	}
-	return beginPlain(p, nil, func(done func(error)) error {
+	return bridge.BeginPlain(p, nil, func(done func(error)) error {
 		if c.draining == nil {
 			d := &draining{c: c, beneath: c.calling}
 			if err := c.wire.Drain(d.step(p, (*draining).emptied)); err != nil {
@@ -55,10 +57,10 @@ func cmdDrain(p *Package, c *connection, args []Value) (any, error) {
 	})
 }
 
-func (d *draining) wait(p *Package, timeout time.Duration, done func(error)) {
+func (d *draining) wait(p *bridge.Package, timeout time.Duration, done func(error)) {
 	w := drainWait{done: done}
 	if timeout > 0 {
-		late := d.step(p, func(d *draining, p *Package) { d.close(p, wire.Fail("ErrTimeout", "Drain timed out")) })
+		late := d.step(p, func(d *draining, p *bridge.Package) { d.close(p, wire.Fail("ErrTimeout", "Drain timed out")) })
 		w.timer = time.AfterFunc(timeout, func() { late(nil) })
 	}
 	d.waiting = append(d.waiting, w)
@@ -66,34 +68,34 @@ func (d *draining) wait(p *Package, timeout time.Duration, done func(error)) {
 
 // step makes a function for any goroutine that has next run in the interpreter's thread. An
 // error is that of a connection that was closed meanwhile: its status tells.
-func (d *draining) step(p *Package, next func(*draining, *Package)) func(error) {
+func (d *draining) step(p *bridge.Package, next func(*draining, *bridge.Package)) func(error) {
 	return func(err error) {
 		if err == nil {
-			p.mailbox.post(&drainStep{d, next})
+			p.Post(&drainStep{d, next})
 		}
 	}
 }
 
 type drainStep struct {
 	d    *draining
-	next func(*draining, *Package)
+	next func(*draining, *bridge.Package)
 }
 
-func (s *drainStep) run(p *Package) {
+func (s *drainStep) Run(p *bridge.Package) {
 	if !s.d.over {
 		s.next(s.d, p)
 	}
 }
 
 // emptied comes behind the last delivery of the subscriptions.
-func (d *draining) emptied(p *Package) {
+func (d *draining) emptied(p *bridge.Package) {
 	d.empty = true
 	d.settle(p)
 }
 
 // settle waits until no callback runs and no request waits for its reply: both may publish
 // something yet. It is tried anew whenever a callback has ended.
-func (d *draining) settle(p *Package) {
+func (d *draining) settle(p *bridge.Package) {
 	if d.empty && !d.asked && d.c.calling <= d.beneath {
 		d.asked = true
 		quiet := d.step(p, (*draining).quiet)
@@ -102,7 +104,7 @@ func (d *draining) settle(p *Package) {
 }
 
 // quiet comes behind the ends of all requests. Those may have begun others.
-func (d *draining) quiet(p *Package) {
+func (d *draining) quiet(p *bridge.Package) {
 	begun, open := d.c.wire.Requests()
 	if open > 0 || d.c.calling > d.beneath {
 		d.asked = false
@@ -110,7 +112,7 @@ func (d *draining) quiet(p *Package) {
 		return
 	}
 	// An error is that of a connection that is closed, as its status will tell.
-	_ = d.c.wire.Flush(d.step(p, func(d *draining, p *Package) {
+	_ = d.c.wire.Flush(d.step(p, func(d *draining, p *bridge.Package) {
 		if now, _ := d.c.wire.Requests(); now == begun && d.c.calling <= d.beneath {
 			d.close(p, nil)
 			return
@@ -121,7 +123,7 @@ func (d *draining) quiet(p *Package) {
 }
 
 // close ends the connection, and the draining with it.
-func (d *draining) close(p *Package, err error) {
+func (d *draining) close(p *bridge.Package, err error) {
 	d.c.draining = nil
 	d.c.wire.Disconnect()
 	d.c.applyState(p)
@@ -150,36 +152,36 @@ func (c *connection) closed() {
 }
 
 // call calls a callback of a message or a reply. It may destroy the connection.
-func (c *connection) call(p *Package, callback Value, args ...any) {
+func (c *connection) call(p *bridge.Package, callback bridge.Value, args ...any) {
 	c.calling++
-	p.host.Callback(callback, args...)
+	p.Host.Callback(callback, args...)
 	c.called(p)
 }
 
 // deliver is call for what is delivered again and again.
-func (c *connection) deliver(p *Package, callback Value, args Record) {
+func (c *connection) deliver(p *bridge.Package, callback bridge.Value, args bridge.Record) {
 	c.calling++
-	p.host.Deliver(callback, args)
+	p.Host.Deliver(callback, args)
 	c.called(p)
 }
 
-func (c *connection) called(p *Package) {
+func (c *connection) called(p *bridge.Package) {
 	c.calling--
-	if c.draining != nil && !p.closed {
+	if c.draining != nil && !p.Closed() {
 		c.draining.settle(p)
 	}
 }
 
 // drainSubscription ends one subscription, when its callback has been called with what had
 // come.
-func (c *connection) drainSubscription(p *Package, id Value, timeout time.Duration) (any, error) {
+func (c *connection) drainSubscription(p *bridge.Package, id bridge.Value, timeout time.Duration) (any, error) {
 	s, err := c.subscriptionOf(id)
 	if err != nil {
 		return nil, err
 	}
-	return beginPlain(p, nil, func(done func(error)) error {
+	return bridge.BeginPlain(p, nil, func(done func(error)) error {
 		s.sub.Drain(timeout, func(err error) {
-			p.mailbox.post(&subscriptionEnd{s})
+			p.Post(&subscriptionEnd{s})
 			done(err)
 		})
 		return nil

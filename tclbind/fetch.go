@@ -8,54 +8,56 @@ import (
 	"natstcl/kv/dict"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // Fetching from a pull consumer (jetstream.md), and pulling without end.
 
-var fetchCommands = []command{
-	{"fetch", []string{"jet_stream", "stream", "consumer", "args"}, on(cmdFetch)},
-	{"cancel_pull_request", []string{"jet_stream", "id"}, on(cmdCancelPullRequest)},
-	{"pull_consumer", []string{"jet_stream", "stream", "consumer", "args"}, on(cmdPullConsumer)},
-	{"pull_drain", []string{"consumer"}, on(cmdPullDrain)},
-	{"pull_stop", []string{"consumer"}, on(cmdPullStop)},
-	{"pull_place", []string{"consumer"}, on(cmdPullPlace)},
+var fetchCommands = []bridge.Command{
+	{Name: "fetch", Usage: "jet_stream stream consumer args", Run: bridge.On(cmdFetch)},
+	{Name: "cancel_pull_request", Usage: "jet_stream id", Run: bridge.On(cmdCancelPullRequest)},
+	{Name: "pull_consumer", Usage: "jet_stream stream consumer args", Run: bridge.On(cmdPullConsumer)},
+	{Name: "pull_drain", Usage: "consumer", Run: bridge.On(cmdPullDrain)},
+	{Name: "pull_stop", Usage: "consumer", Run: bridge.On(cmdPullStop)},
+	{Name: "pull_place", Usage: "consumer", Run: bridge.On(cmdPullPlace)},
 }
 
-var fetchOptions = []option{
-	{name: "batch_size", kind: natural, fallback: dict.Number("1"), about: "messages at most"},
-	{name: "timeout", kind: millis, about: "of the client; without it what is there now"},
-	{name: "expires", kind: millis, about: "of the server, with -timeout; 10 ms less than that where it is not given"},
-	{name: "callback", kind: prefix, about: "called as `cmd timedOut message`"},
+var fetchOptions = option.Table{
+	{Name: "batch_size", Kind: option.Natural, Default: dict.Number("1"), About: "messages at most"},
+	{Name: "timeout", Kind: option.Millis, About: "of the client; without it what is there now"},
+	{Name: "expires", Kind: option.Millis, About: "of the server, with -timeout; 10 ms less than that where it is not given"},
+	{Name: "callback", Kind: option.Prefix, About: "called as `cmd timedOut message`"},
 }
 
 // fetch is a pull request with a callback, until its end is told.
 type fetch struct {
-	object
+	bridge.Object
 	j        *jetStream
 	number   int64
-	callback Value // retained
+	callback bridge.Value // retained
 	pull     *js.Fetch
 	left     int // messages that may still come
 	ended    bool
 }
 
 // cmdFetch asks for messages. With a callback the result is the request's ID.
-func cmdFetch(p *Package, j *jetStream, args []Value) (any, error) {
-	o, err := parseOptions(args[2:], fetchOptions)
+func cmdFetch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := fetchOptions.Parse(args[2:])
 	if err != nil {
 		return nil, err
 	}
 	stream, consumer := args[0].Text(), args[1].Text()
-	config := js.FetchConfig{Batch: small(o.int("batch_size")), Timeout: o.duration("timeout"), Expires: o.duration("expires")}
+	config := js.FetchConfig{Batch: small(o.Int("batch_size")), Timeout: o.Duration("timeout"), Expires: o.Duration("expires")}
 	switch {
 	case config.Batch < 1:
 		return nil, invalid("Invalid value for the pos_int option batch_size : 0")
-	case o.has("expires") && !o.has("timeout"):
+	case o.Has("expires") && !o.Has("timeout"):
 		return nil, invalid("-expires requires -timeout")
 	}
 	j.lastFetch++
 	number := j.lastFetch
-	callback, async := o["callback"].(Value)
+	callback, async := o["callback"].(bridge.Value)
 	if !async {
 		config.Explain = true // a callback is told of the end alone
 		id, err := j.fetchAll(p, number, stream, consumer, config)
@@ -63,23 +65,23 @@ func cmdFetch(p *Package, j *jetStream, args []Value) (any, error) {
 	}
 	f := &fetch{j: j, number: number, left: config.Batch}
 	f.pull, err = j.js.Fetch(stream, consumer, config,
-		func(m *nats.Msg) { p.mailbox.post(&fetched{f: f, m: m}) },
+		func(m *nats.Msg) { p.Post(&fetched{f: f, m: m}) },
 		func(status *nats.Msg, err error) {
 			j.logEnd(number, status, err)
-			p.mailbox.post(&fetched{f: f, m: status, err: err, last: true})
+			p.Post(&fetched{f: f, m: status, err: err, last: true})
 		})
 	if err != nil {
 		return nil, err
 	}
 	f.callback = callback.Retain()
-	p.add(f, j)
+	p.Add(f, j)
 	j.fetches[number] = f
 	return number, nil
 }
 
 // fetchAll waits for the messages: all, or as many as came before the end.
-func (j *jetStream) fetchAll(p *Package, number int64, stream, consumer string, config js.FetchConfig) (any, error) {
-	return begin(p,
+func (j *jetStream) fetchAll(p *bridge.Package, number int64, stream, consumer string, config js.FetchConfig) (any, error) {
+	return bridge.Begin(p,
 		func(done func([]*nats.Msg, error)) error {
 			var messages []*nats.Msg
 			_, err := j.js.Fetch(stream, consumer, config,
@@ -115,17 +117,17 @@ func (j *jetStream) logEnd(number int64, status *nats.Msg, err error) {
 
 // forgetFetches ends those with a callback: nothing comes after disconnect, not even what is
 // in the mailbox.
-func (c *connection) forgetFetches(p *Package) {
-	for child := c.children.Front(); child != nil; child = child.Next() {
-		if j, ok := child.Value.(*jetStream); ok {
+func (c *connection) forgetFetches(p *bridge.Package) {
+	for child := range c.Children() {
+		if j, ok := child.(*jetStream); ok {
 			for _, f := range j.fetches {
-				p.drop(f)
+				p.Drop(f)
 			}
 		}
 	}
 }
 
-func (f *fetch) release(*Package) {
+func (f *fetch) Release(*bridge.Package) {
 	f.ended = true
 	f.pull.Cancel()
 	delete(f.j.fetches, f.number)
@@ -140,7 +142,7 @@ type fetched struct {
 	last bool
 }
 
-func (d *fetched) run(p *Package) {
+func (d *fetched) Run(p *bridge.Package) {
 	f := d.f
 	if f.ended {
 		return
@@ -151,84 +153,84 @@ func (d *fetched) run(p *Package) {
 		f.left--
 	}
 	if d.last || f.left == 0 {
-		p.drop(f)
+		p.Drop(f)
 	}
 	switch {
 	case !d.last:
-		p.host.Callback(callback, 0, f.j.c.messageDict(d.m, 0))
+		p.Host.Callback(callback, 0, f.j.c.messageDict(d.m, 0))
 	case d.m != nil:
-		p.host.Callback(callback, 1, f.j.c.messageDict(d.m, 0))
+		p.Host.Callback(callback, 1, f.j.c.messageDict(d.m, 0))
 	case d.err != nil && wire.CodeOf(d.err) != "ErrConnectionClosed":
-		p.host.Callback(callback, 1, "")
+		p.Host.Callback(callback, 1, "")
 	}
 }
 
-func cmdCancelPullRequest(p *Package, j *jetStream, args []Value) (any, error) {
-	id, err := integer(args[0])
+func cmdCancelPullRequest(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	id, err := bridge.Integer(args[0])
 	f := j.fetches[id]
 	if err != nil || f == nil {
 		return nil, invalid("Invalid fetch ID " + args[0].Text())
 	}
-	p.drop(f)
+	p.Drop(f)
 	return nil, nil
 }
 
 // pullConsumer is what a nats::consumer object stands on.
 type pullConsumer struct {
-	object
+	bridge.Object
 	j                *jetStream
 	stream, consumer string
 	pull             *js.PullConsumer
-	source           source
-	deliver          Value // the callback, retained
+	source           *bridge.Source
+	deliver          bridge.Value // the callback, retained
 	ended            bool
 }
 
 // The limits of what is asked for and not yet taken are those of nats.go.
-var pullConsumerOptions = []option{
-	{name: "callback", kind: prefix, required: true, about: "called as `cmd message`"},
-	{name: "max_messages", kind: natural, fallback: dict.Number("500"), about: "that are asked for and not yet taken"},
-	{name: "max_bytes", kind: natural, about: "that are asked for and not yet taken"},
-	{name: "expires", kind: millis, fallback: 30 * time.Second, about: "of one request, 1000 at least"},
-	{name: "threshold", kind: natural, about: "it asks for more when so many are left; half of -max_messages"},
-	{name: "idle_heartbeat", kind: millis, about: "of the server; half of -expires, 30000 at most"},
-	{name: "group", kind: nonempty, about: "of a consumer with priority groups"},
-	{name: "min_pending", kind: natural, about: "overflow: only if so many messages wait"},
-	{name: "min_ack_pending", kind: natural, about: "overflow: only if so many wait for an acknowledgement"},
-	{name: "priority", kind: natural, about: "prioritized: 0 first, 9 last"},
+var pullConsumerOptions = option.Table{
+	{Name: "callback", Kind: option.Prefix, Required: true, About: "called as `cmd message`"},
+	{Name: "max_messages", Kind: option.Natural, Default: dict.Number("500"), About: "that are asked for and not yet taken"},
+	{Name: "max_bytes", Kind: option.Natural, About: "that are asked for and not yet taken"},
+	{Name: "expires", Kind: option.Millis, Default: 30 * time.Second, About: "of one request, 1000 at least"},
+	{Name: "threshold", Kind: option.Natural, About: "it asks for more when so many are left; half of -max_messages"},
+	{Name: "idle_heartbeat", Kind: option.Millis, About: "of the server; half of -expires, 30000 at most"},
+	{Name: "group", Kind: option.Nonempty, About: "of a consumer with priority groups"},
+	{Name: "min_pending", Kind: option.Natural, About: "overflow: only if so many messages wait"},
+	{Name: "min_ack_pending", Kind: option.Natural, About: "overflow: only if so many wait for an acknowledgement"},
+	{Name: "priority", Kind: option.Natural, About: "prioritized: 0 first, 9 last"},
 }
 
 // leastExpires is that of nats.go: requests that end sooner would keep the server busy.
 const leastExpires = time.Second
 
 // cmdPullConsumer begins to pull; the wait's result is the consumer's handle.
-func cmdPullConsumer(p *Package, j *jetStream, args []Value) (any, error) {
-	o, err := parseOptions(args[2:], pullConsumerOptions)
+func cmdPullConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := pullConsumerOptions.Parse(args[2:])
 	if err != nil {
 		return nil, err
 	}
-	c := &pullConsumer{j: j, stream: args[0].Text(), consumer: args[1].Text(), source: source{mailbox: &p.mailbox}}
+	c := &pullConsumer{j: j, stream: args[0].Text(), consumer: args[1].Text(), source: p.NewSource()}
 	config := js.PullConfig{
-		MaxMessages: small(o.int("max_messages")), MaxBytes: o.int("max_bytes"),
-		Expires: o.duration("expires"), Group: o.text("group"),
-		MinPending: o.int("min_pending"), MinAckPending: o.int("min_ack_pending"), Priority: small(o.int("priority")),
-		Deliver: func(m *nats.Msg) { c.source.post(&pulled{c, m}) },
-		Failed:  func(e *wire.Error) { c.source.post(&pullFailure{c, e}) },
+		MaxMessages: small(o.Int("max_messages")), MaxBytes: o.Int("max_bytes"),
+		Expires: o.Duration("expires"), Group: o.Text("group"),
+		MinPending: o.Int("min_pending"), MinAckPending: o.Int("min_ack_pending"), Priority: small(o.Int("priority")),
+		Deliver: func(m *nats.Msg) { c.source.Post(&pulled{c, m}) },
+		Failed:  func(e *wire.Error) { c.source.Post(&pullFailure{c, e}) },
 	}
 	config.Threshold = config.MaxMessages / 2
-	if o.has("threshold") {
-		config.Threshold = small(o.int("threshold"))
+	if o.Has("threshold") {
+		config.Threshold = small(o.Int("threshold"))
 	}
 	config.IdleHeartbeat = min(config.Expires/2, 30*time.Second)
-	if o.has("idle_heartbeat") {
-		config.IdleHeartbeat = o.duration("idle_heartbeat")
+	if o.Has("idle_heartbeat") {
+		config.IdleHeartbeat = o.Duration("idle_heartbeat")
 	}
 	switch {
 	case config.MaxMessages < 1:
 		return nil, invalid("Invalid value for the pos_int option max_messages : 0")
 	case config.Expires < leastExpires:
 		return nil, wire.Fail("ErrBadTimeout", "-expires is at least "+strconv.FormatInt(leastExpires.Milliseconds(), 10))
-	case config.Group == "" && (o.has("min_pending") || o.has("min_ack_pending") || o.has("priority")):
+	case config.Group == "" && (o.Has("min_pending") || o.Has("min_ack_pending") || o.Has("priority")):
 		return nil, invalid("-min_pending, -min_ack_pending and -priority require -group")
 	case config.Priority > 9:
 		return nil, invalid("-priority is at most 9")
@@ -237,14 +239,14 @@ func cmdPullConsumer(p *Package, j *jetStream, args []Value) (any, error) {
 	case config.IdleHeartbeat > config.Expires/2:
 		return nil, wire.Fail("ErrBadTimeout", "-idle_heartbeat is at most half of -expires")
 	}
-	c.deliver = o["callback"].(Value).Retain()
-	id, err := begin(p,
+	c.deliver = o["callback"].(bridge.Value).Retain()
+	id, err := bridge.Begin(p,
 		func(done func(*js.PullConsumer, error)) error {
 			return j.js.PullConsumer(c.stream, c.consumer, config, done)
 		},
 		func(core *js.PullConsumer) (any, error) {
 			c.pull = core
-			return p.add(c, j), nil
+			return p.Add(c, j), nil
 		},
 		(*js.PullConsumer).Stop)
 	if err != nil {
@@ -253,14 +255,14 @@ func cmdPullConsumer(p *Package, j *jetStream, args []Value) (any, error) {
 	return id, err
 }
 
-func (c *pullConsumer) release(*Package) {
+func (c *pullConsumer) Release(*bridge.Package) {
 	c.ended = true
 	c.pull.Stop()
 	c.deliver.Release()
 }
 
 // opened lets the callbacks come.
-func (c *pullConsumer) opened(*Package) { c.source.release() }
+func (c *pullConsumer) Opened(*bridge.Package) { c.source.Open() }
 
 // pulled is one message on its way to the callback of a nats::consumer.
 type pulled struct {
@@ -268,16 +270,16 @@ type pulled struct {
 	m *nats.Msg
 }
 
-func (d *pulled) run(p *Package) {
+func (d *pulled) Run(p *bridge.Package) {
 	if d.c.ended {
 		return
 	}
-	p.host.Deliver(d.c.deliver, d)
+	p.Host.Deliver(d.c.deliver, d)
 	d.c.pull.Taken(d.m)
 }
 
 // WriteTo writes the callback's arguments.
-func (d *pulled) WriteTo(w Writer) {
+func (d *pulled) WriteTo(w bridge.Writer) {
 	w.List(1)
 	message := messageRecord{c: d.c.j.c, m: d.m}
 	message.WriteTo(w)
@@ -289,17 +291,17 @@ type pullFailure struct {
 	e *wire.Error
 }
 
-func (f *pullFailure) run(p *Package) {
+func (f *pullFailure) Run(p *bridge.Package) {
 	if f.c.ended {
 		return
 	}
-	f.c.j.c.wire.Logf(wire.LogWarn, "Consumer %s: %s", f.c.namespace, f.e.Text)
-	p.report(p.host.SetVar(f.c.namespace+"::last_error", errorDict(f.e)))
+	f.c.j.c.wire.Logf(wire.LogWarn, "Consumer %s: %s", f.c.Namespace(), f.e.Text)
+	p.Report(p.Host.SetVar(f.c.Namespace()+"::last_error", errorDict(f.e)))
 }
 
 // cmdPullDrain waits until what the server has sent was given to the callback.
-func cmdPullDrain(p *Package, c *pullConsumer, _ []Value) (any, error) {
-	return beginPlain(p, nil, func(done func(error)) error {
+func cmdPullDrain(p *bridge.Package, c *pullConsumer, _ []bridge.Value) (any, error) {
+	return bridge.BeginPlain(p, nil, func(done func(error)) error {
 		// The wait's end is behind the messages in the mailbox.
 		c.pull.Drain(func() { done(nil) })
 		return nil
@@ -308,13 +310,13 @@ func cmdPullDrain(p *Package, c *pullConsumer, _ []Value) (any, error) {
 
 // cmdPullStop ends the callbacks at once. Messages that were not given to one are there
 // again when the consumer's ack_wait is over.
-func cmdPullStop(_ *Package, c *pullConsumer, _ []Value) (any, error) {
+func cmdPullStop(_ *bridge.Package, c *pullConsumer, _ []bridge.Value) (any, error) {
 	c.ended = true
 	c.pull.Stop()
 	return nil, nil
 }
 
 // cmdPullPlace returns what the consumer belongs to, for consumer_info.
-func cmdPullPlace(_ *Package, c *pullConsumer, _ []Value) (any, error) {
-	return []any{c.j.id, c.stream, c.consumer}, nil
+func cmdPullPlace(_ *bridge.Package, c *pullConsumer, _ []bridge.Value) (any, error) {
+	return []any{c.j.ID(), c.stream, c.consumer}, nil
 }

@@ -1,24 +1,28 @@
 package tclbind
 
-import "natstcl/kv"
+import (
+	"natstcl/kv"
+
+	"natstcl/tclbind/bridge"
+)
 
 // history is the list of a bucket's entries that is being made while they come: the script's
 // thread makes values of those that are there, and nothing holds all of them twice.
 type history struct {
-	entry entryRecord // what all have; its bucket's name is retained
-	list  Value       // retained
-	chunk []kv.Entry  // on their way into the list; the connection's reader fills it
+	entry entryRecord  // what all have; its bucket's name is retained
+	list  bridge.Value // retained
+	chunk []kv.Entry   // on their way into the list; the connection's reader fills it
 }
 
 // chunkSize is how many entries go to the interpreter at once.
 const chunkSize = 256
 
-func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {
+func cmdHistory(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	h := &history{
 		entry: entryRecord{c: b.j.c, bucket: b.name.Retain(), delta: true},
-		list:  p.host.NewValue([]any{}),
+		list:  p.Host.NewValue([]any{}),
 	}
-	id, err := begin(p,
+	id, err := bridge.Begin(p,
 		func(done func(struct{}, error)) error {
 			return b.kv.EachEntry(args[0].Text(),
 				func(e kv.Entry) {
@@ -36,7 +40,7 @@ func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {
 		},
 		func(struct{}) (any, error) {
 			h.entry.bucket.Release()
-			return Given{h.list}, nil
+			return bridge.Given{Value: h.list}, nil
 		},
 		func(struct{}) { h.unwanted(p) })
 	if err != nil {
@@ -45,8 +49,8 @@ func cmdHistory(p *Package, b *bucket, args []Value) (any, error) {
 	return id, err
 }
 
-func (h *history) post(p *Package) {
-	p.mailbox.post(historyChunk{h, h.chunk})
+func (h *history) post(p *bridge.Package) {
+	p.Post(historyChunk{h, h.chunk})
 	h.chunk = make([]kv.Entry, 0, chunkSize)
 }
 
@@ -56,16 +60,16 @@ type historyChunk struct {
 	entries []kv.Entry
 }
 
-func (c historyChunk) run(p *Package) {
-	p.host.Append(c.h.list, &entryRecords{c.h.entry, c.entries})
+func (c historyChunk) Run(p *bridge.Package) {
+	p.Host.Append(c.h.list, &entryRecords{c.h.entry, c.entries})
 }
 
 // unwanted lets go of a list that no script gets. Any goroutine may call it.
-func (h *history) unwanted(p *Package) { p.mailbox.post(unwantedHistory{h}) }
+func (h *history) unwanted(p *bridge.Package) { p.Post(unwantedHistory{h}) }
 
 type unwantedHistory struct{ h *history }
 
-func (u unwantedHistory) run(*Package) { u.h.release() }
+func (u unwantedHistory) Run(*bridge.Package) { u.h.release() }
 
 func (h *history) release() {
 	h.entry.bucket.Release()

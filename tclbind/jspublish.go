@@ -8,40 +8,42 @@ import (
 	"natstcl/kv/dict"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // Publishing with acknowledgements, and acknowledging (jetstream.md, Publishing,
 // Fetching).
 
-var acknowledgeCommands = []command{
-	{"js_publish", []string{"jet_stream", "subject", "message", "args"}, on(cmdJSPublish)},
-	{"js_publish_msg", []string{"jet_stream", "msg", "args"}, on(cmdJSPublishMsg)},
-	{"ack", []string{"jet_stream", "msg"}, acknowledgement("+ACK")},
-	{"nak", []string{"jet_stream", "msg", "args"}, on(cmdNak)},
-	{"term", []string{"jet_stream", "msg"}, acknowledgement("+TERM")},
-	{"in_progress", []string{"jet_stream", "msg"}, acknowledgement("+WPI")},
-	{"ack_sync", []string{"jet_stream", "msg"}, on(cmdAckSync)},
+var acknowledgeCommands = []bridge.Command{
+	{Name: "js_publish", Usage: "jet_stream subject message args", Run: bridge.On(cmdJSPublish)},
+	{Name: "js_publish_msg", Usage: "jet_stream msg args", Run: bridge.On(cmdJSPublishMsg)},
+	{Name: "ack", Usage: "jet_stream msg", Run: acknowledgement("+ACK")},
+	{Name: "nak", Usage: "jet_stream msg args", Run: bridge.On(cmdNak)},
+	{Name: "term", Usage: "jet_stream msg", Run: acknowledgement("+TERM")},
+	{Name: "in_progress", Usage: "jet_stream msg", Run: acknowledgement("+WPI")},
+	{Name: "ack_sync", Usage: "jet_stream msg", Run: bridge.On(cmdAckSync)},
 }
 
 // Those behind stream the contract has not (ADR-4, 43).
-var jsPublishOptions = []option{
-	{name: "timeout", kind: millis, about: "the jet_stream's where it is not given; 0: without end"},
-	{name: "callback", kind: prefix, about: "called as `cmd timedOut pubAck pubError`"},
-	{name: "stream", kind: nonempty, sent: "Nats-Expected-Stream", about: "that is expected to take it"},
-	{name: "msg_id", kind: nonempty, sent: "Nats-Msg-Id", about: "twice the same within the duplicate_window is stored once"},
-	{name: "expect_last_seq", kind: natural, sent: "Nats-Expected-Last-Sequence", about: "of the stream: else ErrWrongLastSequence"},
-	{name: "expect_last_subject_seq", kind: natural, sent: "Nats-Expected-Last-Subject-Sequence", about: "of the subject, 0 for none: else ErrWrongLastSequence"},
-	{name: "expect_last_msg_id", kind: nonempty, sent: "Nats-Expected-Last-Msg-Id", about: "of the stream: else an error"},
-	{name: "ttl", kind: millis, sent: "Nats-TTL", about: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl"},
-	{name: "retry_attempts", kind: natural, fallback: dict.Number(strconv.Itoa(wire.DefaultRetry.Attempts)), about: "further ones, where nobody listens: the stream's leader may be changing"},
-	{name: "retry_wait", kind: millis, fallback: wire.DefaultRetry.Wait, about: "before each further attempt; there is none that -timeout leaves no time for"},
-	{name: "header", kind: headers, about: "keys and values; not of `publish_msg`"},
+var jsPublishOptions = option.Table{
+	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
+	{Name: "callback", Kind: option.Prefix, About: "called as `cmd timedOut pubAck pubError`"},
+	{Name: "stream", Kind: option.Nonempty, Sent: "Nats-Expected-Stream", About: "that is expected to take it"},
+	{Name: "msg_id", Kind: option.Nonempty, Sent: "Nats-Msg-Id", About: "twice the same within the duplicate_window is stored once"},
+	{Name: "expect_last_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Sequence", About: "of the stream: else ErrWrongLastSequence"},
+	{Name: "expect_last_subject_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Subject-Sequence", About: "of the subject, 0 for none: else ErrWrongLastSequence"},
+	{Name: "expect_last_msg_id", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Msg-Id", About: "of the stream: else an error"},
+	{Name: "ttl", Kind: option.Millis, Sent: "Nats-TTL", About: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl"},
+	{Name: "retry_attempts", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultRetry.Attempts)), About: "further ones, where nobody listens: the stream's leader may be changing"},
+	{Name: "retry_wait", Kind: option.Millis, Default: wire.DefaultRetry.Wait, About: "before each further attempt; there is none that -timeout leaves no time for"},
+	{Name: "header", Kind: headers, About: "keys and values; not of `publish_msg`"},
 }
 
 // cmdJSPublish publishes with an acknowledgement. With a callback the result is the
 // request's ID.
-func cmdJSPublish(p *Package, j *jetStream, args []Value) (any, error) {
-	o, err := parseOptions(args[2:], jsPublishOptions)
+func cmdJSPublish(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := jsPublishOptions.Parse(args[2:])
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +53,8 @@ func cmdJSPublish(p *Package, j *jetStream, args []Value) (any, error) {
 }
 
 // cmdJSPublishMsg is cmdJSPublish with a message of nats::msg.
-func cmdJSPublishMsg(p *Package, j *jetStream, args []Value) (any, error) {
-	o, err := parseOptions(args[1:], jsPublishOptions[:len(jsPublishOptions)-1])
+func cmdJSPublishMsg(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := jsPublishOptions[:len(jsPublishOptions)-1].Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -63,38 +65,38 @@ func cmdJSPublishMsg(p *Package, j *jetStream, args []Value) (any, error) {
 	return j.publish(p, m, o)
 }
 
-func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
+func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (any, error) {
 	for i := range jsPublishOptions {
 		row := &jsPublishOptions[i]
-		if row.sent == "" || !o.has(row.name) {
+		if row.Sent == "" || !o.Has(row.Name) {
 			continue
 		}
-		value := o.headerValue(row)
+		value := headerValue(o, row)
 		if !headerSafe(value) {
-			return nil, invalid("Invalid value for the option " + row.name + " : " + value)
+			return nil, invalid("Invalid value for the option " + row.Name + " : " + value)
 		}
 		if m.Header == nil {
 			m.Header = nats.Header{}
 		}
-		m.Header[row.sent] = []string{value}
+		m.Header[row.Sent] = []string{value}
 	}
 	timeout := j.js.Timeout()
-	if o.has("timeout") {
-		timeout = o.duration("timeout")
+	if o.Has("timeout") {
+		timeout = o.Duration("timeout")
 	}
-	retry := wire.Retry{Attempts: int(o.int("retry_attempts")), Wait: o.duration("retry_wait")}
-	callback, async := o["callback"].(Value)
+	retry := wire.Retry{Attempts: int(o.Int("retry_attempts")), Wait: o.Duration("retry_wait")}
+	callback, async := o["callback"].(bridge.Value)
 	if !async {
-		id, err := begin(p, func(done func(dict.Dict, error)) error {
+		id, err := bridge.Begin(p, func(done func(dict.Dict, error)) error {
 			_, err := j.js.Publish(m, timeout, retry, done)
 			return err
-		}, plain)
+		}, bridge.Plain)
 		return id, err
 	}
 	r := &request{c: j.c}
 	var err error
 	r.pending, err = j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
-		p.mailbox.post(&published{r, ack, err})
+		p.Post(&published{r, ack, err})
 	})
 	if err != nil {
 		return nil, err
@@ -104,14 +106,14 @@ func (j *jetStream) publish(p *Package, m *nats.Msg, o options) (any, error) {
 }
 
 // headerValue is what an option is as a header.
-func (o options) headerValue(row *option) string {
+func headerValue(o option.Values, row *option.Row) string {
 	switch {
-	case row.kind == millis:
-		return o.duration(row.name).String()
-	case row.kind == natural:
-		return string(o[row.name].(dict.Number))
+	case row.Kind == option.Millis:
+		return o.Duration(row.Name).String()
+	case row.Kind == option.Natural:
+		return string(o[row.Name].(dict.Number))
 	}
-	return o.text(row.name)
+	return o.Text(row.Name)
 }
 
 // published is the end of one publish with a callback.
@@ -121,13 +123,13 @@ type published struct {
 	err error
 }
 
-func (d *published) run(p *Package) {
+func (d *published) Run(p *bridge.Package) {
 	if d.r.ended {
 		return
 	}
 	callback := d.r.callback.Retain()
 	defer callback.Release()
-	p.drop(d.r)
+	p.Drop(d.r)
 	var told any = ""
 	var api *js.APIError
 	switch {
@@ -138,14 +140,14 @@ func (d *published) run(p *Package) {
 	case wire.CodeOf(d.err) == "ErrProtocol":
 		told = pubError("0", "0", d.err) // a reply that is none of JetStream's
 	case d.err != nil:
-		p.host.Callback(callback, 1, "", "")
+		p.Host.Callback(callback, 1, "", "")
 		return
 	}
 	var ack any = ""
 	if d.err == nil {
 		ack = d.ack
 	}
-	p.host.Callback(callback, 0, ack, told)
+	p.Host.Callback(callback, 0, ack, told)
 }
 
 func pubError(code, errCode string, err error) dict.Dict {
@@ -157,13 +159,13 @@ func pubError(code, errCode string, err error) dict.Dict {
 }
 
 // acknowledgement is a command that publishes one of the words that a consumer understands.
-func acknowledgement(word string) func(*Package, []Value) (any, error) {
-	return on(func(_ *Package, j *jetStream, args []Value) (any, error) {
+func acknowledgement(word string) func(*bridge.Package, []bridge.Value) (any, error) {
+	return bridge.On(func(_ *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 		return nil, j.answer(args[0], word)
 	})
 }
 
-func (j *jetStream) answer(msg Value, word string) error {
+func (j *jetStream) answer(msg bridge.Value, word string) error {
 	m, err := j.c.messageOf(msg)
 	if err != nil {
 		return err
@@ -171,31 +173,31 @@ func (j *jetStream) answer(msg Value, word string) error {
 	return j.c.wire.Publish(&nats.Msg{Subject: m.Reply, Data: []byte(word)})
 }
 
-var nakOptions = []option{{name: "delay", kind: millis, about: "before it comes again"}}
+var nakOptions = option.Table{{Name: "delay", Kind: option.Millis, About: "before it comes again"}}
 
-func cmdNak(_ *Package, j *jetStream, args []Value) (any, error) {
-	o, err := parseOptions(args[1:], nakOptions)
+func cmdNak(_ *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := nakOptions.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
 	word := "-NAK"
-	if o.has("delay") {
-		word += ` {"delay": ` + strconv.FormatInt(int64(o.duration("delay")), 10) + `}`
+	if o.Has("delay") {
+		word += ` {"delay": ` + strconv.FormatInt(int64(o.Duration("delay")), 10) + `}`
 	}
 	return nil, j.answer(args[0], word)
 }
 
 // cmdAckSync waits until the server has taken the acknowledgement.
-func cmdAckSync(p *Package, j *jetStream, args []Value) (any, error) {
+func cmdAckSync(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	m, err := j.c.messageOf(args[0])
 	if err != nil {
 		return nil, err
 	}
-	return begin(p,
+	return bridge.Begin(p,
 		func(done func(*nats.Msg, error)) error {
 			return j.js.AckSync(m.Reply, done)
 		},
 		func(reply *nats.Msg) (any, error) {
-			return j.c.payload(reply, 0, j.c.settings.values.bool("dictmsg")), nil
+			return j.c.payload(reply, 0, j.c.settings.values.Bool("dictmsg")), nil
 		})
 }

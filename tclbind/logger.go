@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
-var loggerOptions = []option{
-	{name: "logger", kind: nonempty, about: "an object of tcllib's logger, in place of the other two"},
-	{name: "log_chan", kind: nonempty, fallback: "stdout", about: "a channel"},
-	{name: "log_level", kind: nonempty, fallback: "warn", about: "error, warn, info, debug: lines above it are not written"},
+var loggerOptions = option.Table{
+	{Name: "logger", Kind: option.Nonempty, About: "an object of tcllib's logger, in place of the other two"},
+	{Name: "log_chan", Kind: option.Nonempty, Default: "stdout", About: "a channel"},
+	{Name: "log_level", Kind: option.Nonempty, Default: "warn", About: "error, warn, info, debug: lines above it are not written"},
 }
 
 // logger is where a connection's log goes: a channel with a level, or a tcllib
@@ -25,12 +27,12 @@ type logger struct {
 // logLevels in order of importance.
 var logLevels = map[wire.Level]int{wire.LogError: 0, wire.LogWarn: 1, wire.LogInfo: 2, wire.LogDebug: 3}
 
-func newLogger(o options) (logger, error) {
-	level, ok := logLevels[wire.Level(o.text("log_level"))]
+func newLogger(o option.Values) (logger, error) {
+	level, ok := logLevels[wire.Level(o.Text("log_level"))]
 	if !ok {
-		return logger{}, invalid("Invalid -log_level " + o.text("log_level"))
+		return logger{}, invalid("Invalid -log_level " + o.Text("log_level"))
 	}
-	l := logger{object: o.text("logger"), channel: o.text("log_chan"), level: level}
+	l := logger{object: o.Text("logger"), channel: o.Text("log_chan"), level: level}
 	if l.object != "" {
 		l.level = logLevels[wire.LogDebug]
 	}
@@ -48,25 +50,25 @@ type logLine struct {
 	at    time.Time
 }
 
-func (l *logLine) run(p *Package) {
-	if !p.alive(l.c) {
+func (l *logLine) Run(p *bridge.Package) {
+	if !p.Alive(l.c) {
 		return
 	}
 	log := &l.c.log
 	if log.object != "" {
-		command := p.host.NewValue([]string{log.object + "::" + string(l.level)})
-		p.host.Callback(command, l.text)
+		command := p.Host.NewValue([]string{log.object + "::" + string(l.level)})
+		p.Host.Callback(command, l.text)
 		command.Release()
 		return
 	}
-	name := l.c.settings.values.text("name")
+	name := l.c.settings.values.Text("name")
 	if name == "" {
 		name = log.tail
 	}
 	line := fmt.Sprintf("[%s %s %s] %s", l.at.Format(timestampFormat), name, l.level, l.text)
 	// A channel that was closed meanwhile is the script's affair: a log that
 	// cannot be written must not stop what it tells of.
-	_ = p.host.Write(log.channel, line)
+	_ = p.Host.Write(log.channel, line)
 }
 
 // timestampFormat is that of nats::timestamp.

@@ -10,40 +10,42 @@ import (
 	"natstcl/kv/dict"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
-var messageCommands = []command{
-	{"publish", []string{"connection", "subject", "message", "args"}, on(cmdPublish)},
-	{"publish_msg", []string{"connection", "msg"}, on(cmdPublishMsg)},
-	{"subscribe", []string{"connection", "subject", "args"}, on(cmdSubscribe)},
-	{"unsubscribe", []string{"connection", "id", "args"}, on(cmdUnsubscribe)},
-	{"request", []string{"connection", "subject", "message", "args"}, on(cmdRequest)},
-	{"request_msg", []string{"connection", "msg", "args"}, on(cmdRequestMsg)},
-	{"cancel_request", []string{"connection", "id"}, on(cmdCancelRequest)},
-	{"inbox", []string{"connection"}, on(cmdInbox)},
-	{"current_server", []string{"connection"}, on(cmdCurrentServer)},
-	{"all_servers", []string{"connection"}, on(cmdAllServers)},
-	{"connection_info", []string{"connection"}, on(cmdConnectionInfo)},
-	{"metadata", []string{"msg"}, cmdMetadata},
-	{"isotime", []string{"iso"}, cmdISOTime},
+var messageCommands = []bridge.Command{
+	{Name: "publish", Usage: "connection subject message args", Run: bridge.On(cmdPublish)},
+	{Name: "publish_msg", Usage: "connection msg", Run: bridge.On(cmdPublishMsg)},
+	{Name: "subscribe", Usage: "connection subject args", Run: bridge.On(cmdSubscribe)},
+	{Name: "unsubscribe", Usage: "connection id args", Run: bridge.On(cmdUnsubscribe)},
+	{Name: "request", Usage: "connection subject message args", Run: bridge.On(cmdRequest)},
+	{Name: "request_msg", Usage: "connection msg args", Run: bridge.On(cmdRequestMsg)},
+	{Name: "cancel_request", Usage: "connection id", Run: bridge.On(cmdCancelRequest)},
+	{Name: "inbox", Usage: "connection", Run: bridge.On(cmdInbox)},
+	{Name: "current_server", Usage: "connection", Run: bridge.On(cmdCurrentServer)},
+	{Name: "all_servers", Usage: "connection", Run: bridge.On(cmdAllServers)},
+	{Name: "connection_info", Usage: "connection", Run: bridge.On(cmdConnectionInfo)},
+	{Name: "metadata", Usage: "msg", Run: cmdMetadata},
+	{Name: "isotime", Usage: "iso", Run: cmdISOTime},
 }
 
-var publishOptions = []option{
-	{name: "reply", kind: anyText, about: "where a reply is wanted"},
-	{name: "header", kind: headers, about: "keys and their values"},
+var publishOptions = option.Table{
+	{Name: "reply", Kind: option.Text, About: "where a reply is wanted"},
+	{Name: "header", Kind: headers, About: "keys and their values"},
 }
 
-func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {
+func cmdPublish(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	m := &c.scratch
 	*m = nats.Msg{Subject: args[0].Text()}
 	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].Text(), publishOptions) {
 		m.Reply = rest[0].Text() // the old form
 	} else if len(rest) > 0 {
-		o, err := parseOptions(rest, publishOptions)
+		o, err := publishOptions.Parse(rest)
 		if err != nil {
 			return nil, err
 		}
-		m.Reply = o.text("reply")
+		m.Reply = o.Text("reply")
 		m.Header, _ = o["header"].(nats.Header)
 	}
 	// Behind the options: one of them may be the same value.
@@ -58,12 +60,12 @@ func cmdPublish(_ *Package, c *connection, args []Value) (any, error) {
 }
 
 // isOption tells whether a word is the name of an option, with its dash.
-func isOption(word string, table []option) bool {
+func isOption(word string, table option.Table) bool {
 	name, dash := strings.CutPrefix(word, "-")
-	return dash && optionOf(table, name) != nil
+	return dash && table.Row(name) != nil
 }
 
-func cmdPublishMsg(_ *Package, c *connection, args []Value) (any, error) {
+func cmdPublishMsg(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	m, err := c.messageOf(args[0])
 	if err != nil {
 		return nil, err
@@ -71,14 +73,16 @@ func cmdPublishMsg(_ *Package, c *connection, args []Value) (any, error) {
 	return nil, c.wire.Publish(m)
 }
 
-func cmdInbox(_ *Package, c *connection, _ []Value) (any, error) { return c.wire.NewInbox(), nil }
+func cmdInbox(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
+	return c.wire.NewInbox(), nil
+}
 
-func cmdCurrentServer(_ *Package, c *connection, _ []Value) (any, error) {
+func cmdCurrentServer(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
 	host, port, err := c.wire.CurrentServer()
 	return []any{host, port}, err
 }
 
-func cmdAllServers(_ *Package, c *connection, _ []Value) (any, error) {
+func cmdAllServers(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
 	list := []any{}
 	for _, s := range c.wire.Servers() {
 		list = append(list, s)
@@ -86,12 +90,12 @@ func cmdAllServers(_ *Package, c *connection, _ []Value) (any, error) {
 	return list, nil
 }
 
-func cmdConnectionInfo(_ *Package, c *connection, _ []Value) (any, error) {
+func cmdConnectionInfo(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
 	return presentInfo(c.wire.Info()), nil
 }
 
 // messageDict is a message as nats::msg has it (core-nats.md, nats::msg).
-func (c *connection) messageDict(m *nats.Msg, subID int) Record {
+func (c *connection) messageDict(m *nats.Msg, subID int) bridge.Record {
 	return &messageRecord{c, m, subID}
 }
 
@@ -141,7 +145,7 @@ func headerValues(lines []string) []string {
 // header reads a header dict: each key with a list of values. Keys and values are
 // trimmed, and an empty key is left out. CR and LF would be a way to write protocol
 // lines of one's own.
-func header(v Value) (nats.Header, error) {
+func header(v bridge.Value) (nats.Header, error) {
 	list, err := v.List()
 	if err != nil || len(list)%2 == 1 {
 		return nil, invalid("Invalid header " + v.Text())
@@ -152,7 +156,7 @@ func header(v Value) (nats.Header, error) {
 		if key == "" {
 			continue
 		}
-		values, err := texts(list[i+1])
+		values, err := bridge.Texts(list[i+1])
 		if err != nil || strings.ContainsAny(key, "\r\n:") {
 			return nil, invalid("Invalid header key " + key)
 		}
@@ -175,7 +179,7 @@ func header(v Value) (nats.Header, error) {
 func headerSafe(value string) bool { return !strings.ContainsAny(value, "\r\n") }
 
 // messageOf reads a message dict, as nats::msg create makes it.
-func (c *connection) messageOf(v Value) (*nats.Msg, error) {
+func (c *connection) messageOf(v bridge.Value) (*nats.Msg, error) {
 	list, err := v.List()
 	if err != nil || len(list)%2 == 1 {
 		return nil, invalid("Invalid message " + v.Text())
@@ -200,7 +204,7 @@ func (c *connection) messageOf(v Value) (*nats.Msg, error) {
 }
 
 // cmdMetadata tells what a consumer's message says of itself (nats::metadata).
-func cmdMetadata(_ *Package, args []Value) (any, error) {
+func cmdMetadata(_ *bridge.Package, args []bridge.Value) (any, error) {
 	d, err := textDict(args[0])
 	if err != nil {
 		return nil, invalid("Invalid message " + args[0].Text())
@@ -222,7 +226,7 @@ func cmdMetadata(_ *Package, args []Value) (any, error) {
 
 // cmdISOTime reads a time of the form 2022-11-22T13:31:35.451Z in ms since the epoch,
 // rounded; without a zone it is UTC.
-func cmdISOTime(_ *Package, args []Value) (any, error) {
+func cmdISOTime(_ *bridge.Package, args []bridge.Value) (any, error) {
 	text := args[0].Text()
 	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, text); err == nil {

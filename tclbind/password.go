@@ -2,6 +2,7 @@ package tclbind
 
 import (
 	"errors"
+	"natstcl/tclbind/bridge"
 	"strconv"
 	"time"
 )
@@ -9,7 +10,7 @@ import (
 // passwordQuestion asks the script for the password of a key (-tls_opts, -password), for a
 // goroutine of the core that connects. It has a handle for as long as the script thinks.
 type passwordQuestion struct {
-	object
+	bridge.Object
 	command string
 	answer  chan passwordAnswer // has room for the one answer
 }
@@ -20,7 +21,7 @@ type passwordAnswer struct {
 }
 
 // release is the end of a question that was not answered.
-func (q *passwordQuestion) release(*Package) { q.tell("", errClosed) }
+func (q *passwordQuestion) Release(p *bridge.Package) { q.tell("", p.Gone()) }
 
 func (q *passwordQuestion) tell(password string, err error) {
 	select {
@@ -29,18 +30,18 @@ func (q *passwordQuestion) tell(password string, err error) {
 	}
 }
 
-func (q *passwordQuestion) run(p *Package) {
-	p.add(q, nil)
-	ask := p.host.NewValue([]string{namespace + "ask_password"})
+func (q *passwordQuestion) Run(p *bridge.Package) {
+	p.Add(q, nil)
+	ask := p.Host.NewValue([]string{namespace + "ask_password"})
 	defer ask.Release()
-	if !p.host.Callback(ask, strconv.FormatInt(q.id, 10), q.command) && p.alive(q) {
-		p.drop(q)
+	if !p.Host.Callback(ask, strconv.FormatInt(q.ID(), 10), q.command) && p.Alive(q) {
+		p.Drop(q)
 	}
 }
 
 // cmdPasswordAnswer brings the script's answer, or the message of its error.
-func cmdPasswordAnswer(p *Package, args []Value) (any, error) {
-	q, err := get[*passwordQuestion](p, args[0])
+func cmdPasswordAnswer(p *bridge.Package, args []bridge.Value) (any, error) {
+	q, err := bridge.Get[*passwordQuestion](p, args[0])
 	if err != nil {
 		return nil, nil
 	}
@@ -49,22 +50,22 @@ func cmdPasswordAnswer(p *Package, args []Value) (any, error) {
 	} else {
 		q.tell("", errors.New(args[2].Text()))
 	}
-	p.drop(q)
+	p.Drop(q)
 	return nil, nil
 }
 
 // askPassword calls what is the command of -password, and returns its result; where there is no
 // such command the text itself. It is for any goroutine but the interpreter's.
-func (p *Package) askPassword(command string) (string, error) {
+func askPassword(p *bridge.Package, command string) (string, error) {
 	q := &passwordQuestion{command: command, answer: make(chan passwordAnswer, 1)}
-	p.mailbox.post(q)
+	p.Post(q)
 	timeout := time.NewTimer(passwordPatience)
 	defer timeout.Stop()
 	select {
 	case a := <-q.answer:
 		return a.password, a.err
-	case <-p.ended:
-		return "", errClosed
+	case <-p.Ended():
+		return "", p.Gone()
 	case <-timeout.C:
 		return "", errors.New("there was no answer in " + passwordPatience.String())
 	}

@@ -7,56 +7,45 @@ import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv"
 	"natstcl/kv/js"
+	"natstcl/tclbind/bridge"
 )
 
-// sharedWords are the values that every entry and every message has: made once for an interpreter, and
-// shared.
+// sharedWords are the values that every entry and every message has, the interpreter's own.
 type sharedWords struct {
-	bucket, key, value, revision, created, delta, operation Value
-	header, data, subject, reply, subID, seq, time          Value
-	operations                                              map[kv.Operation]Value
-	empty                                                   Value
+	bucket, key, value, revision, created, delta, operation bridge.Value
+	header, data, subject, reply, subID, seq, time          bridge.Value
+	operations                                              map[kv.Operation]bridge.Value
+	empty                                                   bridge.Value
 }
 
-func (p *Package) makeWords() {
-	word := func(s string) Value { return p.host.NewValue(s) }
-	p.words = sharedWords{
-		bucket: word("bucket"), key: word("key"), value: word("value"), revision: word("revision"),
-		created: word("created"), delta: word("delta"), operation: word("operation"),
-		header: word("header"), data: word("data"), subject: word("subject"), reply: word("reply"),
-		subID: word("sub_id"), seq: word("seq"), time: word("time"),
-		operations: map[kv.Operation]Value{kv.Put: word("PUT"), kv.Delete: word("DEL"), kv.Purge: word("PURGE")},
-		empty:      word(""),
-	}
-}
-
-func (w *sharedWords) release() {
-	for _, v := range []Value{
-		w.bucket, w.key, w.value, w.revision, w.created, w.delta, w.operation,
-		w.header, w.data, w.subject, w.reply, w.subID, w.seq, w.time, w.empty,
-		w.operations[kv.Put], w.operations[kv.Delete], w.operations[kv.Purge],
-	} {
-		if v != nil { // where the package did not come to life
-			v.Release()
-		}
+func wordsOf(p *bridge.Package) *sharedWords {
+	return &sharedWords{
+		bucket: p.Word("bucket"), key: p.Word("key"), value: p.Word("value"), revision: p.Word("revision"),
+		created: p.Word("created"), delta: p.Word("delta"), operation: p.Word("operation"),
+		header: p.Word("header"), data: p.Word("data"), subject: p.Word("subject"), reply: p.Word("reply"),
+		subID: p.Word("sub_id"), seq: p.Word("seq"), time: p.Word("time"),
+		operations: map[kv.Operation]bridge.Value{
+			kv.Put: p.Word("PUT"), kv.Delete: p.Word("DEL"), kv.Purge: p.Word("PURGE"),
+		},
+		empty: p.Word(""),
 	}
 }
 
 // entryRecord is an entry as Tcl has it (kv-details.md, Entries).
 type entryRecord struct {
 	c      *connection
-	bucket Value // its name
+	bucket bridge.Value // its name
 	*kv.Entry
 	delta bool // there is one: it comes from watch or history
 }
 
-func (e *entryRecord) WriteTo(w Writer) {
+func (e *entryRecord) WriteTo(w bridge.Writer) {
 	n := 12
 	if e.delta {
 		n = 14
 	}
 	w.List(n)
-	words := &e.c.p.words
+	words := e.c.words
 	w.Any(words.bucket)
 	w.Any(e.bucket)
 	w.Any(words.key)
@@ -81,7 +70,7 @@ type entryRecords struct {
 	entries []kv.Entry
 }
 
-func (l *entryRecords) WriteTo(w Writer) {
+func (l *entryRecords) WriteTo(w bridge.Writer) {
 	w.List(len(l.entries))
 	for i := range l.entries {
 		l.Entry = &l.entries[i]
@@ -96,13 +85,13 @@ type messageRecord struct {
 	subID int
 }
 
-func (r *messageRecord) WriteTo(w Writer) {
+func (r *messageRecord) WriteTo(w bridge.Writer) {
 	w.List(10)
 	r.fields(w)
 }
 
-func (r *messageRecord) fields(w Writer) {
-	words := &r.c.p.words
+func (r *messageRecord) fields(w bridge.Writer) {
+	words := r.c.words
 	w.Any(words.header)
 	if len(r.m.Header) == 0 {
 		w.Any(words.empty)
@@ -129,25 +118,25 @@ type storedRecord struct {
 	*js.Message
 }
 
-func (r *storedRecord) WriteTo(w Writer) {
+func (r *storedRecord) WriteTo(w bridge.Writer) {
 	w.List(14)
 	r.fields(w)
-	w.Any(r.c.p.words.seq)
+	w.Any(r.c.words.seq)
 	writeUint(w, r.Seq)
-	w.Any(r.c.p.words.time)
+	w.Any(r.c.words.time)
 	w.Int(r.Time.UnixMilli())
 }
 
 // write writes a payload, by -utf8_convert.
-func (c *connection) write(w Writer, data []byte) {
+func (c *connection) write(w bridge.Writer, data []byte) {
 	if c.settings.utf8Convert {
-		w.Text(decodeUTF8(data))
+		w.Text(bridge.DecodeUTF8(data))
 	} else {
 		w.Bytes(data)
 	}
 }
 
-func writeUint(w Writer, n uint64) {
+func writeUint(w bridge.Writer, n uint64) {
 	if n <= math.MaxInt64 {
 		w.Int(int64(n))
 	} else {

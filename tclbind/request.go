@@ -5,30 +5,32 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // request is one with a callback, until its end is told.
 type request struct {
-	object
+	bridge.Object
 	c        *connection
 	number   int64
-	callback Value // retained
+	callback bridge.Value // retained
 	asDict   bool
 	pending  *wire.Pending
 	ended    bool
 }
 
-var requestOptions = []option{
-	{name: "timeout", kind: millis, about: "by default what -request_timeout says; 0: without end"},
-	{name: "callback", kind: prefix, about: "called as `cmd timedOut message`"},
-	{name: "dictmsg", kind: truth, about: "the reply is a dict; by default what -dictmsg says"},
-	{name: "max_msgs", kind: natural, about: "gathers replies: complete, or as many as come in time (0: all that do); dicts"},
-	{name: "header", kind: headers, about: "keys and their values; not with request_msg"},
+var requestOptions = option.Table{
+	{Name: "timeout", Kind: option.Millis, About: "by default what -request_timeout says; 0: without end"},
+	{Name: "callback", Kind: option.Prefix, About: "called as `cmd timedOut message`"},
+	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what -dictmsg says"},
+	{Name: "max_msgs", Kind: option.Natural, About: "gathers replies: complete, or as many as come in time (0: all that do); dicts"},
+	{Name: "header", Kind: headers, About: "keys and their values; not with request_msg"},
 }
 
 // cmdRequest sends a request. With a callback the result is the request's ID.
-func cmdRequest(p *Package, c *connection, args []Value) (any, error) {
-	o, err := parseOptions(args[2:], requestOptions)
+func cmdRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	o, err := requestOptions.Parse(args[2:])
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +40,8 @@ func cmdRequest(p *Package, c *connection, args []Value) (any, error) {
 }
 
 // cmdRequestMsg is cmdRequest with a message of nats::msg.
-func cmdRequestMsg(p *Package, c *connection, args []Value) (any, error) {
-	o, err := parseOptions(args[1:], requestOptions[:3])
+func cmdRequestMsg(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	o, err := requestOptions[:3].Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -53,22 +55,22 @@ func cmdRequestMsg(p *Package, c *connection, args []Value) (any, error) {
 	return c.ask(p, m, o)
 }
 
-func (c *connection) ask(p *Package, m *nats.Msg, o options) (any, error) {
-	timeout := c.settings.values.duration("request_timeout")
-	if o.has("timeout") {
-		timeout = o.duration("timeout")
+func (c *connection) ask(p *bridge.Package, m *nats.Msg, o option.Values) (any, error) {
+	timeout := c.settings.values.Duration("request_timeout")
+	if o.Has("timeout") {
+		timeout = o.Duration("timeout")
 	}
-	asDict := c.settings.values.bool("dictmsg")
-	if o.has("dictmsg") {
-		asDict = o.bool("dictmsg")
+	asDict := c.settings.values.Bool("dictmsg")
+	if o.Has("dictmsg") {
+		asDict = o.Bool("dictmsg")
 	}
-	if callback, async := o["callback"].(Value); async {
+	if callback, async := o["callback"].(bridge.Value); async {
 		return c.askAsync(p, m, timeout, callback, asDict, o)
 	}
-	if o.has("max_msgs") {
-		return c.gather(p, m, timeout, small(o.int("max_msgs")))
+	if o.Has("max_msgs") {
+		return c.gather(p, m, timeout, small(o.Int("max_msgs")))
 	}
-	return begin(p,
+	return bridge.Begin(p,
 		func(done func(*nats.Msg, error)) error {
 			_, err := c.wire.Request(m, timeout, done)
 			return err
@@ -77,8 +79,8 @@ func (c *connection) ask(p *Package, m *nats.Msg, o options) (any, error) {
 }
 
 // gather waits for several replies: complete, or as many as came before the timeout.
-func (c *connection) gather(p *Package, m *nats.Msg, timeout time.Duration, most int) (any, error) {
-	return begin(p,
+func (c *connection) gather(p *bridge.Package, m *nats.Msg, timeout time.Duration, most int) (any, error) {
+	return bridge.Begin(p,
 		func(done func([]*nats.Msg, error)) error {
 			var replies []*nats.Msg
 			_, err := c.wire.Collect(m, timeout,
@@ -104,9 +106,9 @@ func (c *connection) gather(p *Package, m *nats.Msg, timeout time.Duration, most
 }
 
 // askAsync sends a request whose replies go to a callback. It returns the request's ID.
-func (c *connection) askAsync(p *Package, m *nats.Msg, timeout time.Duration, callback Value, asDict bool, o options) (any, error) {
-	r := &request{c: c, asDict: asDict || o.has("max_msgs")}
-	tell := func(m *nats.Msg, timedOut, last bool) { p.mailbox.post(&answer{r, m, timedOut, last}) }
+func (c *connection) askAsync(p *bridge.Package, m *nats.Msg, timeout time.Duration, callback bridge.Value, asDict bool, o option.Values) (any, error) {
+	r := &request{c: c, asDict: asDict || o.Has("max_msgs")}
+	tell := func(m *nats.Msg, timedOut, last bool) { p.Post(&answer{r, m, timedOut, last}) }
 	failed := func(m *nats.Msg, err error) {
 		if wire.CodeOf(err) == "ErrConnectionClosed" {
 			tell(nil, false, true) // dropped: nobody is called
@@ -115,8 +117,8 @@ func (c *connection) askAsync(p *Package, m *nats.Msg, timeout time.Duration, ca
 		tell(m, true, true)
 	}
 	var err error
-	if o.has("max_msgs") {
-		most, n := small(o.int("max_msgs")), 0
+	if o.Has("max_msgs") {
+		most, n := small(o.Int("max_msgs")), 0
 		r.pending, err = c.wire.Collect(m, timeout,
 			func(reply *nats.Msg) bool {
 				n++
@@ -145,14 +147,14 @@ func (c *connection) askAsync(p *Package, m *nats.Msg, timeout time.Duration, ca
 }
 
 // begin gives a request that is out its number.
-func (r *request) begin(p *Package, callback Value) {
+func (r *request) begin(p *bridge.Package, callback bridge.Value) {
 	r.c.lastRequest++
 	r.number, r.callback = r.c.lastRequest, callback.Retain()
-	p.add(r, r.c)
+	p.Add(r, r.c)
 	r.c.requests[r.number] = r
 }
 
-func (r *request) release(*Package) {
+func (r *request) Release(*bridge.Package) {
 	r.ended = true
 	r.pending.Cancel()
 	delete(r.c.requests, r.number)
@@ -168,7 +170,7 @@ type answer struct {
 	last     bool
 }
 
-func (a *answer) run(p *Package) {
+func (a *answer) Run(p *bridge.Package) {
 	r := a.r
 	if r.ended {
 		return
@@ -176,7 +178,7 @@ func (a *answer) run(p *Package) {
 	callback := r.callback.Retain()
 	defer callback.Release()
 	if a.last {
-		p.drop(r)
+		p.Drop(r)
 	}
 	if a.m == nil && !a.timedOut {
 		return
@@ -192,12 +194,12 @@ func (a *answer) run(p *Package) {
 	r.c.call(p, callback, timedOut, message)
 }
 
-func cmdCancelRequest(p *Package, c *connection, args []Value) (any, error) {
-	id, err := integer(args[0])
+func cmdCancelRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	id, err := bridge.Integer(args[0])
 	r := c.requests[id]
 	if err != nil || r == nil {
 		return nil, invalid("Invalid request ID " + args[0].Text())
 	}
-	p.drop(r)
+	p.Drop(r)
 	return nil, nil
 }

@@ -8,87 +8,89 @@ import (
 	"natstcl/kv/dict"
 	"natstcl/kv/server"
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // embedded is what a nats::server object stands on.
 type embedded struct {
-	object
+	bridge.Object
 	server *server.Server
 }
 
-var serverCommands = []command{
-	{"server", []string{"object", "args"}, cmdServer},
-	{"server_info", []string{"server"}, on(cmdServerInfo)},
-	{"server_shutdown", []string{"server"}, on(cmdServerShutdown)},
+var serverCommands = []bridge.Command{
+	{Name: "server", Usage: "object args", Run: cmdServer},
+	{Name: "server_info", Usage: "server", Run: bridge.On(cmdServerInfo)},
+	{Name: "server_shutdown", Usage: "server", Run: bridge.On(cmdServerShutdown)},
 }
 
-var serverOptions = []option{
-	{name: "host", kind: nonempty},
-	{name: "port", kind: natural},
-	{name: "jetstream", kind: truth},
-	{name: "store_dir", kind: nonempty},
-	{name: "user", kind: anyText},
-	{name: "password", kind: anyText},
-	{name: "token", kind: anyText},
-	{name: "config", kind: nonempty},
-	{name: "log_chan", kind: nonempty},
-	{name: "log_level", kind: enum, allowed: []string{"error", "warn", "info", "debug"}, fallback: "warn"},
+var serverOptions = option.Table{
+	{Name: "host", Kind: option.Nonempty},
+	{Name: "port", Kind: option.Natural},
+	{Name: "jetstream", Kind: option.Bool},
+	{Name: "store_dir", Kind: option.Nonempty},
+	{Name: "user", Kind: option.Text},
+	{Name: "password", Kind: option.Text},
+	{Name: "token", Kind: option.Text},
+	{Name: "config", Kind: option.Nonempty},
+	{Name: "log_chan", Kind: option.Nonempty},
+	{Name: "log_level", Kind: option.Enum, Allowed: []string{"error", "warn", "info", "debug"}, Default: "warn"},
 }
 
 // cmdServer starts a server; the wait's result is its handle.
-func cmdServer(p *Package, args []Value) (any, error) {
-	o, err := parseOptions(args[1:], serverOptions)
+func cmdServer(p *bridge.Package, args []bridge.Value) (any, error) {
+	o, err := serverOptions.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
 	so := server.Options{
-		Host:     o.text("host"),
-		Port:     int(o.int("port")),
-		User:     o.text("user"),
-		Password: o.text("password"),
-		Token:    o.text("token"),
-		TempDir:  p.host.Getenv("TMPDIR"),
+		Host:     o.Text("host"),
+		Port:     int(o.Int("port")),
+		User:     o.Text("user"),
+		Password: o.Text("password"),
+		Token:    o.Text("token"),
+		TempDir:  p.Host.Getenv("TMPDIR"),
 	}
 	for name, file := range map[string]*string{"store_dir": &so.StoreDir, "config": &so.ConfigFile} {
-		if o.has(name) {
-			if *file, err = p.host.FileName(o.text(name)); err != nil {
+		if o.Has(name) {
+			if *file, err = p.Host.FileName(o.Text(name)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if o.has("jetstream") {
-		jetstream := o.bool("jetstream")
+	if o.Has("jetstream") {
+		jetstream := o.Bool("jetstream")
 		so.JetStream = &jetstream
 	}
-	if channel := o.text("log_chan"); channel != "" {
+	if channel := o.Text("log_chan"); channel != "" {
 		tail := args[0].Text()
 		tail = tail[strings.LastIndex(tail, ":")+1:]
-		most := logLevels[wire.Level(o.text("log_level"))]
+		most := logLevels[wire.Level(o.Text("log_level"))]
 		so.Log = func(level wire.Level, text string) {
 			if logLevels[level] <= most {
-				p.mailbox.post(&serverLine{channel, tail, level, text, time.Now()})
+				p.Post(&serverLine{channel, tail, level, text, time.Now()})
 			}
 		}
 	}
-	return begin(p,
+	return bridge.Begin(p,
 		func(done func(*server.Server, error)) error {
 			go func() { done(server.Start(so)) }()
 			return nil
 		},
 		func(s *server.Server) (any, error) {
-			return p.add(&embedded{server: s}, nil), nil
+			return p.Add(&embedded{server: s}, nil), nil
 		},
 		(*server.Server).Shutdown)
 }
 
-func (e *embedded) release(*Package) { e.server.Shutdown() }
+func (e *embedded) Release(*bridge.Package) { e.server.Shutdown() }
 
-func cmdServerInfo(_ *Package, e *embedded, _ []Value) (any, error) {
+func cmdServerInfo(_ *bridge.Package, e *embedded, _ []bridge.Value) (any, error) {
 	return append(dict.Dict{{Key: "url", Value: e.server.URL()}}, e.server.Info()...), nil
 }
 
-func cmdServerShutdown(p *Package, e *embedded, _ []Value) (any, error) {
-	return beginPlain(p, nil, func(done func(error)) error {
+func cmdServerShutdown(p *bridge.Package, e *embedded, _ []bridge.Value) (any, error) {
+	return bridge.BeginPlain(p, nil, func(done func(error)) error {
 		go func() {
 			e.server.Shutdown()
 			done(nil)
@@ -105,7 +107,7 @@ type serverLine struct {
 	at            time.Time
 }
 
-func (l *serverLine) run(p *Package) {
+func (l *serverLine) Run(p *bridge.Package) {
 	// As with a connection's log, a channel that is gone stops nothing.
-	_ = p.host.Write(l.channel, fmt.Sprintf("[%s %s %s] %s", l.at.Format(timestampFormat), l.tail, l.level, l.text))
+	_ = p.Host.Write(l.channel, fmt.Sprintf("[%s %s %s] %s", l.at.Format(timestampFormat), l.tail, l.level, l.text))
 }

@@ -6,51 +6,53 @@ import (
 
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // connectionOptions is the contract's table (core-nats.md, Options).
-var connectionOptions = []option{
-	{name: "servers", kind: words, fallback: []string{}, shown: wire.Redacted, about: "the pool: URLs, see below"},
-	{name: "name", kind: nonempty, fallback: "", about: "in the log, and what the server calls the connection; by default that of the constructor"},
-	{name: "pedantic", kind: truth, fallback: false, about: "of the protocol: the server checks more"},
-	{name: "verbose", kind: truth, fallback: false, about: "of the protocol: the server confirms each line"},
-	{name: "randomize", kind: truth, fallback: true, about: "the pool is shuffled, and each server is in it once"},
-	{name: "connect_timeout", kind: millis, fallback: 2 * time.Second, about: "one server's whole handshake, up to the answer to the first PING"},
-	{name: "reconnect_time_wait", kind: millis, fallback: 2 * time.Second, about: "between a failed attempt at a server and the next one at the same server"},
-	{name: "max_reconnect_attempts", kind: whole, fallback: dict.Number("60"), about: "for each server, then it leaves the pool; -1: without end"},
-	{name: "custom_reconnect_delay", kind: prefix, fallback: "", empty: true, about: "in place of -reconnect_time_wait: called as `cmd server` with the server's dict, returns ms"},
-	{name: "ping_interval", kind: millis, fallback: 2 * time.Minute, about: "between two PINGs to a server"},
-	{name: "max_outstanding_pings", kind: natural, fallback: dict.Number("2"), about: "without an answer, then the server counts as lost"},
-	{name: "echo", kind: truth, fallback: true, about: "own messages come to own subscriptions"},
-	{name: "tls_opts", kind: pairs, fallback: dict.Dict{}, shown: withoutPassword, about: "see TLS"},
-	{name: "user", kind: anyText, fallback: "", about: "where the URL has no credentials"},
-	{name: "password", kind: anyText, fallback: "", about: "of -user"},
-	{name: "token", kind: anyText, fallback: "", about: "where neither the URL nor -user has credentials"},
-	{name: "credentials", kind: anyText, fallback: "", about: "a file with a user's JWT and seed, as nsc makes it"},
-	{name: "jwt", kind: anyText, fallback: "", about: "a user's JWT by value"},
-	{name: "nkey", kind: anyText, fallback: "", about: "the seed by value: with -jwt that of its user, alone a login by NKey"},
-	{name: "nkey_seed", kind: anyText, fallback: "", about: "a file with the seed, in place of -nkey"},
-	{name: "secure", kind: truth, fallback: false, about: "TLS is demanded, whatever the URL says"},
-	{name: "tls_first", kind: truth, fallback: false, about: "TLS is demanded, and begins before INFO: for servers with handshake_first"},
-	{name: "check_subjects", kind: truth, fallback: true, about: "subjects consist of the characters below"},
-	{name: "dictmsg", kind: truth, fallback: false, about: "messages come as dicts"},
-	{name: "utf8_convert", kind: truth, fallback: false, about: "payloads are text: UTF-8 outside, characters in Tcl"},
-	{name: "request_timeout", kind: millis, fallback: 10 * time.Second, about: "of requests; 0: without end"},
-	{name: "inbox_prefix", kind: subject, fallback: wire.DefaultInboxPrefix, about: "of the subjects that replies go to"},
+var connectionOptions = option.Table{
+	{Name: "servers", Kind: option.List, Default: []string{}, Shown: wire.Redacted, About: "the pool: URLs, see below"},
+	{Name: "name", Kind: option.Nonempty, Default: "", About: "in the log, and what the server calls the connection; by default that of the constructor"},
+	{Name: "pedantic", Kind: option.Bool, Default: false, About: "of the protocol: the server checks more"},
+	{Name: "verbose", Kind: option.Bool, Default: false, About: "of the protocol: the server confirms each line"},
+	{Name: "randomize", Kind: option.Bool, Default: true, About: "the pool is shuffled, and each server is in it once"},
+	{Name: "connect_timeout", Kind: option.Millis, Default: 2 * time.Second, About: "one server's whole handshake, up to the answer to the first PING"},
+	{Name: "reconnect_time_wait", Kind: option.Millis, Default: 2 * time.Second, About: "between a failed attempt at a server and the next one at the same server"},
+	{Name: "max_reconnect_attempts", Kind: option.Int, Default: dict.Number("60"), About: "for each server, then it leaves the pool; -1: without end"},
+	{Name: "custom_reconnect_delay", Kind: option.Prefix, Default: "", Empty: true, About: "in place of -reconnect_time_wait: called as `cmd server` with the server's dict, returns ms"},
+	{Name: "ping_interval", Kind: option.Millis, Default: 2 * time.Minute, About: "between two PINGs to a server"},
+	{Name: "max_outstanding_pings", Kind: option.Natural, Default: dict.Number("2"), About: "without an answer, then the server counts as lost"},
+	{Name: "echo", Kind: option.Bool, Default: true, About: "own messages come to own subscriptions"},
+	{Name: "tls_opts", Kind: pairs, Default: dict.Dict{}, Shown: withoutPassword, About: "see TLS"},
+	{Name: "user", Kind: option.Text, Default: "", About: "where the URL has no credentials"},
+	{Name: "password", Kind: option.Text, Default: "", About: "of -user"},
+	{Name: "token", Kind: option.Text, Default: "", About: "where neither the URL nor -user has credentials"},
+	{Name: "credentials", Kind: option.Text, Default: "", About: "a file with a user's JWT and seed, as nsc makes it"},
+	{Name: "jwt", Kind: option.Text, Default: "", About: "a user's JWT by value"},
+	{Name: "nkey", Kind: option.Text, Default: "", About: "the seed by value: with -jwt that of its user, alone a login by NKey"},
+	{Name: "nkey_seed", Kind: option.Text, Default: "", About: "a file with the seed, in place of -nkey"},
+	{Name: "secure", Kind: option.Bool, Default: false, About: "TLS is demanded, whatever the URL says"},
+	{Name: "tls_first", Kind: option.Bool, Default: false, About: "TLS is demanded, and begins before INFO: for servers with handshake_first"},
+	{Name: "check_subjects", Kind: option.Bool, Default: true, About: "subjects consist of the characters below"},
+	{Name: "dictmsg", Kind: option.Bool, Default: false, About: "messages come as dicts"},
+	{Name: "utf8_convert", Kind: option.Bool, Default: false, About: "payloads are text: UTF-8 outside, characters in Tcl"},
+	{Name: "request_timeout", Kind: option.Millis, Default: 10 * time.Second, About: "of requests; 0: without end"},
+	{Name: "inbox_prefix", Kind: subject, Default: wire.DefaultInboxPrefix, About: "of the subjects that replies go to"},
 }
 
 // settings are a connection's options as the script set them. A Value among them
 // (the command prefix) is retained.
 type settings struct {
-	values      options
+	values      option.Values
 	utf8Convert bool // of values; read for each payload
 	saidSecure  bool // -secure was set by the script
 }
 
 func defaultSettings(name string) settings {
-	s := settings{values: options{}}
+	s := settings{values: option.Values{}}
 	for _, o := range connectionOptions {
-		s.values[o.name] = o.fallback
+		s.values[o.Name] = o.Default
 	}
 	s.values["name"] = name
 	return s
@@ -66,74 +68,76 @@ func (s *settings) read(name string) any {
 
 // with returns a copy in which the given options have changed, to defaults or to what the script
 // said. The receiver stays as it is until the change is certain.
-func (s settings) with(given options, defaults bool) settings {
-	next := settings{values: make(options, len(s.values))}
+func (s settings) with(given option.Values, defaults bool) settings {
+	next := settings{values: make(option.Values, len(s.values))}
 	for k, v := range s.values {
 		next.values[k] = v
 	}
 	for k, v := range given {
 		next.values[k] = v
 	}
-	next.utf8Convert = next.values.bool("utf8_convert")
+	next.utf8Convert = next.values.Bool("utf8_convert")
 	next.saidSecure = s.saidSecure
-	if given.has("secure") {
+	if given.Has("secure") {
 		next.saidSecure = !defaults
 	}
 	return next
 }
 
 // retain keeps the prefix that has come with given, and lets go of the one before.
-func (s *settings) retain(before settings, given options) {
+func (s *settings) retain(before settings, given option.Values) {
 	if v, ok := given["custom_reconnect_delay"]; ok {
-		if old, ok := before.values["custom_reconnect_delay"].(Value); ok {
+		if old, ok := before.values["custom_reconnect_delay"].(bridge.Value); ok {
 			old.Release()
 		}
-		if now, ok := v.(Value); ok {
+		if now, ok := v.(bridge.Value); ok {
 			s.values["custom_reconnect_delay"] = now.Retain()
 		}
 	}
 }
 
-func (s *settings) releaseAll() { (&settings{}).retain(*s, options{"custom_reconnect_delay": ""}) }
+func (s *settings) releaseAll() {
+	(&settings{}).retain(*s, option.Values{"custom_reconnect_delay": ""})
+}
 
 // wire turns the settings into the core's options.
-func (s *settings) wire(p *Package) wire.Options {
+func (s *settings) wire(p *bridge.Package) wire.Options {
 	v := s.values
 	out := wire.DefaultOptions()
-	out.Gather = true // Package.flush
-	out.Name = v.text("name")
-	out.Pedantic, out.Verbose, out.Secure = v.bool("pedantic"), v.bool("verbose"), v.bool("secure")
-	out.TLSFirst = v.bool("tls_first")
-	out.Echo, out.Randomize, out.CheckSubjects = v.bool("echo"), v.bool("randomize"), v.bool("check_subjects")
-	out.ConnectTimeout = v.duration("connect_timeout")
-	out.ReconnectTimeWait = v.duration("reconnect_time_wait")
-	out.MaxReconnectAttempts = int(v.int("max_reconnect_attempts"))
-	_, out.CustomReconnectDelay = v["custom_reconnect_delay"].(Value)
-	out.PingInterval = v.duration("ping_interval")
-	out.MaxOutstandingPings = int(v.int("max_outstanding_pings"))
-	out.RequestTimeout = v.duration("request_timeout")
-	out.InboxPrefix = v.text("inbox_prefix")
-	out.User, out.Password, out.Token = v.text("user"), v.text("password"), v.text("token")
-	out.Credentials, out.JWT, out.NKey, out.NKeySeed = v.text("credentials"), v.text("jwt"), v.text("nkey"), v.text("nkey_seed")
-	out.TLS = p.tlsOptions(v.dict("tls_opts"))
+	out.Gather = true // Package.OnFlush has it sent
+	out.Name = v.Text("name")
+	out.Pedantic, out.Verbose, out.Secure = v.Bool("pedantic"), v.Bool("verbose"), v.Bool("secure")
+	out.TLSFirst = v.Bool("tls_first")
+	out.Echo, out.Randomize, out.CheckSubjects = v.Bool("echo"), v.Bool("randomize"), v.Bool("check_subjects")
+	out.ConnectTimeout = v.Duration("connect_timeout")
+	out.ReconnectTimeWait = v.Duration("reconnect_time_wait")
+	out.MaxReconnectAttempts = int(v.Int("max_reconnect_attempts"))
+	_, out.CustomReconnectDelay = v["custom_reconnect_delay"].(bridge.Value)
+	out.PingInterval = v.Duration("ping_interval")
+	out.MaxOutstandingPings = int(v.Int("max_outstanding_pings"))
+	out.RequestTimeout = v.Duration("request_timeout")
+	out.InboxPrefix = v.Text("inbox_prefix")
+	out.User, out.Password, out.Token = v.Text("user"), v.Text("password"), v.Text("token")
+	out.Credentials, out.JWT, out.NKey, out.NKeySeed = v.Text("credentials"), v.Text("jwt"), v.Text("nkey"), v.Text("nkey_seed")
+	out.TLS = tlsOptions(p, dictOf(v, "tls_opts"))
 	if !s.saidSecure && (out.TLS.CAFile != "" || out.TLS.CADir != "" || out.TLS.CertFile != "") {
 		// Who names certificates wants them looked at, before there is a password to be read.
 		out.Secure = true
 	}
 	// Go has its own copy of the environment, made when the process or the library
 	// began: what the script has set since is not in it.
-	out.TLS.SystemFile = p.host.Getenv("SSL_CERT_FILE")
-	out.ReadFile = p.readFile
-	out.FileName = p.fileName
+	out.TLS.SystemFile = p.Host.Getenv("SSL_CERT_FILE")
+	out.ReadFile = p.ReadFile
+	out.FileName = p.FileName
 	return out
 }
 
 // tlsOptions reads the dict by the names of tls::import. -command, its callback for
 // progress and verification, is accepted and called for nothing, by the contract.
-func (p *Package) tlsOptions(d dict.Dict) wire.TLSOptions {
+func tlsOptions(p *bridge.Package, d dict.Dict) wire.TLSOptions {
 	out := wire.TLSOptions{Require: true}
 	truth := func(name, text string) bool {
-		b, ok := boolean(text)
+		b, ok := bridge.Boolean(text)
 		if !ok {
 			out.Unknown = append(out.Unknown, name)
 		}
@@ -158,7 +162,7 @@ func (p *Package) tlsOptions(d dict.Dict) wire.TLSOptions {
 			out.AnyHost = !truth(f.Key, text)
 		case "-password", "password":
 			out.Password = text
-			out.AskPassword = func() (string, error) { return p.askPassword(text) }
+			out.AskPassword = func() (string, error) { return askPassword(p, text) }
 		case "-command", "command":
 		default:
 			out.Unknown = append(out.Unknown, f.Key)
@@ -178,18 +182,18 @@ func withoutPassword(text string) string {
 
 // cmdConfigure reads all options, reads one, or sets some; a call that is refused
 // changes nothing.
-func cmdConfigure(p *Package, c *connection, args []Value) (any, error) {
+func cmdConfigure(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	switch len(args) {
 	case 0:
 		all := dict.Dict{}
 		for _, o := range connectionOptions {
-			all = append(all, dict.Field{Key: o.name, Value: c.settings.read(o.name)})
+			all = append(all, dict.Field{Key: o.Name, Value: c.settings.read(o.Name)})
 		}
 		return all, nil
 	case 1:
 		return c.cget(args[0].Text())
 	}
-	given, err := parseGiven(args, connectionOptions, false)
+	given, err := connectionOptions.ParseGiven(args)
 	if err != nil {
 		return nil, err
 	}
@@ -198,14 +202,14 @@ func cmdConfigure(p *Package, c *connection, args []Value) (any, error) {
 
 // change takes new settings over, in the core too, or leaves everything as it was. They are
 // defaults, or what the script said.
-func (c *connection) change(p *Package, given options, defaults bool) error {
+func (c *connection) change(p *bridge.Package, given option.Values, defaults bool) error {
 	before := c.settings
 	next := before.with(given, defaults)
 	wired := next.wire(p)
 	c.wire.Configure(wired)
-	if given.has("servers") {
+	if given.Has("servers") {
 		var err error
-		if urls := given.list("servers"); len(urls) > 0 {
+		if urls := given.List("servers"); len(urls) > 0 {
 			err = c.wire.SetServers(urls)
 		} else {
 			err = c.wire.ResetServers()
@@ -220,7 +224,7 @@ func (c *connection) change(p *Package, given options, defaults bool) error {
 	return nil
 }
 
-func cmdCget(_ *Package, c *connection, args []Value) (any, error) {
+func cmdCget(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	return c.cget(args[0].Text())
 }
 
@@ -229,24 +233,24 @@ func (c *connection) cget(option string) (any, error) {
 	if name != "" && name[0] == '-' {
 		name = name[1:]
 	}
-	if optionOf(connectionOptions, name) == nil {
+	if connectionOptions.Row(name) == nil {
 		return nil, invalid("Invalid option " + option)
 	}
 	return c.settings.read(name), nil
 }
 
-func cmdReset(p *Package, c *connection, args []Value) (any, error) {
-	given := options{}
+func cmdReset(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	given := option.Values{}
 	for _, a := range args {
 		name := a.Text()
 		if name != "" && name[0] == '-' {
 			name = name[1:]
 		}
-		o := optionOf(connectionOptions, name)
+		o := connectionOptions.Row(name)
 		if o == nil {
 			return nil, invalid("Invalid option " + a.Text())
 		}
-		given[name] = o.fallback
+		given[name] = o.Default
 	}
 	return nil, c.change(p, given, true)
 }

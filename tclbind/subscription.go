@@ -7,6 +7,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // What a subscription may have undelivered unless it says otherwise: the limits of
@@ -18,11 +20,11 @@ const (
 
 // subscription delivers messages to a script's callback.
 type subscription struct {
-	object
+	bridge.Object
 	c        *connection
 	sub      *wire.Sub
-	subject  Value // as it was given; retained
-	callback Value // retained; nil where the script wants none
+	subject  bridge.Value // as it was given; retained
+	callback bridge.Value // retained; nil where the script wants none
 	asDict   bool
 	most     int // messages that the callback gets in all, 0 for no limit
 	called   int
@@ -35,39 +37,39 @@ type subscription struct {
 	dropping                  atomic.Bool
 }
 
-var subscribeOptions = []option{
-	{name: "queue", kind: anyText, about: "the queue group"},
-	{name: "callback", kind: prefix, about: "called as `cmd subject message reply`"},
-	{name: "max_msgs", kind: natural, fallback: dict.Number("0"), about: "then the subscription ends; 0: no limit"},
-	{name: "dictmsg", kind: truth, about: "messages are dicts; by default what -dictmsg says, when subscribe is called"},
+var subscribeOptions = option.Table{
+	{Name: "queue", Kind: option.Text, About: "the queue group"},
+	{Name: "callback", Kind: option.Prefix, About: "called as `cmd subject message reply`"},
+	{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "then the subscription ends; 0: no limit"},
+	{Name: "dictmsg", Kind: option.Bool, About: "messages are dicts; by default what -dictmsg says, when subscribe is called"},
 	// true, too, is from the event loop here: the contract allows it to be later.
-	{name: "post", kind: truth, about: "accepted: callbacks come from the event loop in either case"},
-	{name: "pending_msgs", kind: natural, fallback: dict.Number(pendingMessages), about: "that wait for the script, then further ones are dropped; 0: no limit"},
-	{name: "pending_bytes", kind: natural, fallback: dict.Number(pendingBytes), about: "of payloads and headers, likewise"},
+	{Name: "post", Kind: option.Bool, About: "accepted: callbacks come from the event loop in either case"},
+	{Name: "pending_msgs", Kind: option.Natural, Default: dict.Number(pendingMessages), About: "that wait for the script, then further ones are dropped; 0: no limit"},
+	{Name: "pending_bytes", Kind: option.Natural, Default: dict.Number(pendingBytes), About: "of payloads and headers, likewise"},
 }
 
-func cmdSubscribe(p *Package, c *connection, args []Value) (any, error) {
-	o, err := parseOptions(args[1:], subscribeOptions)
+func cmdSubscribe(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	o, err := subscribeOptions.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
 	s := &subscription{
-		c: c, asDict: c.settings.values.bool("dictmsg"), most: small(o.int("max_msgs")),
-		limitMessages: o.int("pending_msgs"), limitBytes: o.int("pending_bytes"),
+		c: c, asDict: c.settings.values.Bool("dictmsg"), most: small(o.Int("max_msgs")),
+		limitMessages: o.Int("pending_msgs"), limitBytes: o.Int("pending_bytes"),
 	}
 	subject := args[0].Text()
-	if o.has("dictmsg") {
-		s.asDict = o.bool("dictmsg")
+	if o.Has("dictmsg") {
+		s.asDict = o.Bool("dictmsg")
 	}
-	s.sub, err = c.wire.Subscribe(subject, o.text("queue"), s.most, func(m *nats.Msg) { s.deliver(p, m) })
+	s.sub, err = c.wire.Subscribe(subject, o.Text("queue"), s.most, func(m *nats.Msg) { s.deliver(p, m) })
 	if err != nil {
 		return nil, err
 	}
-	if callback, ok := o["callback"].(Value); ok {
+	if callback, ok := o["callback"].(bridge.Value); ok {
 		s.callback = callback.Retain()
 	}
-	s.subject = p.host.NewValue(subject)
-	p.add(s, c)
+	s.subject = p.Host.NewValue(subject)
+	p.Add(s, c)
 	c.subscriptions[s.sub.ID()] = s
 	return s.sub.ID(), nil
 }
@@ -75,7 +77,7 @@ func cmdSubscribe(p *Package, c *connection, args []Value) (any, error) {
 // small brings a number into the range of an int: more messages nobody counts.
 func small(n int64) int { return int(min(n, math.MaxInt32)) }
 
-func (s *subscription) release(*Package) {
+func (s *subscription) Release(*bridge.Package) {
 	s.ended = true
 	delete(s.c.subscriptions, s.sub.ID())
 	s.subject.Release()
@@ -85,7 +87,7 @@ func (s *subscription) release(*Package) {
 }
 
 // deliver runs in the connection's reader: it never blocks, but drops.
-func (s *subscription) deliver(p *Package, m *nats.Msg) {
+func (s *subscription) deliver(p *bridge.Package, m *nats.Msg) {
 	size := int64(wire.Size(m))
 	if s.limitMessages > 0 && s.messages.Load() >= s.limitMessages ||
 		s.limitBytes > 0 && s.bytes.Load()+size > s.limitBytes {
@@ -94,13 +96,13 @@ func (s *subscription) deliver(p *Package, m *nats.Msg) {
 				"Slow consumer: messages on "+m.Sub.Subject+" are dropped"))
 		}
 		if !s.sub.Alive() { // it was the last one of -max_msgs
-			p.mailbox.post(&subscriptionEnd{s})
+			p.Post(&subscriptionEnd{s})
 		}
 		return
 	}
 	s.messages.Add(1)
 	s.bytes.Add(size)
-	p.mailbox.post(&delivery{s, m})
+	p.Post(&delivery{s, m})
 }
 
 // keepsUp tells whether so much of what may wait has been taken that the next drop is told
@@ -114,7 +116,7 @@ func (s *subscription) keepsUp() bool {
 // counting.
 type subscriptionEnd struct{ s *subscription }
 
-func (e *subscriptionEnd) run(p *Package) { p.drop(e.s) }
+func (e *subscriptionEnd) Run(p *bridge.Package) { p.Drop(e.s) }
 
 // delivery is one message on its way to the callback.
 type delivery struct {
@@ -122,7 +124,7 @@ type delivery struct {
 	m *nats.Msg
 }
 
-func (d *delivery) run(p *Package) {
+func (d *delivery) Run(p *bridge.Package) {
 	s := d.s
 	left := s.messages.Add(-1)
 	s.bytes.Add(-int64(wire.Size(d.m)))
@@ -136,7 +138,7 @@ func (d *delivery) run(p *Package) {
 	isLast := s.most > 0 && s.called >= s.most || s.last && left == 0
 	if s.callback == nil {
 		if isLast {
-			p.drop(s)
+			p.Drop(s)
 		}
 		return
 	}
@@ -145,13 +147,13 @@ func (d *delivery) run(p *Package) {
 		return
 	}
 	callback := s.callback.Retain()
-	p.drop(s)
+	p.Drop(s)
 	s.c.deliver(p, callback, d)
 	callback.Release()
 }
 
 // WriteTo writes the callback's arguments.
-func (d *delivery) WriteTo(w Writer) {
+func (d *delivery) WriteTo(w bridge.Writer) {
 	c := d.s.c
 	w.List(3)
 	if d.m.Subject == d.m.Sub.Subject && !d.s.ended {
@@ -166,7 +168,7 @@ func (d *delivery) WriteTo(w Writer) {
 		c.write(w, d.m.Data)
 	}
 	if d.m.Reply == "" {
-		w.Any(c.p.words.empty)
+		w.Any(c.words.empty)
 	} else {
 		w.Text(d.m.Reply)
 	}
@@ -182,12 +184,12 @@ func (c *connection) payload(m *nats.Msg, subID int, asDict bool) any {
 
 // forgetSubscriptions is the end of the connection: what had been received before is still
 // delivered.
-func (c *connection) forgetSubscriptions(p *Package) {
+func (c *connection) forgetSubscriptions(p *bridge.Package) {
 	for _, s := range c.subscriptions {
 		switch {
 		case s.sub.Alive(): // of a connection that was made since
 		case s.messages.Load() == 0:
-			p.drop(s)
+			p.Drop(s)
 		default:
 			s.last = true
 		}
@@ -195,8 +197,8 @@ func (c *connection) forgetSubscriptions(p *Package) {
 }
 
 // subscriptionOf finds the subscription of an ID.
-func (c *connection) subscriptionOf(v Value) (*subscription, error) {
-	id, err := integer(v)
+func (c *connection) subscriptionOf(v bridge.Value) (*subscription, error) {
+	id, err := bridge.Integer(v)
 	if c.wire.Status() == wire.Closed {
 		return nil, wire.Fail("ErrConnectionClosed", "No connection to NATS server")
 	}
@@ -206,10 +208,10 @@ func (c *connection) subscriptionOf(v Value) (*subscription, error) {
 	return c.subscriptions[int(id)], nil
 }
 
-var unsubscribeOptions = []option{{name: "max_msgs", kind: natural, fallback: dict.Number("0"), about: "it ends when so many have come in all; 0: at once"}}
+var unsubscribeOptions = option.Table{{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "it ends when so many have come in all; 0: at once"}}
 
-func cmdUnsubscribe(p *Package, c *connection, args []Value) (any, error) {
-	o, err := parseOptions(args[1:], unsubscribeOptions)
+func cmdUnsubscribe(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	o, err := unsubscribeOptions.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +219,7 @@ func cmdUnsubscribe(p *Package, c *connection, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	most := small(o.int("max_msgs"))
+	most := small(o.Int("max_msgs"))
 	// Those that have come may have used it up for the wire, but not for the script yet; or
 	// it is drained.
 	if err := c.wire.Unsubscribe(s.sub.ID(), most); err != nil && (s.last || wire.CodeOf(err) != "ErrBadSubscription") {
@@ -225,7 +227,7 @@ func cmdUnsubscribe(p *Package, c *connection, args []Value) (any, error) {
 	}
 	switch {
 	case most == 0 || s.called >= most:
-		p.drop(s)
+		p.Drop(s)
 	case s.most == 0 || most < s.most:
 		s.most = most
 	}

@@ -5,71 +5,73 @@ import (
 
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // watcher is what a nats::kv_watcher object stands on. Its child is the handle of the
 // ordered consumer behind it.
 type watcher struct {
-	object
+	bridge.Object
 	kv       *kv.Watcher
 	j        *jetStream
 	consumer *orderedConsumer
-	source   source
-	callback Value  // retained; nil for none
-	array    string // as it was given, "" for none
-	values   Value  // the name of the variable that is linked to it, retained; nil for none
-	bucket   Value  // the bucket's name, retained
+	source   *bridge.Source
+	callback bridge.Value // retained; nil for none
+	array    string       // as it was given, "" for none
+	values   bridge.Value // the name of the variable that is linked to it, retained; nil for none
+	bucket   bridge.Value // the bucket's name, retained
 	ended    bool
 }
 
-var watchOptions = []option{
-	{name: "callback", kind: prefix},
-	{name: "values_array", kind: nonempty},
-	{name: "include_history", kind: truth},
-	{name: "meta_only", kind: truth},
-	{name: "ignore_deletes", kind: truth},
-	{name: "updates_only", kind: truth},
-	{name: "idle_heartbeat", kind: duration},
+var watchOptions = option.Table{
+	{Name: "callback", Kind: option.Prefix},
+	{Name: "values_array", Kind: option.Nonempty},
+	{Name: "include_history", Kind: option.Bool},
+	{Name: "meta_only", Kind: option.Bool},
+	{Name: "ignore_deletes", Kind: option.Bool},
+	{Name: "updates_only", Kind: option.Bool},
+	{Name: "idle_heartbeat", Kind: option.Duration},
 }
 
 // cmdWatch makes the watcher; the wait's result is its handle. Nothing is delivered
 // before it is opened.
-func cmdWatch(p *Package, b *bucket, args []Value) (any, error) {
-	o, err := parseOptions(args[1:], watchOptions)
+func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
+	o, err := watchOptions.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
-	callback, hasCallback := o["callback"].(Value)
-	if !hasCallback && !o.has("values_array") {
+	callback, hasCallback := o["callback"].(bridge.Value)
+	if !hasCallback && !o.Has("values_array") {
 		// A bucket that is gone is told first.
-		return begin(p, b.kv.Status, func(dict.Dict) (any, error) {
+		return bridge.Begin(p, b.kv.Status, func(dict.Dict) (any, error) {
 			return nil, invalid("At least one of -callback or -values_array must be provided")
 		})
 	}
-	w := &watcher{j: b.j, array: o.text("values_array"), bucket: b.name.Retain(), source: source{mailbox: &p.mailbox}}
+	w := &watcher{j: b.j, array: o.Text("values_array"), bucket: b.name.Retain(), source: p.NewSource()}
 	if hasCallback {
 		w.callback = callback.Retain()
 	}
-	consumer := &orderedConsumer{c: b.j.c, source: source{mailbox: &p.mailbox}}
+	consumer := &orderedConsumer{c: b.j.c, source: p.NewSource()}
 	w.consumer = consumer
 	settings := kv.WatchOptions{
-		IncludeHistory: o.bool("include_history"),
-		MetaOnly:       o.bool("meta_only"),
-		IgnoreDeletes:  o.bool("ignore_deletes"),
-		UpdatesOnly:    o.bool("updates_only"),
-		IdleHeartbeat:  time.Duration(o.nanos("idle_heartbeat")),
+		IncludeHistory: o.Bool("include_history"),
+		MetaOnly:       o.Bool("meta_only"),
+		IgnoreDeletes:  o.Bool("ignore_deletes"),
+		UpdatesOnly:    o.Bool("updates_only"),
+		IdleHeartbeat:  time.Duration(o.Nanos("idle_heartbeat")),
 		Failed:         consumer.failed,
 	}
-	id, err := begin(p,
+	id, err := bridge.Begin(p,
 		func(done func(*kv.Watcher, error)) error {
-			return b.kv.Watch(args[0].Text(), settings, func(e *kv.Entry) { w.source.post(&change{w, e}) }, done)
+			return b.kv.Watch(args[0].Text(), settings, func(e *kv.Entry) { w.source.Post(&change{w, e}) }, done)
 		},
 		func(core *kv.Watcher) (any, error) {
 			w.kv = core
 			consumer.consumer = core.Consumer()
-			p.add(w, b.j)
-			p.add(consumer, w)
-			return w.id, nil
+			p.Add(w, b.j)
+			p.Add(consumer, w)
+			return w.ID(), nil
 		},
 		(*kv.Watcher).Stop)
 	if err != nil {
@@ -78,7 +80,7 @@ func cmdWatch(p *Package, b *bucket, args []Value) (any, error) {
 	return id, err
 }
 
-func (w *watcher) release(*Package) {
+func (w *watcher) Release(*bridge.Package) {
 	w.ended = true
 	w.kv.Stop()
 	w.letGo()
@@ -86,26 +88,26 @@ func (w *watcher) release(*Package) {
 
 func (w *watcher) letGo() {
 	w.bucket.Release()
-	for _, v := range []Value{w.callback, w.values} {
+	for _, v := range []bridge.Value{w.callback, w.values} {
 		if v != nil {
 			v.Release()
 		}
 	}
 }
 
-func (w *watcher) opened(p *Package) {
+func (w *watcher) Opened(p *bridge.Package) {
 	if w.array != "" {
-		w.values = p.host.NewValue(w.namespace + "::values")
+		w.values = p.Host.NewValue(w.Namespace() + "::values")
 	}
-	w.source.release()
+	w.source.Open()
 }
 
-func cmdWatchArray(_ *Package, w *watcher, _ []Value) (any, error) {
+func cmdWatchArray(_ *bridge.Package, w *watcher, _ []bridge.Value) (any, error) {
 	return w.array, nil
 }
 
-func cmdWatchConsumer(_ *Package, w *watcher, _ []Value) (any, error) {
-	return w.consumer.id, nil
+func cmdWatchConsumer(_ *bridge.Package, w *watcher, _ []bridge.Value) (any, error) {
+	return w.consumer.ID(), nil
 }
 
 // change is one entry on its way to the script, or none for the end of the current data. It is
@@ -116,10 +118,10 @@ type change struct {
 }
 
 // WriteTo writes the callback's arguments.
-func (c *change) WriteTo(w Writer) {
+func (c *change) WriteTo(w bridge.Writer) {
 	w.List(1)
 	if c.entry == nil {
-		w.Any(c.w.j.c.p.words.empty)
+		w.Any(c.w.j.c.words.empty)
 		return
 	}
 	r := entryRecord{c: c.w.j.c, bucket: c.w.bucket, Entry: c.entry, delta: true}
@@ -129,13 +131,13 @@ func (c *change) WriteTo(w Writer) {
 // arrayElement is a key with its value, for the array.
 type arrayElement struct{ *change }
 
-func (e arrayElement) WriteTo(w Writer) {
+func (e arrayElement) WriteTo(w bridge.Writer) {
 	w.List(2)
 	w.Text(e.entry.Key)
 	e.w.j.c.write(w, e.entry.Value)
 }
 
-func (c *change) run(p *Package) {
+func (c *change) Run(p *bridge.Package) {
 	w, e := c.w, c.entry
 	if w.ended {
 		return
@@ -144,7 +146,7 @@ func (c *change) run(p *Package) {
 		w.kv.Taken()
 		if w.array != "" {
 			w.store(p, c)
-			if p.closed || w.ended {
+			if p.Closed() || w.ended {
 				return // a trace on the array ended it
 			}
 		}
@@ -152,14 +154,14 @@ func (c *change) run(p *Package) {
 	if w.callback == nil {
 		return
 	}
-	p.host.Deliver(w.callback, c)
+	p.Host.Deliver(w.callback, c)
 }
 
 // store writes an entry into the array, which the object's variable values is linked to.
-func (w *watcher) store(p *Package, c *change) {
+func (w *watcher) store(p *bridge.Package, c *change) {
 	if c.entry.Operation == kv.Put {
-		p.report(p.host.StoreElement(w.values, arrayElement{c}))
+		p.Report(p.Host.StoreElement(w.values, arrayElement{c}))
 	} else {
-		p.report(p.host.UnsetElement(w.namespace+"::values", c.entry.Key))
+		p.Report(p.Host.UnsetElement(w.Namespace()+"::values", c.entry.Key))
 	}
 }

@@ -4,12 +4,14 @@
 //
 // The values of a Dict, and the elements of a []any, are: string (text),
 // []byte (a payload), bool, int, int64, uint64, Number, nil (null), []string,
-// []any and Dict. Each Tcl host turns exactly these into Tcl values.
+// []any and Dict. They are those that package bridge turns into Tcl values.
 package dict
+
+import "encoding/json"
 
 // Number is a JSON number as it was written: it is never rounded, and keeps
 // its exponent and its trailing zeros.
-type Number string
+type Number = json.Number
 
 // Field is one key of a Dict with its value.
 type Field struct {
@@ -20,6 +22,12 @@ type Field struct {
 // Dict is an ordered list of fields. It is small, so look-ups are linear; a key
 // is expected once.
 type Dict []Field
+
+// Len is the number of fields.
+func (d Dict) Len() int { return len(d) }
+
+// At returns the field of a number from 0 on.
+func (d Dict) At(i int) (key string, value any) { return d[i].Key, d[i].Value }
 
 // Get returns the value of key, and whether it is there.
 func (d Dict) Get(key string) (any, bool) {

@@ -9,8 +9,7 @@ import (
 	"encoding/binary"
 	"unsafe"
 
-	"natstcl/kv/dict"
-	"natstcl/tclbind"
+	"natstcl/tclbind/bridge"
 )
 
 // writer writes values in the form that decode (shim.c) reads: a tag, then a length and
@@ -35,7 +34,7 @@ func (w *writer) Int(n int64) {
 func (w *writer) Text(s string) {
 	w.tagged('s', 0)
 	start := len(w.b)
-	w.b = tclbind.AppendText(w.b, s, utfMax)
+	w.b = bridge.AppendText(w.b, s, utfMax)
 	binary.NativeEndian.PutUint32(w.b[start-4:], uint32(len(w.b)-start))
 }
 
@@ -44,9 +43,9 @@ func (w *writer) Any(v any) {
 	case value:
 		// The address of an object of Tcl's, which whoever hands it on holds.
 		w.b = binary.NativeEndian.AppendUint64(append(w.b, 'o'), uint64(uintptr(unsafe.Pointer(v.obj))))
-	case tclbind.Given:
+	case bridge.Given:
 		w.b = binary.NativeEndian.AppendUint64(append(w.b, 'g'), uint64(uintptr(unsafe.Pointer(v.Value.(value).obj))))
-	case tclbind.Record:
+	case bridge.Record:
 		v.WriteTo(w)
 	case []byte:
 		w.Bytes(v)
@@ -60,14 +59,15 @@ func (w *writer) Any(v any) {
 		for _, e := range v {
 			w.Any(e)
 		}
-	case dict.Dict:
-		w.List(2 * len(v))
-		for _, f := range v {
-			w.Text(f.Key)
-			w.Any(f.Value)
+	case bridge.Fields:
+		w.List(2 * v.Len())
+		for i := range v.Len() {
+			key, field := v.At(i)
+			w.Text(key)
+			w.Any(field)
 		}
 	default:
-		if n, text, isInt := tclbind.Scalar(v); isInt {
+		if n, text, isInt := bridge.Scalar(v); isInt {
 			w.Int(n)
 		} else {
 			w.Text(text)
@@ -92,36 +92,36 @@ func (v value) raw() string {
 	return string(unsafe.Slice((*byte)(unsafe.Pointer(v.obj.bytes)), int(v.obj.length)))
 }
 
-func (v value) Text() string { return tclbind.FromText(v.raw()) }
+func (v value) Text() string { return bridge.FromText(v.raw()) }
 
 func (v value) Bytes() []byte { return append([]byte{}, v.View()...) }
 
 func (v value) View() []byte {
 	span := C.natsBytes(v.obj)
 	if span.bytes == nil && v.raw() != "" {
-		return tclbind.Narrow(v.Text()) // Tcl 9, and a character above 255
+		return bridge.Narrow(v.Text()) // Tcl 9, and a character above 255
 	}
 	return unsafe.Slice((*byte)(span.bytes), int(span.length))
 }
 
-func (v value) List() ([]tclbind.Value, error) {
+func (v value) List() ([]bridge.Value, error) {
 	var n C.natsSize
 	var elements **C.Tcl_Obj
 	if C.natsList(v.obj, &n, &elements) != C.TCL_OK {
-		return nil, &tclbind.TclError{Code: []string{"TCL", "VALUE", "LIST"}, Text: "not a list: " + v.Text()}
+		return nil, &bridge.TclError{Code: []string{"TCL", "VALUE", "LIST"}, Text: "not a list: " + v.Text()}
 	}
 	return values(int(n), elements), nil
 }
 
-func values(n int, objects **C.Tcl_Obj) []tclbind.Value {
-	out := make([]tclbind.Value, n)
+func values(n int, objects **C.Tcl_Obj) []bridge.Value {
+	out := make([]bridge.Value, n)
 	for i, obj := range unsafe.Slice(objects, n) {
 		out[i] = value{obj}
 	}
 	return out
 }
 
-func (v value) Retain() tclbind.Value {
+func (v value) Retain() bridge.Value {
 	C.natsRetain(v.obj)
 	return v
 }

@@ -16,8 +16,7 @@ import (
 	"time"
 	"unsafe"
 
-	"natstcl/kv/wire"
-	"natstcl/tclbind"
+	"natstcl/tclbind/bridge"
 )
 
 // utfMax is the length of the longest character in Tcl's strings.
@@ -29,27 +28,28 @@ type host struct {
 	thread   C.Tcl_ThreadId
 	sleeper  *C.Sleeper
 	handle   cgo.Handle // what C has in place of the Go pointer
-	commands []func([]tclbind.Value) (any, error)
-	pkg      *tclbind.Package
-	timer    unsafe.Pointer  // of Later, nil where none is set
-	args     []tclbind.Value // of the commands that run
-	spare    *writer         // nil while it is in use further up the stack
-	alive    int             // commands that Tcl has not deleted yet
+	commands []func([]bridge.Value) (any, error)
+	x        *bridge.Extension
+	pkg      *bridge.Package
+	timer    unsafe.Pointer // of Later, nil where none is set
+	args     []bridge.Value // of the commands that run
+	spare    *writer        // nil while it is in use further up the stack
+	alive    int            // commands that Tcl has not deleted yet
 	ended    bool
 }
 
-// Init brings the package into an interpreter. It returns TCL_OK or TCL_ERROR, with the
+// Init brings an extension into an interpreter. It returns TCL_OK or TCL_ERROR, with the
 // message left in the interpreter.
-func Init(pointer unsafe.Pointer) int {
+func Init(pointer unsafe.Pointer, x *bridge.Extension) int {
 	interp := (*C.Tcl_Interp)(pointer)
 	if C.natsInitStubs(interp) == nil {
 		return C.TCL_ERROR
 	}
-	tclbind.PaceGC()
-	h := &host{interp: interp, thread: C.natsThread(), sleeper: C.natsNewSleeper()}
+	bridge.PaceGC()
+	h := &host{interp: interp, x: x, thread: C.natsThread(), sleeper: C.natsNewSleeper()}
 	h.handle = cgo.NewHandle(h)
 	C.natsAttachLife(interp, C.uintptr_t(h.handle))
-	pkg, err := tclbind.Attach(h)
+	pkg, err := bridge.Attach(h, x)
 	if err != nil {
 		C.natsDetachLife(interp, C.uintptr_t(h.handle), 0, nil)
 		C.natsFreeSleeper(h.sleeper)
@@ -65,8 +65,8 @@ func natsGoCommand(owner C.uintptr_t, index C.int, objc C.int, objv **C.Tcl_Obj)
 	h := cgo.Handle(owner).Value().(*host)
 	defer func() {
 		if r := recover(); r != nil {
-			logPanic(r)
-			h.throw(wire.Fail("ErrInternal", fmt.Sprintf("panic in the package nats: %v", r)))
+			h.logPanic(r)
+			h.throw(h.x.Panicked(r))
 			code = C.TCL_ERROR
 		}
 	}()
@@ -86,7 +86,7 @@ func natsGoCommand(owner C.uintptr_t, index C.int, objc C.int, objv **C.Tcl_Obj)
 }
 
 // borrow makes the arguments of a command, behind those of the commands further up the stack.
-func (h *host) borrow(n int, objv **C.Tcl_Obj) []tclbind.Value {
+func (h *host) borrow(n int, objv **C.Tcl_Obj) []bridge.Value {
 	start := len(h.args)
 	for _, obj := range unsafe.Slice(objv, n+1)[1:] {
 		h.args = append(h.args, value{obj})
@@ -100,8 +100,8 @@ func (h *host) giveBack(n int) {
 	h.args = h.args[:rest]
 }
 
-func logPanic(r any) {
-	fmt.Fprintf(os.Stderr, "nats: panic: %v\n%s", r, debug.Stack())
+func (h *host) logPanic(r any) {
+	fmt.Fprintf(os.Stderr, "%s: panic: %v\n%s", h.x.Name, r, debug.Stack())
 }
 
 // encode writes a value; put gives the writer back.
@@ -127,12 +127,12 @@ func (h *host) put(w *writer) {
 
 // throw leaves err in the interpreter, unless it came from there.
 func (h *host) throw(err error) {
-	if _, ok := err.(tclbind.ScriptError); ok {
+	if _, ok := err.(bridge.ScriptError); ok {
 		return
 	}
 	var w writer
 	w.Text(err.Error())
-	w.Any(tclbind.ErrorCode(err))
+	w.Any(h.x.CodeOf(err))
 	C.natsSetError(h.interp, w.first())
 }
 
@@ -153,7 +153,7 @@ func natsGoTimer(owner C.uintptr_t) {
 
 func (h *host) recovered() {
 	if r := recover(); r != nil {
-		logPanic(r)
+		h.logPanic(r)
 	}
 }
 
@@ -188,11 +188,11 @@ func (h *host) letGo() {
 }
 
 // text makes a C string of a name. A NUL in it is written as Tcl does.
-func text(s string) *C.char { return C.CString(string(tclbind.AppendText(nil, s, utfMax))) }
+func text(s string) *C.char { return C.CString(string(bridge.AppendText(nil, s, utfMax))) }
 
 func free(p *C.char) { C.free(unsafe.Pointer(p)) }
 
-func (h *host) Define(name string, run func([]tclbind.Value) (any, error)) {
+func (h *host) Define(name string, run func([]bridge.Value) (any, error)) {
 	p := text(name)
 	defer free(p)
 	C.natsDefine(h.interp, p, C.uintptr_t(h.handle), C.int(len(h.commands)))
@@ -201,7 +201,7 @@ func (h *host) Define(name string, run func([]tclbind.Value) (any, error)) {
 }
 
 func (h *host) Eval(script string) error {
-	w := writer{tclbind.AppendText(nil, script, utfMax)}
+	w := writer{bridge.AppendText(nil, script, utfMax)}
 	if C.natsEval(h.interp, (*C.char)(w.first()), C.natsSize(len(w.b))) != C.TCL_OK {
 		return h.scriptError()
 	}
@@ -213,16 +213,16 @@ func (h *host) scriptError() error {
 	var p *C.char
 	var n C.natsSize
 	C.natsResultText(h.interp, &p, &n)
-	return tclbind.ScriptError{Text: tclbind.FromText(C.GoStringN(p, C.int(n)))}
+	return bridge.ScriptError{Text: bridge.FromText(C.GoStringN(p, C.int(n)))}
 }
 
-func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
+func (h *host) Callback(prefix bridge.Value, args ...any) bool {
 	return h.call(prefix, args)
 }
 
-func (h *host) Deliver(prefix tclbind.Value, args tclbind.Record) bool { return h.call(prefix, args) }
+func (h *host) Deliver(prefix bridge.Value, args bridge.Record) bool { return h.call(prefix, args) }
 
-func (h *host) call(prefix tclbind.Value, args any) bool {
+func (h *host) call(prefix bridge.Value, args any) bool {
 	w := h.encode(args)
 	ok := C.natsCallback(h.interp, prefix.(value).obj, w.first()) != 0
 	h.put(w)
@@ -264,7 +264,7 @@ func (h *host) setVar(name, element *C.char, v any) error {
 	return nil
 }
 
-func (h *host) StoreElement(array tclbind.Value, pair tclbind.Record) error {
+func (h *host) StoreElement(array bridge.Value, pair bridge.Record) error {
 	w := h.encode(pair)
 	code := C.natsStoreElement(h.interp, array.(value).obj, w.first())
 	h.put(w)
@@ -282,13 +282,13 @@ func (h *host) UnsetElement(array, key string) error {
 	return nil
 }
 
-func (h *host) Append(list tclbind.Value, elements tclbind.Record) {
+func (h *host) Append(list bridge.Value, elements bridge.Record) {
 	w := h.encode(elements)
 	C.natsAppend(list.(value).obj, w.first())
 	h.put(w)
 }
 
-func (h *host) NewValue(v any) tclbind.Value {
+func (h *host) NewValue(v any) bridge.Value {
 	w := h.encode(v)
 	defer h.put(w)
 	return value{C.natsNewValue(w.first())}
@@ -358,5 +358,5 @@ func (h *host) Getenv(name string) string {
 	if v == nil {
 		return ""
 	}
-	return tclbind.FromText(C.GoString(v))
+	return bridge.FromText(C.GoString(v))
 }

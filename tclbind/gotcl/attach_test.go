@@ -7,13 +7,14 @@ import (
 
 	"modernc.org/tcl"
 	lib "modernc.org/tcl/lib"
+	"natstcl/tclbind"
 	"natstcl/tclbind/gotcl"
 )
 
 // newInterp is an interpreter of somebody else's making.
 func newInterp(t *testing.T) *tcl.Interp {
 	t.Helper()
-	library, err := gotcl.Library()
+	library, err := gotcl.Library(tclbind.Nats)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func TestAttachToAnInterpreterThatIsThere(t *testing.T) {
 	if before := eval(t, in, "package ifneeded nats 3.3.0"); before != "" {
 		t.Fatalf("the package is there before: %s", before)
 	}
-	if err := gotcl.Attach(in); err != nil {
+	if err := gotcl.Attach(in, tclbind.Nats); err != nil {
 		t.Fatal(err)
 	}
 	if version := eval(t, in, "package require nats 3.2"); version != "3.3.0" {
@@ -53,7 +54,7 @@ func TestInterpretersInGoroutines(t *testing.T) {
 	os.Unsetenv("TCL_LIBRARY")
 	done := make(chan string)
 	for range 4 {
-		in, err := gotcl.NewInterp(os.Args[0])
+		in, err := gotcl.NewInterp(os.Args[0], tclbind.Nats)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +89,7 @@ func TestInterpretersInGoroutines(t *testing.T) {
 
 // Text with NUL and with characters outside the BMP goes through unharmed, both ways.
 func TestTextGoesThroughUnharmed(t *testing.T) {
-	in, err := gotcl.NewInterp(os.Args[0])
+	in, err := gotcl.NewInterp(os.Args[0], tclbind.Nats)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func timerProc(_ *libc.TLS, owner uintptr) {
 func (h *host) drain() {
 	defer func() {
 		if r := recover(); r != nil {
-			logPanic(r)
+			h.logPanic(r)
 		}
 	}()
 	h.pkg.Drain()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"natstcl/tclbind"
 	"natstcl/tclbind/gotcl"
 )
 
@@ -11,7 +12,7 @@ import (
 // interpreter of modernc.org/tcl already, Attach brings it.
 func Example() {
 	executable, _ := os.Executable()
-	in, err := gotcl.NewInterp(executable)
+	in, err := gotcl.NewInterp(executable, tclbind.Nats)
 	if err != nil {
 		fmt.Println(err)
 		return

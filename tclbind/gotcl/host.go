@@ -1,5 +1,5 @@
-// Package gotcl is modernc.org/tcl, Tcl 8.6 in pure Go, as a host of the package nats.
-// Attach brings the package to an interpreter.
+// Package gotcl is modernc.org/tcl, Tcl 8.6 in pure Go, as a host of extensions: of the Tcl package
+// nats, which is tclbind.Nats. Attach brings one to an interpreter.
 package gotcl
 
 import (
@@ -12,8 +12,7 @@ import (
 
 	"modernc.org/libc"
 	lib "modernc.org/tcl/lib"
-	"natstcl/kv/wire"
-	"natstcl/tclbind"
+	"natstcl/tclbind/bridge"
 )
 
 // host is one interpreter. Its thread, by Tcl's word, is its libc.TLS: it may run in any
@@ -23,7 +22,8 @@ type host struct {
 	interp uintptr
 	thread lib.Tcl_ThreadId
 	number uintptr // what the library has in place of the Go pointer
-	pkg    *tclbind.Package
+	x      *bridge.Extension
+	pkg    *bridge.Package
 	timer  lib.Tcl_TimerToken
 
 	waking sync.Mutex
@@ -79,11 +79,11 @@ func init() {
 	interpDeletedP, threadEndsP = procedure(interpDeleted), procedure(threadEnds)
 }
 
-// attach brings the package into an interpreter.
-func attach(tls *libc.TLS, interp uintptr) error {
-	h := &host{tls: tls, interp: interp, thread: lib.XTcl_GetCurrentThread(tls), waker: libc.NewTLS(), roused: make(chan struct{}, 1)}
+// attach brings an extension into an interpreter.
+func attach(tls *libc.TLS, interp uintptr, x *bridge.Extension) error {
+	h := &host{x: x, tls: tls, interp: interp, thread: lib.XTcl_GetCurrentThread(tls), waker: libc.NewTLS(), roused: make(chan struct{}, 1)}
 	h.number = hosts.add(h)
-	pkg, err := tclbind.Attach(h)
+	pkg, err := bridge.Attach(h, x)
 	if err != nil {
 		hosts.remove(h.number)
 		h.waker.Close()
@@ -98,15 +98,15 @@ func attach(tls *libc.TLS, interp uintptr) error {
 // command is one of the package's.
 type command struct {
 	h   *host
-	run func([]tclbind.Value) (any, error)
+	run func([]bridge.Value) (any, error)
 }
 
 func runCommand(tls *libc.TLS, clientData, interp uintptr, objc int32, objv uintptr) (code int32) {
 	c := commands.get(clientData).(*command)
 	defer func() {
 		if r := recover(); r != nil {
-			logPanic(r)
-			c.h.throw(wire.Fail("ErrInternal", fmt.Sprintf("panic in the package nats: %v", r)))
+			c.h.logPanic(r)
+			c.h.throw(c.h.x.Panicked(r))
 			code = lib.TCL_ERROR
 		}
 	}()
@@ -121,35 +121,35 @@ func runCommand(tls *libc.TLS, clientData, interp uintptr, objc int32, objv uint
 	return lib.TCL_OK
 }
 
-func logPanic(r any) {
-	fmt.Fprintf(os.Stderr, "nats: panic: %v\n%s", r, debug.Stack())
+func (h *host) logPanic(r any) {
+	fmt.Fprintf(os.Stderr, "%s: panic: %v\n%s", h.x.Name, r, debug.Stack())
 }
 
 func freeCommand(_ *libc.TLS, clientData uintptr) { commands.remove(clientData) }
 
 // throw leaves err in the interpreter, unless it came from there.
 func (h *host) throw(err error) {
-	if _, ok := err.(tclbind.ScriptError); ok {
+	if _, ok := err.(bridge.ScriptError); ok {
 		return
 	}
 	lib.XTcl_ResetResult(h.tls, h.interp)
 	lib.XTcl_SetObjResult(h.tls, h.interp, newText(h.tls, err.Error()))
-	lib.XTcl_SetObjErrorCode(h.tls, h.interp, newObj(h.tls, tclbind.ErrorCode(err)))
+	lib.XTcl_SetObjErrorCode(h.tls, h.interp, newObj(h.tls, h.x.CodeOf(err)))
 }
 
 // scriptError is the error that the interpreter holds.
 func (h *host) scriptError() error {
-	return tclbind.ScriptError{Text: value{h.tls, lib.XTcl_GetObjResult(h.tls, h.interp)}.Text()}
+	return bridge.ScriptError{Text: value{h.tls, lib.XTcl_GetObjResult(h.tls, h.interp)}.Text()}
 }
 
-func (h *host) Define(name string, run func([]tclbind.Value) (any, error)) {
+func (h *host) Define(name string, run func([]bridge.Value) (any, error)) {
 	p, free := cString(h.tls, name)
 	defer free()
 	lib.XTcl_CreateObjCommand(h.tls, h.interp, p, runCommandP, commands.add(&command{h, run}), freeCommandP)
 }
 
 func (h *host) Eval(script string) error {
-	b := tclbind.AppendText(nil, script, utfMax)
+	b := bridge.AppendText(nil, script, utfMax)
 	p, free := memory(h.tls, b)
 	defer free()
 	if lib.XTcl_EvalEx(h.tls, h.interp, p, int32(len(b)), lib.TCL_EVAL_GLOBAL) != lib.TCL_OK {
@@ -158,7 +158,7 @@ func (h *host) Eval(script string) error {
 	return nil
 }
 
-func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
+func (h *host) Callback(prefix bridge.Value, args ...any) bool {
 	objects := make([]uintptr, len(args))
 	for i, a := range args {
 		objects[i] = newObj(h.tls, a)
@@ -166,7 +166,7 @@ func (h *host) Callback(prefix tclbind.Value, args ...any) bool {
 	return h.call(prefix, objects)
 }
 
-func (h *host) Deliver(prefix tclbind.Value, args tclbind.Record) bool {
+func (h *host) Deliver(prefix bridge.Value, args bridge.Record) bool {
 	// The outermost list is the arguments: its elements are not wrapped.
 	b := builder{tls: h.tls, bare: true}
 	args.WriteTo(&b)
@@ -174,7 +174,7 @@ func (h *host) Deliver(prefix tclbind.Value, args tclbind.Record) bool {
 }
 
 // call calls a prefix with objects that nobody holds yet.
-func (h *host) call(prefix tclbind.Value, args []uintptr) bool {
+func (h *host) call(prefix bridge.Value, args []uintptr) bool {
 	tls := h.tls
 	lib.XTcl_Preserve(tls, h.interp)
 	defer lib.XTcl_Release(tls, h.interp)
@@ -207,7 +207,7 @@ func (h *host) call(prefix tclbind.Value, args []uintptr) bool {
 	}
 	if code != lib.TCL_OK && lib.XTcl_InterpDeleted(tls, h.interp) == 0 {
 		if code == lib.TCL_ERROR {
-			p, free := cString(tls, "\n    (nats callback)")
+			p, free := cString(tls, "\n    ("+h.x.Name+" callback)")
 			lib.XTcl_AddErrorInfo(tls, h.interp, p)
 			free()
 		}
@@ -255,7 +255,7 @@ func (h *host) setVar(name, element uintptr, v any) error {
 	return nil
 }
 
-func (h *host) StoreElement(array tclbind.Value, pair tclbind.Record) error {
+func (h *host) StoreElement(array bridge.Value, pair bridge.Record) error {
 	b := builder{tls: h.tls, bare: true}
 	pair.WriteTo(&b)
 	key, element := value{h.tls, b.elements[0]}.Retain(), value{h.tls, b.elements[1]}.Retain()
@@ -276,7 +276,7 @@ func (h *host) UnsetElement(array, key string) error {
 	return nil
 }
 
-func (h *host) Append(list tclbind.Value, elements tclbind.Record) {
+func (h *host) Append(list bridge.Value, elements bridge.Record) {
 	b := builder{tls: h.tls, bare: true}
 	elements.WriteTo(&b)
 	for _, e := range b.elements {
@@ -284,7 +284,7 @@ func (h *host) Append(list tclbind.Value, elements tclbind.Record) {
 	}
 }
 
-func (h *host) NewValue(v any) tclbind.Value { return value{h.tls, newObj(h.tls, v)}.Retain() }
+func (h *host) NewValue(v any) bridge.Value { return value{h.tls, newObj(h.tls, v)}.Retain() }
 
 func (h *host) WaitEvent() error {
 	_, err := h.serveEvent(0)
@@ -302,11 +302,11 @@ func (h *host) serveEvent(flags int32) (served bool, err error) {
 func (h *host) interrupted() error {
 	switch {
 	case lib.XTcl_InterpDeleted(h.tls, h.interp) != 0:
-		return &tclbind.TclError{Code: []string{"TCL", "IDELETE"}, Text: "the interpreter was deleted"}
+		return &bridge.TclError{Code: []string{"TCL", "IDELETE"}, Text: "the interpreter was deleted"}
 	case lib.XTcl_Canceled(h.tls, h.interp, lib.TCL_LEAVE_ERR_MSG) == lib.TCL_ERROR:
 		return h.scriptError()
 	case lib.XTcl_LimitExceeded(h.tls, h.interp) != 0:
-		return &tclbind.TclError{Code: []string{"TCL", "EVENT", "LIMIT"}, Text: "limit exceeded"}
+		return &bridge.TclError{Code: []string{"TCL", "EVENT", "LIMIT"}, Text: "limit exceeded"}
 	}
 	return nil
 }
@@ -371,5 +371,5 @@ func (h *host) Getenv(name string) string {
 	if v == 0 {
 		return ""
 	}
-	return tclbind.FromText(libc.GoString(v))
+	return bridge.FromText(libc.GoString(v))
 }

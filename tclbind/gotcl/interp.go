@@ -8,24 +8,25 @@ import (
 	"modernc.org/libc"
 	"modernc.org/tcl"
 	lib "modernc.org/tcl/lib"
-	"natstcl/tclbind"
+	"natstcl/tclbind/bridge"
 )
 
-// Interp is an interpreter that is ready for use: with its Tcl library, and with the
-// package nats to be required. It is used by one goroutine at a time, but for Post.
+// Interp is an interpreter that is ready for use: with its Tcl library, and with an extension to
+// be required. It is used by one goroutine at a time, but for Post.
 type Interp struct {
 	in *tcl.Interp
 	h  *host
 }
 
-// NewInterp makes one. executable is what info nameofexecutable tells, an absolute path.
+// NewInterp makes one. executable is what info nameofexecutable tells, an absolute path; x is
+// tclbind.Nats, or an extension of the program's own.
 // Unless TCL_LIBRARY is set, Library is used; processes that scripts start do not inherit
 // that.
-func NewInterp(executable string) (*Interp, error) {
+func NewInterp(executable string, x *bridge.Extension) (*Interp, error) {
 	const variable = "TCL_LIBRARY"
 	_, given := os.LookupEnv(variable)
 	if !given {
-		dir, err := Library()
+		dir, err := Library(x)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +49,7 @@ func NewInterp(executable string) (*Interp, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Interp{in, &host{tls: in.TLS(), interp: in.Handle(), thread: lib.XTcl_GetCurrentThread(in.TLS()), waker: libc.NewTLS()}}
+	i := &Interp{in, &host{x: x, tls: in.TLS(), interp: in.Handle(), thread: lib.XTcl_GetCurrentThread(in.TLS()), waker: libc.NewTLS()}}
 	if lib.XTcl_Init(in.TLS(), in.Handle()) != lib.TCL_OK {
 		return nil, fmt.Errorf("Tcl does not start: %w", i.h.scriptError())
 	}
@@ -57,7 +58,7 @@ func NewInterp(executable string) (*Interp, error) {
 			return nil, err
 		}
 	}
-	return i, Attach(in)
+	return i, Attach(in, x)
 }
 
 // Tcl is the interpreter as modernc.org/tcl has it.
@@ -89,14 +90,14 @@ func (i *Interp) SetVar(name string, v any) error { return i.h.SetVar(name, v) }
 
 // Define makes a command of a Go function. Its error is thrown with errorCode NONE.
 func (i *Interp) Define(name string, run func(args []string) (any, error)) {
-	i.h.Define(name, func(args []tclbind.Value) (any, error) {
+	i.h.Define(name, func(args []bridge.Value) (any, error) {
 		texts := make([]string, len(args))
 		for n, a := range args {
 			texts[n] = a.Text()
 		}
 		result, err := run(texts)
 		if err != nil {
-			err = &tclbind.TclError{Code: []string{"NONE"}, Text: err.Error()}
+			err = &bridge.TclError{Code: []string{"NONE"}, Text: err.Error()}
 		}
 		return result, err
 	})

@@ -9,25 +9,26 @@ import (
 	"time"
 
 	"modernc.org/tcl"
-	"natstcl/tclbind"
+	"natstcl/tclbind/bridge"
 )
 
-// libraryVersion names the directory: of the Tcl library, and of what is put beside it.
-const libraryVersion = "tcl8.6.12-nats" + tclbind.Version
+// tclVersion is that of the Tcl library that modernc.org/tcl has.
+const tclVersion = "tcl8.6.12"
 
 // Library returns a directory with the Tcl library (init.tcl, encodings, tcltest, …) and
-// the index of the package nats, for TCL_LIBRARY, which has to be set before the first
+// the index of an extension, for TCL_LIBRARY, which has to be set before the first
 // interpreter is made.
-func Library() (string, error) {
-	return SharedDir(libraryVersion, func(dir string) error {
+func Library(x *bridge.Extension) (string, error) {
+	// The name tells the versions of what is in it.
+	return SharedDir(tclVersion+"-"+x.Name+x.Version, func(dir string) error {
 		if err := tcl.Library(dir); err != nil {
 			return err
 		}
-		index := filepath.Join(dir, "nats"+tclbind.Version)
+		index := filepath.Join(dir, x.Name+x.Version)
 		if err := os.Mkdir(index, 0o755); err != nil {
 			return err
 		}
-		text := "package ifneeded nats " + tclbind.Version + " {load {} Nats}\n"
+		text := ifNeeded(x) + "\n"
 		return os.WriteFile(filepath.Join(index, "pkgIndex.tcl"), []byte(text), 0o644)
 	})
 }

@@ -5,8 +5,7 @@ import (
 
 	"modernc.org/libc"
 	lib "modernc.org/tcl/lib"
-	"natstcl/kv/dict"
-	"natstcl/tclbind"
+	"natstcl/tclbind/bridge"
 )
 
 // utfMax is that of the translated Tcl, which is 8.6.
@@ -39,7 +38,7 @@ func (v value) raw() string {
 	return string(view(o.Fbytes, o.Flength))
 }
 
-func (v value) Text() string { return tclbind.FromText(v.raw()) }
+func (v value) Text() string { return bridge.FromText(v.raw()) }
 
 func (v value) Bytes() []byte { return append([]byte{}, v.View()...) }
 
@@ -50,24 +49,24 @@ func (v value) View() []byte {
 	return view(p, *at[int32](n))
 }
 
-func (v value) List() ([]tclbind.Value, error) {
+func (v value) List() ([]bridge.Value, error) {
 	p := v.tls.Alloc(16)
 	defer v.tls.Free(16)
 	if lib.XTcl_ListObjGetElements(v.tls, 0, v.obj, p, p+8) != lib.TCL_OK {
-		return nil, &tclbind.TclError{Code: []string{"TCL", "VALUE", "LIST"}, Text: "not a list: " + v.Text()}
+		return nil, &bridge.TclError{Code: []string{"TCL", "VALUE", "LIST"}, Text: "not a list: " + v.Text()}
 	}
 	return values(v.tls, int(*at[int32](p)), *at[uintptr](p + 8)), nil
 }
 
-func values(tls *libc.TLS, n int, objects uintptr) []tclbind.Value {
-	out := make([]tclbind.Value, n)
+func values(tls *libc.TLS, n int, objects uintptr) []bridge.Value {
+	out := make([]bridge.Value, n)
 	for i := range out {
 		out[i] = value{tls, *at[uintptr](objects + uintptr(i)*unsafe.Sizeof(objects))}
 	}
 	return out
 }
 
-func (v value) Retain() tclbind.Value {
+func (v value) Retain() bridge.Value {
 	at[lib.Tcl_Obj](v.obj).FrefCount++
 	return v
 }
@@ -98,24 +97,25 @@ func newObj(tls *libc.TLS, v any) uintptr {
 			lib.XTcl_ListObjAppendElement(tls, 0, list, newObj(tls, e))
 		}
 		return list
-	case dict.Dict:
-		elements := make([]uintptr, 0, 2*len(v))
-		for _, f := range v {
-			elements = append(elements, newText(tls, f.Key), newObj(tls, f.Value))
+	case bridge.Fields:
+		elements := make([]uintptr, 0, 2*v.Len())
+		for i := range v.Len() {
+			key, field := v.At(i)
+			elements = append(elements, newText(tls, key), newObj(tls, field))
 		}
 		return newList(tls, elements)
 	case value:
 		return v.obj
-	case tclbind.Given:
+	case bridge.Given:
 		obj := v.Value.(value).obj
 		at[lib.Tcl_Obj](obj).FrefCount--
 		return obj
-	case tclbind.Record:
+	case bridge.Record:
 		b := builder{tls: tls}
 		v.WriteTo(&b)
 		return b.made
 	}
-	if n, text, isInt := tclbind.Scalar(v); isInt {
+	if n, text, isInt := bridge.Scalar(v); isInt {
 		return lib.XTcl_NewWideIntObj(tls, n)
 	} else {
 		return newText(tls, text)
@@ -177,7 +177,7 @@ func newList(tls *libc.TLS, elements []uintptr) uintptr {
 }
 
 func newText(tls *libc.TLS, s string) uintptr {
-	b := tclbind.AppendText(nil, s, utfMax)
+	b := bridge.AppendText(nil, s, utfMax)
 	p, free := memory(tls, b)
 	defer free()
 	return lib.XTcl_NewStringObj(tls, p, int32(len(b)))
@@ -196,5 +196,5 @@ func memory(tls *libc.TLS, b []byte) (p uintptr, free func()) {
 
 // cString is memory for a name.
 func cString(tls *libc.TLS, s string) (p uintptr, free func()) {
-	return memory(tls, tclbind.AppendText(nil, s, utfMax))
+	return memory(tls, bridge.AppendText(nil, s, utfMax))
 }

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/term"
 	"natstcl/tclbind"
+	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/gotcl"
 )
 
@@ -27,7 +28,7 @@ import (
 var shell string
 
 func main() {
-	tclbind.PaceGC()
+	bridge.PaceGC()
 	if err := checkSystem(); err != nil {
 		fail(err)
 	}
@@ -45,7 +46,7 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	in, err := gotcl.NewInterp(executable)
+	in, err := gotcl.NewInterp(executable, tclbind.Nats)
 	if err != nil {
 		fail(err)
 	}

@@ -1,4 +1,4 @@
-package tclbind
+package bridge
 
 import (
 	"strings"

@@ -1,13 +1,13 @@
-package tclbind
+package bridge
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// decodeUTF8 decodes as Tcl 8.6 does: a byte that belongs to no character is a
+// DecodeUTF8 decodes as Tcl 8.6 does: a byte that belongs to no character is a
 // character of its own (Tcl 9's encoding convertfrom would throw).
-func decodeUTF8(data []byte) string {
+func DecodeUTF8(data []byte) string {
 	if utf8.Valid(data) {
 		return string(data)
 	}

@@ -1,9 +1,7 @@
-package tclbind
+package bridge
 
 import (
 	"time"
-
-	"natstcl/kv/wire"
 )
 
 // fileQuestion has the interpreter answer something about a file, by Tcl's rules for names,
@@ -19,30 +17,31 @@ type fileAnswer[T any] struct {
 	err   error
 }
 
-func (q *fileQuestion[T]) run(p *Package) {
-	value, err := q.ask(p.host, q.name)
+func (q *fileQuestion[T]) Run(p *Package) {
+	value, err := q.ask(p.Host, q.name)
 	q.answer <- fileAnswer[T]{value, err}
 }
 
-// readFile and fileName are for any goroutine but the interpreter's.
-func (p *Package) readFile(name string) ([]byte, error) { return askFile(p, name, Host.ReadFile) }
+// ReadFile is Host.ReadFile for any goroutine but the interpreter's.
+func (p *Package) ReadFile(name string) ([]byte, error) { return askFile(p, name, Host.ReadFile) }
 
-func (p *Package) fileName(name string) (string, error) { return askFile(p, name, Host.FileName) }
+// FileName is Host.FileName for any goroutine but the interpreter's.
+func (p *Package) FileName(name string) (string, error) { return askFile(p, name, Host.FileName) }
 
 // askFile asks. A script that does not look at its events leaves it without an answer.
 func askFile[T any](p *Package, name string, ask func(Host, string) (T, error)) (T, error) {
 	answer := make(chan fileAnswer[T], 1)
-	p.mailbox.post(&fileQuestion[T]{name, ask, answer})
+	p.Post(&fileQuestion[T]{name, ask, answer})
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	var none T
 	select {
 	case a := <-answer:
 		return a.value, a.err
-	case <-p.ended:
-		return none, errClosed
+	case <-p.Ended():
+		return none, p.Gone()
 	case <-timeout.C:
-		return none, wire.Fail("ErrTimeout", "the script did not look at its events for "+patience.String())
+		return none, fail(ErrTimeout, "the script did not look at its events for "+patience.String())
 	}
 }
 

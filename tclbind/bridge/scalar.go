@@ -1,11 +1,10 @@
-package tclbind
+package bridge
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
-
-	"natstcl/kv/dict"
 )
 
 // Scalar says for both hosts what a Go value that has no parts is in Tcl: an integer, or a
@@ -23,7 +22,7 @@ func Scalar(v any) (n int64, text string, isInt bool) {
 			return int64(v), "", true
 		}
 		return 0, strconv.FormatUint(v, 10), false
-	case dict.Number:
+	case json.Number:
 		// As written. Where Tcl writes it so too, it may be an integer at once.
 		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && strconv.FormatInt(n, 10) == string(v) {
 			return n, "", true
@@ -36,7 +35,7 @@ func Scalar(v any) (n int64, text string, isInt bool) {
 	case Value:
 		return 0, v.Text(), false
 	}
-	panic(fmt.Sprintf("tclbind: a value of type %T", v))
+	panic(fmt.Sprintf("bridge: a value of type %T", v))
 }
 
 // Narrow keeps the low eight bits of each character, as Tcl 8.6 makes bytes of text.

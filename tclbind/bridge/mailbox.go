@@ -1,4 +1,4 @@
-package tclbind
+package bridge
 
 import (
 	"sync"
@@ -13,11 +13,19 @@ const slice = 5 * time.Millisecond
 // something to do while the script goes on.
 const gathering = 200 * time.Microsecond
 
-// item is one thing to do in the interpreter's thread: deliver a message,
+// Item is one thing to do in the interpreter's thread: deliver a message,
 // complete a wait, write a variable.
-type item interface {
-	run(p *Package)
+type Item interface {
+	Run(p *Package)
 }
+
+// Post gives an item to the interpreter, behind those that were posted before. Any goroutine may
+// call it. It is false where the interpreter is gone.
+func (p *Package) Post(it Item) bool { return p.mailbox.post(it) }
+
+// Extract takes the items that match out of the mailbox, in order: for a method whose effects
+// have to be there when it returns.
+func (p *Package) Extract(match func(Item) bool) []Item { return p.mailbox.extract(match) }
 
 // mailbox is the one way from the core's goroutines into an interpreter. Items
 // run in the order in which they were posted, so that no reply overtakes a
@@ -30,13 +38,13 @@ type mailbox struct {
 	host Host
 
 	mu     sync.Mutex
-	queue  []item
+	queue  []Item
 	woken  bool // a Drain is on its way
 	asleep bool // in Host.Sleep: whoever posts rouses it, and it drains
 	closed bool
 
 	// The rest belongs to the interpreter's thread.
-	taken    []item // out of the queue, from head on to be run
+	taken    []Item // out of the queue, from head on to be run
 	head     int
 	again    bool          // a Drain is in the event queue behind the one that runs
 	busy     time.Duration // time spent in Drain since the event loop last had its turn
@@ -46,7 +54,7 @@ type mailbox struct {
 
 // post adds it, and wakes the interpreter if it sleeps. Any goroutine may call it.
 // It is false where the interpreter is gone.
-func (m *mailbox) post(it item) bool {
+func (m *mailbox) post(it Item) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.postLocked(it)
@@ -54,7 +62,7 @@ func (m *mailbox) post(it item) bool {
 
 // postLocked is post for one who holds the lock. Wake is called under the lock,
 // so that none can come after close.
-func (m *mailbox) postLocked(it item) bool {
+func (m *mailbox) postLocked(it Item) bool {
 	if m.closed {
 		return false
 	}
@@ -99,7 +107,7 @@ func (m *mailbox) onItsWay() bool {
 // next takes the first item. While there are more behind it, it sees to it that a
 // Drain is on its way: the item may run an event loop of its own (vwait, a
 // synchronous call), and Tcl runs no event handler again while it is running.
-func (m *mailbox) next() item {
+func (m *mailbox) next() Item {
 	if m.head == len(m.taken) && !m.take() {
 		return nil
 	}
@@ -136,11 +144,11 @@ func (m *mailbox) take() bool {
 const mostSpare = 1 << 14
 
 // extract takes the items that match out of the queue, in order.
-func (m *mailbox) extract(match func(item) bool) []item {
+func (m *mailbox) extract(match func(Item) bool) []Item {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []item
-	filter := func(queue []item) []item {
+	var out []Item
+	filter := func(queue []Item) []Item {
 		kept := queue[:0]
 		for _, it := range queue {
 			if match(it) {
@@ -185,7 +193,7 @@ func (p *Package) Drain() {
 		if it == nil {
 			break
 		}
-		it.run(p)
+		it.Run(p)
 		if p.closed {
 			return
 		}
@@ -238,15 +246,19 @@ func (m *mailbox) rest() {
 	m.host.Later()
 }
 
-// A source holds its items back until it is opened: so that no callback of a
-// watcher runs before the call that made it has returned.
-type source struct {
+// A Source holds its items back until it is opened: so that no callback of a
+// watcher runs before the call that made the watcher has returned.
+type Source struct {
 	mailbox *mailbox
-	held    []item // under mailbox.mu, as is open
+	held    []Item // under mailbox.mu, as is open
 	open    bool
 }
 
-func (s *source) post(it item) {
+// NewSource makes one that is not open. Any goroutine may call its methods.
+func (p *Package) NewSource() *Source { return &Source{mailbox: &p.mailbox} }
+
+// Post is Package.Post, or keeps the item.
+func (s *Source) Post(it Item) {
 	s.mailbox.mu.Lock()
 	defer s.mailbox.mu.Unlock()
 	if s.open {
@@ -256,7 +268,8 @@ func (s *source) post(it item) {
 	}
 }
 
-func (s *source) release() {
+// Open posts what was kept.
+func (s *Source) Open() {
 	s.mailbox.mu.Lock()
 	defer s.mailbox.mu.Unlock()
 	s.open = true

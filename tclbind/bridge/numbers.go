@@ -1,4 +1,4 @@
-package tclbind
+package bridge
 
 import (
 	"errors"
@@ -12,9 +12,9 @@ import (
 
 var errNoInteger = errors.New("expected integer")
 
-// bigInteger reads an integer of any size: blanks around it, a sign, 0x, 0o, 0b, and
+// BigInteger reads an integer of any size: blanks around it, a sign, 0x, 0o, 0b, and
 // 8.6's leading 0 for octal.
-func bigInteger(text string) (*big.Int, bool) {
+func BigInteger(text string) (*big.Int, bool) {
 	s := strings.Trim(text, " \t\n\v\f\r")
 	negative := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {
@@ -46,22 +46,22 @@ func bigInteger(text string) (*big.Int, bool) {
 	return n, ok
 }
 
-// integer reads a number that fits an int64.
-func integer(v Value) (int64, error) {
+// Integer reads a number that fits an int64.
+func Integer(v Value) (int64, error) {
 	text := v.Text()
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && (text[0] != '0' || len(text) == 1) {
 		return n, nil
 	}
-	if n, ok := bigInteger(text); ok && n.IsInt64() {
+	if n, ok := BigInteger(text); ok && n.IsInt64() {
 		return n.Int64(), nil
 	}
 	return 0, errNoInteger
 }
 
-// decimal tells whether text is a number, with a fraction or without, and
+// Decimal tells whether text is a number, with a fraction or without, and
 // returns it as JSON writes numbers.
-func decimal(text string) (*big.Rat, bool) {
-	if n, ok := bigInteger(text); ok {
+func Decimal(text string) (*big.Rat, bool) {
+	if n, ok := BigInteger(text); ok {
 		return new(big.Rat).SetInt(n), true
 	}
 	s := strings.Trim(text, " \t\n\v\f\r")
@@ -77,9 +77,9 @@ func decimal(text string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(s)
 }
 
-// boolean reads every Tcl boolean: a word or its unique beginning, in any case, or
+// Boolean reads every Tcl boolean: a word or its unique beginning, in any case, or
 // a number.
-func boolean(text string) (value, ok bool) {
+func Boolean(text string) (value, ok bool) {
 	s := strings.ToLower(text)
 	if s != "" {
 		for _, word := range []struct {
@@ -95,8 +95,21 @@ func boolean(text string) (value, ok bool) {
 			}
 		}
 	}
-	if n, ok := decimal(text); ok {
+	if n, ok := Decimal(text); ok {
 		return n.Sign() != 0, true
 	}
 	return false, false
+}
+
+// Texts reads a list of texts.
+func Texts(v Value) ([]string, error) {
+	list, err := v.List()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(list))
+	for i, e := range list {
+		out[i] = e.Text()
+	}
+	return out, nil
 }

@@ -1,11 +1,9 @@
-package tclbind
+package bridge
 
 import (
 	"strconv"
 	"strings"
 	"time"
-
-	"natstcl/kv/wire"
 )
 
 // wait is one operation of the core that a script waits for. It belongs to the
@@ -24,8 +22,12 @@ type wait struct {
 // waitID is what a command returns that has begun an operation.
 type waitID int64
 
-// waitPrefix begins an id as scripts have it: nobody resumes a coroutine with it by chance.
-const waitPrefix = "nats-wait-"
+// waitText is an id as scripts have it: nobody resumes a coroutine with it by chance.
+func (p *Package) waitText(id waitID) string {
+	return p.extension.Name + waitMark + strconv.FormatInt(int64(id), 10)
+}
+
+const waitMark = "-wait-"
 
 type waits struct {
 	byID   map[waitID]*wait
@@ -33,18 +35,18 @@ type waits struct {
 	served time.Time // when the event loop last had its turn in a wait
 }
 
-// begin starts an operation that ends in done, and returns the id of its wait.
+// Begin starts an operation that ends in done, and returns the id of its wait.
 // The request is on its way when it returns. finish turns the core's result into
 // the script's, in the interpreter's thread. discard is for results that hold
 // something: it ends one that nobody waits for any more, and may be called by any
 // goroutine.
-func begin[T any](p *Package, start func(done func(T, error)) error, finish func(T) (any, error), discard ...func(T)) (any, error) {
+func Begin[T any](p *Package, start func(done func(T, error)) error, finish func(T) (any, error), discard ...func(T)) (any, error) {
 	p.waits.last++
 	w := &wait{id: p.waits.last}
 	p.waits.byID[w.id] = w
 	err := start(func(v T, err error) {
 		c := &completion[T]{w, v, err, finish, discard}
-		if !p.mailbox.post(c) {
+		if !p.Post(c) {
 			c.drop()
 		}
 	})
@@ -55,18 +57,18 @@ func begin[T any](p *Package, start func(done func(T, error)) error, finish func
 	return w.id, nil
 }
 
-// beginPlain is begin for an operation that only succeeds or fails; result is
+// BeginPlain is Begin for an operation that only succeeds or fails; result is
 // what the script gets then.
-func beginPlain(p *Package, result any, start func(done func(error)) error) (any, error) {
-	return begin(p,
+func BeginPlain(p *Package, result any, start func(done func(error)) error) (any, error) {
+	return Begin(p,
 		func(done func(struct{}, error)) error {
 			return start(func(err error) { done(struct{}{}, err) })
 		},
 		func(struct{}) (any, error) { return result, nil })
 }
 
-// plain is the finish of an operation whose result needs no translation.
-func plain[T any](v T) (any, error) { return v, nil }
+// Plain is the finish of an operation whose result needs no translation.
+func Plain[T any](v T) (any, error) { return v, nil }
 
 // completion ends a wait, and resumes the coroutine that is parked at it.
 type completion[T any] struct {
@@ -86,7 +88,7 @@ func (c *completion[T]) drop() {
 	}
 }
 
-func (c *completion[T]) run(p *Package) {
+func (c *completion[T]) Run(p *Package) {
 	w := c.wait
 	if p.waits.byID[w.id] != w {
 		c.drop() // nobody waits
@@ -98,10 +100,10 @@ func (c *completion[T]) run(p *Package) {
 	}
 	coroutine := w.coroutine
 	w.coroutine = ""
-	if !p.host.Call(coroutine, w.text) {
+	if !p.Host.Call(coroutine, w.text) {
 		delete(p.waits.byID, w.id)
 		c.drop()
-		p.host.Background(wire.Fail("ErrInvalidCoroutine", "Invalid coroutine "+coroutine))
+		p.Host.Background(fail(ErrInvalidCoroutine, "Invalid coroutine "+coroutine))
 	}
 }
 
@@ -116,27 +118,27 @@ func (c *completion[T]) result() (any, error) {
 func (p *Package) outcome(w *wait) (any, error) {
 	delete(p.waits.byID, w.id)
 	if w.end == nil {
-		return nil, wire.Fail("ErrInternal", "nothing has come for "+w.text)
+		return nil, fail(ErrInternal, "nothing has come for "+w.text)
 	}
 	return w.end.result()
 }
 
 func (p *Package) waitOf(v Value) (*wait, error) {
-	id, err := strconv.ParseInt(strings.TrimPrefix(v.Text(), waitPrefix), 10, 64)
+	id, err := strconv.ParseInt(strings.TrimPrefix(v.Text(), p.extension.Name+waitMark), 10, 64)
 	if err != nil {
 		return nil, err
 	}
 	if w := p.waits.byID[waitID(id)]; w != nil {
 		return w, nil
 	}
-	return nil, wire.Fail("ErrInternal", "no such wait "+v.Text())
+	return nil, fail(ErrInternal, "no such wait "+v.Text())
 }
 
 // command runs the command of that name; w is nil where it has not begun an operation.
 func (p *Package) command(name Value, args []Value) (w *wait, result any, err error) {
 	run := p.commands[name.Text()]
 	if run == nil {
-		return nil, nil, wire.Fail("ErrInternal", "no such command "+name.Text())
+		return nil, nil, fail(ErrInternal, "no such command "+name.Text())
 	}
 	if result, err = run(args); err != nil {
 		return nil, nil, err
@@ -172,7 +174,7 @@ func cmdParked(p *Package, args []Value) (any, error) {
 		return []any{"", result}, nil
 	}
 	w.coroutine = args[0].Text()
-	w.text = waitPrefix + strconv.FormatInt(int64(w.id), 10)
+	w.text = p.waitText(w.id)
 	return []string{w.text}, nil
 }
 
@@ -203,7 +205,7 @@ func (p *Package) await(w *wait) (any, error) {
 			return nil, err
 		}
 		if p.closed {
-			return nil, errClosed
+			return nil, p.Gone()
 		}
 	}
 	return p.outcome(w)
@@ -232,9 +234,9 @@ func (p *Package) waitEvent() error {
 			p.waits.served = time.Now()
 			return p.pollEvents()
 		}
-		return p.host.WaitEvent()
+		return p.Host.WaitEvent()
 	}
-	err := p.host.WaitEvent()
+	err := p.Host.WaitEvent()
 	p.waits.served = time.Now()
 	return err
 }
@@ -243,7 +245,7 @@ func (p *Package) waitEvent() error {
 // seen some turns later than a timer.
 func (p *Package) pollEvents() error {
 	for range 8 {
-		served, err := p.host.PollEvent()
+		served, err := p.Host.PollEvent()
 		if !served || err != nil || p.closed {
 			return err
 		}

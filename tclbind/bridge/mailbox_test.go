@@ -1,4 +1,4 @@
-package tclbind
+package bridge
 
 import (
 	"sync"
@@ -9,13 +9,13 @@ import (
 // job is an item that runs a function.
 type job func()
 
-func (j job) run(*Package) { j() }
+func (j job) Run(*Package) { j() }
 
 func TestItemsRunInOrderWithOneWakeUp(t *testing.T) {
 	l, p := newLoop()
 	var got []int
 	for i := range 100 {
-		p.mailbox.post(job(func() { got = append(got, i) }))
+		p.Post(job(func() { got = append(got, i) }))
 	}
 	if l.queue != 1 {
 		t.Fatalf("%d wake-ups for 100 items", l.queue)
@@ -40,7 +40,7 @@ func TestItemsRunInOrderWithOneWakeUp(t *testing.T) {
 func TestAnItemThatWaitsGetsTheItemsBehindIt(t *testing.T) {
 	l, p := newLoop()
 	answered := false
-	p.mailbox.post(job(func() {
+	p.Post(job(func() {
 		for !answered {
 			if _, ok := l.one(p); !ok {
 				t.Error("nothing wakes the inner event loop")
@@ -48,8 +48,8 @@ func TestAnItemThatWaitsGetsTheItemsBehindIt(t *testing.T) {
 			}
 		}
 	}))
-	p.mailbox.post(job(func() {}))
-	p.mailbox.post(job(func() { answered = true }))
+	p.Post(job(func() {}))
+	p.Post(job(func() { answered = true }))
 	l.one(p)
 	if !answered {
 		t.Fatal("the inner wait did not end")
@@ -64,8 +64,8 @@ func TestTimersAreServedUnderAFlood(t *testing.T) {
 	flood = func() {
 		runs++
 		time.Sleep(100 * time.Microsecond)
-		p.mailbox.post(job(flood))
-		p.mailbox.post(job(func() {}))
+		p.Post(job(flood))
+		p.Post(job(func() {}))
 	}
 	flood()
 	timers := 0
@@ -94,7 +94,7 @@ func TestNothingIsLostBetweenGoroutines(t *testing.T) {
 		go func() {
 			defer group.Done()
 			for i := range each {
-				p.mailbox.post(job(func() {
+				p.Post(job(func() {
 					if seen[s] != i {
 						t.Errorf("sender %d: %d came after %d", s, i, seen[s]-1)
 					}
@@ -118,13 +118,13 @@ func TestNothingIsLostBetweenGoroutines(t *testing.T) {
 
 func TestASourceHoldsBackUntilItIsOpened(t *testing.T) {
 	l, p := newLoop()
-	s := source{mailbox: &p.mailbox}
+	s := p.NewSource()
 	var got []string
-	s.post(job(func() { got = append(got, "first") }))
-	p.mailbox.post(job(func() { got = append(got, "the call returns") }))
+	s.Post(job(func() { got = append(got, "first") }))
+	p.Post(job(func() { got = append(got, "the call returns") }))
 	l.one(p)
-	s.release()
-	s.post(job(func() { got = append(got, "second") }))
+	s.Open()
+	s.Post(job(func() { got = append(got, "second") }))
 	for {
 		if _, ok := l.one(p); !ok {
 			break
@@ -144,7 +144,7 @@ func TestASourceHoldsBackUntilItIsOpened(t *testing.T) {
 func TestNoWakeUpAfterTheEnd(t *testing.T) {
 	l, p := newLoop()
 	p.Close()
-	if p.mailbox.post(job(func() { t.Error("an item ran in a closed package") })) {
+	if p.Post(job(func() { t.Error("an item ran in a closed package") })) {
 		t.Error("a closed mailbox took an item")
 	}
 	if l.queue+l.timers != 0 {

@@ -1,29 +1,27 @@
-// Package tclbind is the Tcl package nats, without the Tcl: the commands that
-// the TclOO classes (script/) call, and what they need – handles, waiting,
-// events, values and errors. It talks to the Go core (kv and below) on one side,
-// and to one Tcl interpreter, a Host, on the other.
-package tclbind
+// Package bridge is Go in a Tcl interpreter: what a Tcl package needs whose commands are written
+// in Go, and nothing of what it is about. An Extension is the package, a Host is the interpreter,
+// and a Package is the one in the other: its commands, the mailbox by which goroutines reach the
+// interpreter, the operations that scripts wait for, and the resources that TclOO objects stand on.
+package bridge
 
 import "time"
 
-// Host is one Tcl interpreter. ctcl (C Tcl) and gotcl (modernc.org/tcl) implement
-// it; they know no NATS.
+// Host is one Tcl interpreter. Packages ctcl (C Tcl) and gotcl (modernc.org/tcl) implement it.
 //
 // All methods but Wake and Rouse are called in the interpreter's own thread alone, and
 // only until Package.Close has returned.
 //
-// The host turns Go values into Tcl values, in one place. It takes those that
-// package dict lists and these: Value (handed on as it is). Text becomes a Tcl
-// string, []byte a byte array, bool true or false, integers and dict.Number
-// integers or numbers as written, nil "null" inside a dict or list,
-// []string and []any a list, dict.Dict a list of keys and values, which is a dict to whoever asks for one,
-// and a Record what it writes.
+// The host turns Go values into Tcl values, in one place: a string becomes a Tcl string, []byte a
+// byte array, bool true or false, int, int64 and uint64 integers, json.Number a number as it was
+// written, nil "null" inside a dict or list, []string and []any a list, Fields a list of keys and
+// values, which is a dict to whoever asks for one, a Record what it writes. A Value is handed on as
+// it is.
 type Host interface {
 	// Define makes the command name (fully qualified). run is called with the
 	// arguments, without the command's own name. The values in args are valid
 	// until run returns, unless retained. A result of nil is the empty string. The
-	// host recovers a panic of run and makes it an error. ErrorCode gives errorCode
-	// of an error, except for a ScriptError, which leaves the interpreter's
+	// host recovers a panic of run and makes it an error. Extension.CodeOf gives
+	// errorCode of an error, except for a ScriptError, which leaves the interpreter's
 	// result, errorCode and errorInfo as a script left them.
 	Define(name string, run func(args []Value) (any, error))
 
@@ -94,6 +92,13 @@ type Host interface {
 	FileName(name string) (string, error)
 	// Getenv reads env(name) as the script sees it, "" where it is not set.
 	Getenv(name string) string
+}
+
+// Fields is a dict of Go's: keys with their values, in order.
+type Fields interface {
+	Len() int
+	// At returns the field of a number from 0 on.
+	At(i int) (key string, value any)
 }
 
 // Record is a value that is made for each message: it writes itself, so that it costs no more

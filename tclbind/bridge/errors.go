@@ -1,0 +1,66 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Fault is an error of this package's own. The extension says what its errorCode is.
+type Fault struct {
+	Code string // one of those below
+	Text string
+}
+
+func (e *Fault) Error() string { return e.Text }
+
+// The codes of a Fault.
+const (
+	ErrInternal         = "ErrInternal"         // the classes and the core are not of one mind, or a panic
+	ErrInvalidArg       = "ErrInvalidArg"       // a value that an option or a command does not take
+	ErrBadTimeout       = "ErrBadTimeout"       // a time in ms that is none
+	ErrTimeout          = "ErrTimeout"          // a script that does not look at its events
+	ErrInvalidCoroutine = "ErrInvalidCoroutine" // one that was to be resumed is gone
+)
+
+func fail(code, text string) error { return &Fault{code, text} }
+
+// Gone is the error of a call that comes after Close.
+func (p *Package) Gone() error {
+	return fail(ErrInternal, "the package "+p.extension.Name+" was unloaded with its interpreter")
+}
+
+// Panicked is the error that a panic of a command becomes.
+func (x *Extension) Panicked(r any) error {
+	return fail(ErrInternal, fmt.Sprintf("panic in the package %s: %v", x.Name, r))
+}
+
+// TclError is an error with an errorCode that is one of Tcl's own.
+type TclError struct {
+	Code []string
+	Text string
+}
+
+func (e *TclError) Error() string { return e.Text }
+
+// CodeOf is the errorCode with which err is thrown.
+func (x *Extension) CodeOf(err error) []string {
+	var tcls *TclError
+	if errors.As(err, &tcls) {
+		return tcls.Code
+	}
+	return x.ErrorCode(err)
+}
+
+func wrongArgs(command string, usage []string) error {
+	words := []string{command}
+	for _, name := range usage {
+		if name[0] == '?' {
+			name += "?"
+		} else if name == "args" {
+			name = "?arg ...?"
+		}
+		words = append(words, name)
+	}
+	return &TclError{[]string{"TCL", "WRONGARGS"}, `wrong # args: should be "` + strings.Join(words, " ") + `"`}
+}

@@ -1,0 +1,101 @@
+// Package option reads the options of commands by tables: a row for each option says what is
+// accepted, and what holds where nothing is given. It is the only place where an option is
+// written down: the documentation's tables are made of these rows.
+package option
+
+import (
+	"strings"
+
+	"natstcl/tclbind/bridge"
+)
+
+// Row is one option.
+type Row struct {
+	Name     string // without the dash
+	Kind     *Kind
+	Default  any      // nil: not there unless given
+	Allowed  []string // of an Enum
+	Fields   Table    // of what is nested
+	Required bool
+	Empty    bool                      // what is nested, or the Prefix, may be empty
+	Sent     string                    // the name by which the value is sent, where that is not Name
+	Shown    func(value string) string // what messages may repeat of a value with a secret in it
+	About    string                    // for the documentation
+}
+
+// Table has the options of one command.
+type Table []Row
+
+// Parse reads pairs of a name and a value, and adds the defaults of what was not given.
+func (t Table) Parse(args []bridge.Value) (Values, error) {
+	given, err := t.ParseGiven(args)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range t {
+		if row.Required && !given.Has(row.Name) {
+			return nil, invalid("Option " + row.Name + " is required")
+		}
+	}
+	return given.OrDefaults(t), nil
+}
+
+// ParseGiven is Parse without the defaults.
+func (t Table) ParseGiven(args []bridge.Value) (Values, error) { return t.parse(args, false) }
+
+// ParseKnown is ParseGiven; options that are not in the table are passed over.
+func (t Table) ParseKnown(args []bridge.Value) (Values, error) { return t.parse(args, true) }
+
+func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
+	if len(args)%2 == 1 {
+		return nil, invalid("Missing value for option " + args[len(args)-1].Text())
+	}
+	out := make(Values, len(args)/2)
+	for i := 0; i < len(args); i += 2 {
+		name := strings.TrimPrefix(args[i].Text(), "-")
+		row := t.Row(name)
+		if row == nil {
+			if lax {
+				continue
+			}
+			return nil, invalid("Unknown option " + name)
+		}
+		v, err := row.Parse(args[i+1])
+		if err != nil {
+			return nil, err
+		}
+		out[name] = v
+	}
+	return out, nil
+}
+
+// Row finds an option by its name without the dash. It is nil where there is none.
+func (t Table) Row(name string) *Row {
+	for i := range t {
+		if t[i].Name == name {
+			return &t[i]
+		}
+	}
+	return nil
+}
+
+// Parse checks one value.
+func (r *Row) Parse(v bridge.Value) (any, error) { return r.Kind.Parse(r, v) }
+
+// Refuse is the error of a value that is not of the row's kind.
+func (r *Row) Refuse(v bridge.Value) error { return r.RefuseAs(r.Kind.Word, v) }
+
+// RefuseAs is Refuse with the word of another kind.
+func (r *Row) RefuseAs(word string, v bridge.Value) error {
+	code := bridge.ErrInvalidArg
+	if r.Kind.Code != "" {
+		code = r.Kind.Code
+	}
+	text := v.Text()
+	if r.Shown != nil {
+		text = r.Shown(text)
+	}
+	return &bridge.Fault{Code: code, Text: "Invalid value for the " + word + " option " + r.Name + " : " + text}
+}
+
+func invalid(text string) error { return &bridge.Fault{Code: bridge.ErrInvalidArg, Text: text} }

@@ -1,0 +1,185 @@
+package bridge
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// Extension is a Tcl package whose commands are written in Go: what a host brings into an
+// interpreter.
+type Extension struct {
+	Name, Version string // of the Tcl package, for package require
+	// Namespace is that of the commands, from the global one on, and ends in "::". The commands
+	// are internal: the contract is what the classes of the scripts offer.
+	Namespace string
+	Commands  []Command
+	// Scripts are read from Files in this order, when the commands are there.
+	Scripts []string
+	Files   fs.FS
+	// ErrorCode is the errorCode with which an error is thrown that is none of Tcl's own (a
+	// TclError). It is also asked for this package's own, a Fault.
+	ErrorCode func(error) []string
+}
+
+// Command is one internal command.
+type Command struct {
+	Name string // without the namespace
+	// Usage names the arguments, with blanks between them: a name with a leading ? is optional,
+	// and a last one of "args" takes the rest.
+	Usage string
+	Run   func(p *Package, args []Value) (any, error)
+}
+
+// Package is an Extension in one interpreter. Its methods belong to the
+// interpreter's thread; other goroutines reach it through its mailbox alone (Post).
+type Package struct {
+	Host Host
+
+	extension *Extension
+	mailbox   mailbox
+	handles   handles
+	waits     waits
+	// By the names that they have in the extension's namespace.
+	commands map[string]func([]Value) (any, error)
+	words    map[string]Value
+	flushers []*func()
+	closed   bool
+	ended    chan struct{} // closed with the package, for goroutines that asked it something
+}
+
+func newPackage(host Host, x *Extension) *Package {
+	p := &Package{
+		Host: host, extension: x,
+		commands: map[string]func([]Value) (any, error){}, words: map[string]Value{}, ended: make(chan struct{}),
+	}
+	p.mailbox.host = host
+	p.handles.byID = map[int64]Resource{}
+	p.waits.byID = map[waitID]*wait{}
+	return p
+}
+
+// Attach brings an extension to life in the host's interpreter: it defines the internal
+// commands and the classes, and provides the Tcl package.
+func Attach(host Host, x *Extension) (*Package, error) {
+	p := newPackage(host, x)
+	if err := host.Eval("namespace eval " + strings.TrimSuffix(x.Namespace, "::") + " {}"); err != nil {
+		return nil, err
+	}
+	for _, c := range slices.Concat(ownCommands, x.Commands) {
+		p.commands[c.Name] = p.guarded(c)
+		host.Define(x.Namespace+c.Name, p.commands[c.Name])
+	}
+	for _, name := range x.Scripts {
+		text, err := fs.ReadFile(x.Files, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := host.Eval(string(text)); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := host.Eval("package provide " + x.Name + " " + x.Version); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// guarded checks the number of arguments, and that the package still lives.
+func (p *Package) guarded(c Command) func([]Value) (any, error) {
+	usage := strings.Fields(c.Usage)
+	least, most := len(usage), len(usage)
+	for i, name := range usage {
+		if name[0] == '?' {
+			least = min(least, i)
+		}
+		if name == "args" {
+			least, most = min(least, i), -1
+		}
+	}
+	return func(args []Value) (any, error) {
+		if p.closed {
+			return nil, p.Gone()
+		}
+		if len(args) < least || most >= 0 && len(args) > most {
+			return nil, wrongArgs(p.extension.Namespace+c.Name, usage)
+		}
+		return c.Run(p, args)
+	}
+}
+
+// Close ends all that lives in this interpreter: resources, youngest first, and waits. No
+// callback starts after it. It may be called more than once.
+func (p *Package) Close() {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	close(p.ended)
+	p.mailbox.close()
+	p.releaseAll()
+	p.waits.abandon()
+	for _, word := range p.words {
+		word.Release()
+	}
+}
+
+// Closed tells whether Close was called: a callback may have ended the interpreter.
+func (p *Package) Closed() bool { return p.closed }
+
+// Ended is closed with the package: for a goroutine that asked the script something.
+func (p *Package) Ended() <-chan struct{} { return p.ended }
+
+// Word returns a value that is made once for an interpreter, and shared by all that write
+// it: for the names of fields. It lives as long as the package.
+func (p *Package) Word(text string) Value {
+	word, ok := p.words[text]
+	if !ok {
+		word = p.Host.NewValue(text)
+		p.words[text] = word
+	}
+	return word
+}
+
+// OnFlush has f send what it has gathered whenever the script is about to wait, and when the
+// events that were there are served. remove ends that.
+func (p *Package) OnFlush(f func()) (remove func()) {
+	p.flushers = append(p.flushers, &f)
+	return func() {
+		p.flushers = slices.DeleteFunc(p.flushers, func(other *func()) bool { return other == &f })
+	}
+}
+
+func (p *Package) flush() {
+	for _, f := range p.flushers {
+		(*f)()
+	}
+}
+
+// Report sends what went wrong in an event to interp bgerror.
+func (p *Package) Report(err error) {
+	if err != nil && !p.closed {
+		p.Host.Background(err)
+	}
+}
+
+// ownCommands are those that the classes of every extension stand on.
+var ownCommands = []Command{
+	{Name: "now", Usage: "command args", Run: cmdNow},
+	{Name: "parked", Usage: "coroutine command args", Run: cmdParked},
+	{Name: "start", Usage: "command args", Run: cmdStart},
+	{Name: "wait", Usage: "id", Run: cmdWait},
+	{Name: "take", Usage: "id", Run: cmdTake},
+	{Name: "bind", Usage: "handle namespace", Run: On(cmdBind)},
+	{Name: "children", Usage: "handle", Run: On(cmdChildren)},
+	{Name: "release", Usage: "handle", Run: On(cmdRelease)},
+	{Name: "open", Usage: "handle", Run: On(cmdOpen)},
+	{Name: "panic", Usage: "text", Run: cmdPanic},
+}
+
+// cmdPanic panics: a fault in the core must reach the script as an error, and
+// this is how that is tried.
+func cmdPanic(_ *Package, args []Value) (any, error) {
+	panic(args[0].Text())
+}

@@ -1,0 +1,109 @@
+package tclbind
+
+import (
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+)
+
+// The kinds of options that are NATS's own, or dicts of the core's.
+var (
+	// subject is a subject without wildcards.
+	subject = &option.Kind{Word: "subject", Takes: "subject, no wildcards", Parse: parseSubject}
+	// pairs is a dict of texts, as a dict.Dict.
+	pairs = &option.Kind{Word: "dict", Takes: "dict", Parse: parsePairs}
+	// metadata is pairs that are not empty.
+	metadata = &option.Kind{Word: "metadata", Takes: "dict", Parse: parseMetadata}
+	// headers are keys with lists of values, as a nats.Header.
+	headers = &option.Kind{Word: "header", Takes: "dict of lists", Parse: parseHeaders}
+	// nested is a JSON object, or a dict of the row's fields, as a dict.Dict.
+	nested = &option.Kind{Word: "json", Parse: parseNested}
+	// nestedIn is a list of those, as a []any.
+	nestedIn = &option.Kind{Word: "list", Parse: parseNestedIn}
+)
+
+func parseSubject(row *option.Row, v bridge.Value) (any, error) {
+	if s := v.Text(); wire.ValidSubject(s, false) {
+		return s, nil
+	}
+	return nil, row.Refuse(v)
+}
+
+func parsePairs(row *option.Row, v bridge.Value) (any, error) {
+	if d, err := textDict(v); err == nil {
+		return d, nil
+	}
+	return nil, row.Refuse(v)
+}
+
+func parseMetadata(row *option.Row, v bridge.Value) (any, error) {
+	if d, err := textDict(v); err == nil && len(d) > 0 {
+		return d, nil
+	}
+	return nil, row.Refuse(v)
+}
+
+func parseHeaders(_ *option.Row, v bridge.Value) (any, error) { return header(v) }
+
+func parseNested(row *option.Row, v bridge.Value) (any, error) {
+	if d, ok := nestedDict(row, v); ok {
+		return d, nil
+	}
+	return nil, row.Refuse(v)
+}
+
+func parseNestedIn(row *option.Row, v bridge.Value) (any, error) {
+	list, err := v.List()
+	if err != nil || len(list) == 0 {
+		return nil, row.Refuse(v)
+	}
+	out := make([]any, len(list))
+	for i, e := range list {
+		d, ok := nestedDict(row, e)
+		if !ok {
+			return nil, row.RefuseAs(nested.Word, e)
+		}
+		out[i] = d
+	}
+	return out, nil
+}
+
+// nestedDict reads a JSON object, or a dict of the row's fields: so that what make_stream_source
+// returned can be given, and what stream_info did. Fields that the table does not know
+// are passed over in a dict, and kept in JSON.
+func nestedDict(row *option.Row, v bridge.Value) (dict.Dict, bool) {
+	if parsed, err := dict.Parse([]byte(v.Text())); err == nil {
+		d, ok := parsed.(dict.Dict)
+		return d, ok
+	}
+	list, err := v.List()
+	if err != nil || len(list) == 0 && !row.Empty {
+		return nil, false
+	}
+	given, err := row.Fields.ParseKnown(list)
+	if err != nil || len(given) == 0 && len(list) > 0 {
+		return nil, false
+	}
+	return jsonConfig(given, row.Fields), true
+}
+
+// textDict reads a dict of texts: as in Tcl, the last value of a key counts, at
+// the key's first place.
+func textDict(v bridge.Value) (dict.Dict, error) {
+	list, err := bridge.Texts(v)
+	if err != nil {
+		return nil, err
+	}
+	if len(list)%2 == 1 {
+		return nil, invalid("missing value to go with key")
+	}
+	out := dict.Dict{}
+	for i := 0; i < len(list); i += 2 {
+		out.Set(list[i], list[i+1])
+	}
+	return out, nil
+}
+
+// dictOf returns an option that is pairs, metadata or nested, nil for none.
+func dictOf(o option.Values, name string) dict.Dict { d, _ := o[name].(dict.Dict); return d }
