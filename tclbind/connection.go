@@ -1,7 +1,6 @@
 package tclbind
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +46,18 @@ var connectionCommands = []bridge.Command{
 	{Name: "jet_stream", Usage: "connection args", Run: bridge.On(cmdJetStream)},
 	{Name: "delay_answer", Usage: "question ms", Run: cmdDelayAnswer},
 	{Name: "password_answer", Usage: "question failed text", Run: cmdPasswordAnswer},
+
+	{Name: "publish", Usage: "connection subject message args", Run: bridge.On(cmdPublish)},
+	{Name: "publish_msg", Usage: "connection msg", Run: bridge.On(cmdPublishMsg)},
+	{Name: "subscribe", Usage: "connection subject args", Run: bridge.On(cmdSubscribe)},
+	{Name: "unsubscribe", Usage: "connection id args", Run: bridge.On(cmdUnsubscribe)},
+	{Name: "request", Usage: "connection subject message args", Run: bridge.On(cmdRequest)},
+	{Name: "request_msg", Usage: "connection msg args", Run: bridge.On(cmdRequestMsg)},
+	{Name: "cancel_request", Usage: "connection id", Run: bridge.On(cmdCancelRequest)},
+	{Name: "inbox", Usage: "connection", Run: bridge.On(cmdInbox)},
+	{Name: "current_server", Usage: "connection", Run: bridge.On(cmdCurrentServer)},
+	{Name: "all_servers", Usage: "connection", Run: bridge.On(cmdAllServers)},
+	{Name: "connection_info", Usage: "connection", Run: bridge.On(cmdConnectionInfo)},
 }
 
 // cmdConnection makes a connection for the object with this namespace and name.
@@ -163,164 +174,4 @@ func (c *connection) incoming(data []byte) any {
 		return bridge.DecodeUTF8(data)
 	}
 	return data
-}
-
-// observer posts what happens to a connection to the mailbox: the object's public
-// variables are written in the interpreter's thread alone.
-type observer struct {
-	p *bridge.Package
-	c *connection
-}
-
-func (o *observer) Status(s wire.Status) {
-	o.p.Post(&stateChange{o.c, "status", string(s)})
-}
-
-func (o *observer) LastError(e *wire.Error) {
-	var value any = ""
-	if e != nil {
-		value = errorDict(e)
-	}
-	o.p.Post(&stateChange{o.c, "last_error", value})
-}
-
-func (o *observer) ServerInfo(info dict.Dict) {
-	o.p.Post(&stateChange{o.c, "serverInfo", info})
-}
-
-func (o *observer) Log(level wire.Level, text string) {
-	if o.c.log.takes(level) {
-		o.p.Post(&logLine{o.c, level, text, time.Now()})
-	}
-}
-
-func (o *observer) ReconnectDelay(server dict.Dict, answer func(time.Duration)) {
-	o.p.Post(&delayQuestion{c: o.c, server: server, answer: answer})
-}
-
-// errorDict is last_error's value (core-nats.md, last_error).
-func errorDict(e *wire.Error) dict.Dict {
-	return dict.Dict{{Key: "code", Value: errorCode(e)}, {Key: "errorMessage", Value: e.Text}}
-}
-
-// stateChange writes one of the object's public variables.
-type stateChange struct {
-	c        *connection
-	variable string
-	value    any
-}
-
-func (s *stateChange) Run(p *bridge.Package) {
-	if !p.Alive(s.c) {
-		return
-	}
-	name := s.c.Namespace() + "::" + s.variable
-	if s.variable == "status" && s.value == string(wire.Closed) {
-		s.c.forgetSubscriptions(p)
-		s.c.closed()
-	}
-	if s.variable == "serverInfo" {
-		s.c.writeInfo(p, name, presentInfo(s.value.(dict.Dict)))
-		return
-	}
-	p.Report(p.Host.SetVar(name, s.value))
-}
-
-// writeInfo writes the array serverInfo. What a new INFO does not have goes: another server
-// may have sent it.
-func (c *connection) writeInfo(p *bridge.Package, array string, info dict.Dict) {
-	before := c.info
-	c.info = info
-	for _, f := range before {
-		if _, stays := info.Get(f.Key); !stays {
-			p.Report(p.Host.UnsetElement(array, f.Key))
-			if p.Closed() || !p.Alive(c) {
-				return // a trace destroyed it
-			}
-		}
-	}
-	for _, f := range info {
-		p.Report(p.Host.SetElement(array, f.Key, f.Value))
-		if p.Closed() || !p.Alive(c) {
-			return
-		}
-	}
-}
-
-// presentInfo is an INFO as scripts see it.
-func presentInfo(info dict.Dict) dict.Dict {
-	out := make(dict.Dict, len(info))
-	copy(out, info)
-	for i, f := range out {
-		if f.Key == "version" {
-			out[i].Value = digitsAndDots(info.Text("version"))
-		}
-	}
-	return out
-}
-
-// digitsAndDots keeps the beginning of a version that consists of these: 2.11.0 of
-// 2.11.0-RC.1.
-func digitsAndDots(version string) string {
-	if i := strings.IndexFunc(version, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }); i >= 0 {
-		version = version[:i]
-	}
-	return strings.TrimRight(version, ".")
-}
-
-// applyState writes what a method has just changed before it returns. Deliveries
-// that wait in the mailbox stay where they are.
-func (c *connection) applyState(p *bridge.Package) {
-	for _, it := range p.Extract(func(it bridge.Item) bool {
-		s, ok := it.(*stateChange)
-		return ok && s.c == c
-	}) {
-		it.Run(p)
-		if p.Closed() {
-			return
-		}
-	}
-}
-
-// delayQuestion asks the script for the wait before the next attempt at a server
-// (-custom_reconnect_delay).
-type delayQuestion struct {
-	bridge.Object
-	c      *connection
-	server dict.Dict
-	answer func(time.Duration)
-}
-
-// The question has a handle for as long as the script thinks.
-func (q *delayQuestion) Release(*bridge.Package) {}
-
-func (q *delayQuestion) Run(p *bridge.Package) {
-	command, ok := q.c.settings.values["custom_reconnect_delay"].(bridge.Value)
-	if !p.Alive(q.c) || !ok {
-		q.answer(q.c.options.ReconnectTimeWait)
-		return
-	}
-	p.Add(q, q.c)
-	ask := p.Host.NewValue([]string{namespace + "ask_delay"})
-	defer ask.Release()
-	if !p.Host.Callback(ask, strconv.FormatInt(q.ID(), 10), command, q.server) && p.Alive(q) {
-		p.Drop(q)
-		q.answer(q.c.options.ReconnectTimeWait)
-	}
-}
-
-// cmdDelayAnswer brings the script's answer, in ms. The script may have destroyed the
-// connection instead.
-func cmdDelayAnswer(p *bridge.Package, args []bridge.Value) (any, error) {
-	q, err := bridge.Get[*delayQuestion](p, args[0])
-	if err != nil {
-		return nil, nil
-	}
-	ms, ok := bridge.BigInteger(args[1].Text())
-	if !ok || ms.Sign() < 0 {
-		return nil, wire.Fail("ErrBadTimeout", "Invalid value for the timeout option custom_reconnect_delay : "+args[1].Text())
-	}
-	p.Drop(q)
-	q.answer(min(option.FromMillis(ms), math.MaxInt64))
-	return nil, nil
 }

@@ -26,8 +26,8 @@ var Nats = &bridge.Extension{
 	Name:      "nats",
 	Version:   Version,
 	Namespace: namespace,
-	Commands: slices.Concat(packageCommands, connectionCommands, messageCommands, jetStreamCommands,
-		acknowledgeCommands, fetchCommands, consumerCommands, bucketCommands, serverCommands),
+	Commands: slices.Concat(packageCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
+		fetchCommands, pullCommands, consumerCommands, orderedCommands, bucketCommands, serverCommands),
 	// In the order in which they need each other.
 	Scripts: []string{
 		"script/core.tcl", "script/connection.tcl", "script/jetstream.tcl", "script/consumer.tcl",
@@ -40,6 +40,8 @@ var Nats = &bridge.Extension{
 // packageCommands are those that belong to no class.
 var packageCommands = []bridge.Command{
 	{Name: "stats", Run: cmdStats},
+	{Name: "metadata", Usage: "msg", Run: cmdMetadata},
+	{Name: "isotime", Usage: "iso", Run: cmdISOTime},
 }
 
 // cmdStats tells what is alive, so that leaks can be seen: goroutines in the

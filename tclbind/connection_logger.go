@@ -70,6 +70,3 @@ func (l *logLine) Run(p *bridge.Package) {
 	// cannot be written must not stop what it tells of.
 	_ = p.Host.Write(log.channel, line)
 }
-
-// timestampFormat is that of nats::timestamp.
-const timestampFormat = "2006-01-02T15:04:05.000"

@@ -203,3 +203,7 @@ func cmdCancelRequest(p *bridge.Package, c *connection, args []bridge.Value) (an
 	p.Drop(r)
 	return nil, nil
 }
+
+func cmdInbox(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
+	return c.wire.NewInbox(), nil
+}

@@ -12,17 +12,9 @@ import (
 	"natstcl/tclbind/bridge/option"
 )
 
-// Publishing with acknowledgements, and acknowledging (jetstream.md, Publishing,
-// Fetching).
-
-var acknowledgeCommands = []bridge.Command{
+var publishCommands = []bridge.Command{
 	{Name: "js_publish", Usage: "jet_stream subject message args", Run: bridge.On(cmdJSPublish)},
 	{Name: "js_publish_msg", Usage: "jet_stream msg args", Run: bridge.On(cmdJSPublishMsg)},
-	{Name: "ack", Usage: "jet_stream msg", Run: acknowledgement("+ACK")},
-	{Name: "nak", Usage: "jet_stream msg args", Run: bridge.On(cmdNak)},
-	{Name: "term", Usage: "jet_stream msg", Run: acknowledgement("+TERM")},
-	{Name: "in_progress", Usage: "jet_stream msg", Run: acknowledgement("+WPI")},
-	{Name: "ack_sync", Usage: "jet_stream msg", Run: bridge.On(cmdAckSync)},
 }
 
 // Those behind stream the contract has not (ADR-4, 43).
@@ -156,48 +148,4 @@ func pubError(code, errCode string, err error) dict.Dict {
 		{Key: "err_code", Value: dict.Number(errCode)},
 		{Key: "errorMessage", Value: err.Error()},
 	}
-}
-
-// acknowledgement is a command that publishes one of the words that a consumer understands.
-func acknowledgement(word string) func(*bridge.Package, []bridge.Value) (any, error) {
-	return bridge.On(func(_ *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-		return nil, j.answer(args[0], word)
-	})
-}
-
-func (j *jetStream) answer(msg bridge.Value, word string) error {
-	m, err := j.c.messageOf(msg)
-	if err != nil {
-		return err
-	}
-	return j.c.wire.Publish(&nats.Msg{Subject: m.Reply, Data: []byte(word)})
-}
-
-var nakOptions = option.Table{{Name: "delay", Kind: option.Millis, About: "before it comes again"}}
-
-func cmdNak(_ *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	o, err := nakOptions.Parse(args[1:])
-	if err != nil {
-		return nil, err
-	}
-	word := "-NAK"
-	if o.Has("delay") {
-		word += ` {"delay": ` + strconv.FormatInt(int64(o.Duration("delay")), 10) + `}`
-	}
-	return nil, j.answer(args[0], word)
-}
-
-// cmdAckSync waits until the server has taken the acknowledgement.
-func cmdAckSync(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	m, err := j.c.messageOf(args[0])
-	if err != nil {
-		return nil, err
-	}
-	return bridge.Begin(p,
-		func(done func(*nats.Msg, error)) error {
-			return j.js.AckSync(m.Reply, done)
-		},
-		func(reply *nats.Msg) (any, error) {
-			return j.c.payload(reply, 0, j.c.settings.values.Bool("dictmsg")), nil
-		})
 }

@@ -1,0 +1,52 @@
+package tclbind
+
+import (
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+)
+
+var publishOptions = option.Table{
+	{Name: "reply", Kind: option.Text, About: "where a reply is wanted"},
+	{Name: "header", Kind: headers, About: "keys and their values"},
+}
+
+func cmdPublish(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	m := &c.scratch
+	*m = nats.Msg{Subject: args[0].Text()}
+	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].Text(), publishOptions) {
+		m.Reply = rest[0].Text() // the old form
+	} else if len(rest) > 0 {
+		o, err := publishOptions.Parse(rest)
+		if err != nil {
+			return nil, err
+		}
+		m.Reply = o.Text("reply")
+		m.Header, _ = o["header"].(nats.Header)
+	}
+	// Behind the options: one of them may be the same value.
+	if c.settings.utf8Convert {
+		m.Data = []byte(args[1].Text())
+	} else {
+		m.Data = args[1].View()
+	}
+	err := c.wire.PublishNow(m)
+	*m = nats.Msg{} // it holds what is Tcl's
+	return nil, err
+}
+
+// isOption tells whether a word is the name of an option, with its dash.
+func isOption(word string, table option.Table) bool {
+	name, dash := strings.CutPrefix(word, "-")
+	return dash && table.Row(name) != nil
+}
+
+func cmdPublishMsg(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	m, err := c.messageOf(args[0])
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.wire.Publish(m)
+}

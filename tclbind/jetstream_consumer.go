@@ -1,0 +1,96 @@
+package tclbind
+
+import (
+	"maps"
+
+	"natstcl/kv/dict"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+)
+
+var consumerCommands = []bridge.Command{
+	{Name: "add_consumer", Usage: "jet_stream stream args", Run: bridge.On(cmdAddConsumer)},
+	{Name: "add_pull_consumer", Usage: "jet_stream stream name args", Run: bridge.On(cmdAddPullConsumer)},
+	{Name: "add_push_consumer", Usage: "jet_stream stream name deliver_subject args", Run: bridge.On(cmdAddPushConsumer)},
+	{Name: "update_consumer", Usage: "jet_stream stream args", Run: bridge.On(cmdUpdateConsumer)},
+	{Name: "add_consumer_from_json", Usage: "jet_stream stream consumer json", Run: bridge.On(cmdAddConsumerFromJSON)},
+	{Name: "delete_consumer", Usage: "jet_stream stream consumer", Run: bridge.On(cmdDeleteConsumer)},
+	{Name: "consumer_info", Usage: "jet_stream stream consumer", Run: bridge.On(cmdConsumerInfo)},
+	{Name: "consumer_names", Usage: "jet_stream stream", Run: bridge.On(cmdConsumerNames)},
+	{Name: "pause_consumer", Usage: "jet_stream stream consumer ?until", Run: bridge.On(cmdPauseConsumer)},
+}
+
+func cmdAddConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeConsumer(p, args[0], args[1:], option.Values{}, j.js.AddConsumer)
+}
+
+func cmdAddPullConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeConsumer(p, args[0], args[2:], option.Values{"durable_name": args[1].Text()}, j.js.AddConsumer)
+}
+
+func cmdAddPushConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeConsumer(p, args[0], args[3:],
+		option.Values{"durable_name": args[1].Text(), "deliver_subject": args[2].Text()}, j.js.AddConsumer)
+}
+
+func cmdUpdateConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeConsumer(p, args[0], args[1:], nil, j.js.UpdateConsumer)
+}
+
+// changeConsumer sends a consumer's config: the options, and what the method itself says,
+// nil for an update.
+func changeConsumer(p *bridge.Package, stream bridge.Value, args []bridge.Value, own option.Values, send func(string, dict.Dict, func(dict.Dict, error)) error) (any, error) {
+	o, err := consumerOptions.Parse(args)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(o, own)
+	if o.Has("name") && o.Has("durable_name") {
+		// A config that was read has both, and they are one.
+		if own != nil || o["name"] != o["durable_name"] {
+			return nil, invalid("-name conflicts with -durable_name")
+		}
+		delete(o, "name")
+	}
+	config := jsonConfig(o, consumerOptions)
+	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
+		return send(stream.Text(), config, done)
+	}, configInMillis(consumerOptions))
+}
+
+func cmdAddConsumerFromJSON(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.Begin(p, func(done func(string, error)) error {
+		return j.js.AddConsumerJSON(args[0].Text(), args[1].Text(), []byte(args[2].Text()), done)
+	}, bridge.Plain)
+}
+
+func cmdDeleteConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.BeginPlain(p, true, func(done func(error)) error {
+		return j.js.DeleteConsumer(args[0].Text(), args[1].Text(), done)
+	})
+}
+
+func cmdConsumerInfo(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
+		return j.js.ConsumerInfo(args[0].Text(), args[1].Text(), done)
+	}, configInMillis(consumerOptions))
+}
+
+func cmdConsumerNames(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.Begin(p, func(done func([]string, error)) error {
+		return j.js.ConsumerNames(args[0].Text(), done)
+	}, bridge.Plain)
+}
+
+// cmdPauseConsumer pauses a consumer until a time, or without one lets it go on.
+func cmdPauseConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	until := ""
+	if len(args) > 2 {
+		if until = args[2].Text(); until == "" {
+			return nil, invalid("Invalid time ")
+		}
+	}
+	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
+		return j.js.PauseConsumer(args[0].Text(), args[1].Text(), until, done)
+	}, bridge.Plain)
+}

@@ -1,0 +1,104 @@
+package tclbind
+
+import (
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/js"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+)
+
+var whichOptions = option.Table{
+	{Name: "last_by_subj", Kind: option.Nonempty, About: "the last one of a subject"},
+	{Name: "next_by_subj", Kind: option.Nonempty, About: "the first one of a subject from -seq on"},
+	{Name: "seq", Kind: option.Natural, About: "the one with this sequence number"},
+}
+
+func cmdStreamMsgGet(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return getMessage(p, j, args, j.js.MsgGet)
+}
+
+func cmdStreamDirectGet(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return getMessage(p, j, args, j.js.DirectGet)
+}
+
+func getMessage(p *bridge.Package, j *jetStream, args []bridge.Value, get func(string, js.Which, func(*js.Message, error)) error) (any, error) {
+	o, err := whichOptions.Parse(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	which := js.Which{Seq: uint64(o.Int("seq")), LastBySubject: o.Text("last_by_subj"), NextBySubject: o.Text("next_by_subj")}
+	return bridge.Begin(p,
+		func(done func(*js.Message, error)) error { return get(args[0].Text(), which, done) },
+		func(m *js.Message) (any, error) { return j.c.storedDict(m), nil })
+}
+
+func (c *connection) storedDict(m *js.Message) bridge.Record {
+	return &storedRecord{messageRecord{c: c, m: &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}}, m}
+}
+
+var batchOptions = option.Table{
+	{Name: "multi_last", Kind: option.List, About: "the last message of each of these subjects"},
+	{Name: "up_to_seq", Kind: option.Natural, About: "with -multi_last: as it was then"},
+	{Name: "up_to_time", Kind: option.Nonempty, About: "with -multi_last: as it was then, 2026-01-01T00:00:00Z"},
+	{Name: "batch", Kind: option.Natural, About: "in place of -multi_last: so many messages"},
+	{Name: "seq", Kind: option.Natural, About: "from this one on"},
+	{Name: "start_time", Kind: option.Nonempty, About: "from this time on"},
+	{Name: "next_by_subj", Kind: option.Nonempty, About: "of this subject"},
+	{Name: "max_bytes", Kind: option.Natural, About: "of all messages together"},
+}
+
+func cmdStreamDirectGetBatch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := batchOptions.Parse(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	if !o.Has("multi_last") && o.Int("batch") < 1 {
+		return nil, invalid("Option multi_last or batch is required")
+	}
+	if !o.Has("multi_last") && !o.Has("seq") && !o.Has("start_time") {
+		o["seq"] = dict.Number("1") // the server wants a beginning
+	}
+	request := jsonConfig(o, batchOptions)
+	return bridge.Begin(p,
+		func(done func([]*js.Message, error)) error {
+			return j.js.DirectGetBatch(args[0].Text(), request, done)
+		},
+		func(messages []*js.Message) (any, error) {
+			list := make([]any, len(messages))
+			for i, m := range messages {
+				list[i] = j.c.storedDict(m)
+			}
+			return list, nil
+		})
+}
+
+var msgDeleteOptions = option.Table{
+	{Name: "seq", Kind: option.Natural, Required: true, About: "its sequence number"},
+	{Name: "no_erase", Kind: option.Bool, Default: true, About: "its bytes stay in the file until that is compacted"},
+}
+
+func cmdStreamMsgDelete(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := msgDeleteOptions.Parse(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	return bridge.BeginPlain(p, true, func(done func(error)) error {
+		return j.js.DeleteMsg(args[0].Text(), uint64(o.Int("seq")), !o.Bool("no_erase"), done)
+	})
+}
+
+// storedRecord is a message as read from a stream: nats::msg's keys with seq and time.
+type storedRecord struct {
+	messageRecord
+	*js.Message
+}
+
+func (r *storedRecord) WriteTo(w bridge.Writer) {
+	w.List(14)
+	r.fields(w)
+	w.Any(r.c.words.seq)
+	writeUint(w, r.Seq)
+	w.Any(r.c.words.time)
+	w.Int(r.Time.UnixMilli())
+}

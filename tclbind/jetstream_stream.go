@@ -1,0 +1,86 @@
+package tclbind
+
+import (
+	"natstcl/kv/dict"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+)
+
+func cmdStreamInfo(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
+		return j.js.StreamInfo(args[0].Text(), done)
+	}, configInMillis(streamOptions))
+}
+
+var streamNamesOptions = option.Table{{Name: "subject", Kind: option.Nonempty, About: "of streams that listen to it"}}
+
+func cmdStreamNames(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := streamNamesOptions.Parse(args)
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Begin(p, func(done func([]string, error)) error {
+		return j.js.StreamNames(o.Text("subject"), done)
+	}, bridge.Plain)
+}
+
+var streamSubjectsOptions = option.Table{{Name: "filter", Kind: option.Nonempty, Default: ">", About: "of the subjects"}}
+
+func cmdStreamSubjects(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := streamSubjectsOptions.Parse(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
+		return j.js.StreamSubjects(args[0].Text(), o.Text("filter"), done)
+	}, bridge.Plain)
+}
+
+func cmdAddStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeStream(p, args, j.js.AddStream)
+}
+
+func cmdUpdateStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeStream(p, args, j.js.UpdateStream)
+}
+
+// changeStream sends a stream's config. Options that the table does not know are
+// passed over, so that the config from stream_info can be given back.
+func changeStream(p *bridge.Package, args []bridge.Value, send func(string, dict.Dict, func(dict.Dict, error)) error) (any, error) {
+	given, err := streamOptions.ParseKnown(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	config := jsonConfig(given.OrDefaults(streamOptions), streamOptions)
+	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
+		return send(args[0].Text(), config, done)
+	}, configInMillis(streamOptions))
+}
+
+func cmdAddStreamFromJSON(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.Begin(p, func(done func(string, error)) error {
+		return j.js.AddStreamJSON([]byte(args[0].Text()), done)
+	}, bridge.Plain)
+}
+
+func cmdDeleteStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.BeginPlain(p, true, func(done func(error)) error {
+		return j.js.DeleteStream(args[0].Text(), done)
+	})
+}
+
+var purgeStreamOptions = option.Table{
+	{Name: "filter", Kind: option.Nonempty, About: "of the subjects"},
+	{Name: "keep", Kind: option.Natural, About: "so many stay"},
+	{Name: "seq", Kind: option.Natural, About: "what is before it goes"},
+}
+
+func cmdPurgeStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := purgeStreamOptions.Parse(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Begin(p, func(done func(uint64, error)) error {
+		return j.js.PurgeStream(args[0].Text(), jsonConfig(o, purgeStreamOptions), done)
+	}, bridge.Plain)
+}

@@ -1,0 +1,53 @@
+package tclbind
+
+import (
+	"natstcl/kv"
+	"natstcl/tclbind/bridge"
+)
+
+// entryRecord is an entry as Tcl has it (kv-details.md, Entries).
+type entryRecord struct {
+	c      *connection
+	bucket bridge.Value // its name
+	*kv.Entry
+	delta bool // there is one: it comes from watch or history
+}
+
+func (e *entryRecord) WriteTo(w bridge.Writer) {
+	n := 12
+	if e.delta {
+		n = 14
+	}
+	w.List(n)
+	words := e.c.words
+	w.Any(words.bucket)
+	w.Any(e.bucket)
+	w.Any(words.key)
+	w.Text(e.Key)
+	w.Any(words.value)
+	e.c.write(w, e.Value)
+	w.Any(words.revision)
+	writeUint(w, e.Revision)
+	w.Any(words.created)
+	w.Int(e.Created.UnixMilli())
+	if e.delta {
+		w.Any(words.delta)
+		writeUint(w, e.Delta)
+	}
+	w.Any(words.operation)
+	w.Any(words.operations[e.Operation])
+}
+
+// entryRecords is a list of entries.
+type entryRecords struct {
+	entryRecord
+	entries []kv.Entry
+}
+
+func (l *entryRecords) WriteTo(w bridge.Writer) {
+	w.List(len(l.entries))
+	for i := range l.entries {
+		l.Entry = &l.entries[i]
+		l.entryRecord.WriteTo(w)
+	}
+}
