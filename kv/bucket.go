@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,10 @@ type Bucket struct {
 	read   string // what precedes a key in the stream's subjects
 	write  string // and where it is written
 	direct bool   // the stream answers direct gets
+
+	history int64 // revisions kept of each key, when it was bound
+	ttls    bool  // keys may have a time to live of their own
+	mirror  bool  // what is written goes to another bucket
 }
 
 // newBucket finds out where keys are read and written (kv-details.md, Where a key is read
@@ -25,12 +30,16 @@ type Bucket struct {
 func newBucket(j *js.JetStream, name string, info dict.Dict) *Bucket {
 	b := &Bucket{js: j, name: name, stream: streamPrefix + name}
 	b.direct, _ = info.Path("config", "allow_direct").(bool)
+	b.ttls, _ = info.Path("config", "allow_msg_ttl").(bool)
+	config, _ := info.Path("config").(dict.Dict)
+	b.history = integer(config, "max_msgs_per_subject")
 	b.read = subjectPrefix + name + "."
 	b.write = b.read
 	if j.Foreign() {
 		b.write = j.APIPrefix() + "." + b.read
 	}
-	if mirror, ok := info.Path("config", "mirror").(dict.Dict); ok {
+	if mirror, ok := config.Path("mirror").(dict.Dict); ok {
+		b.mirror = true
 		b.read = subjectPrefix + strings.TrimPrefix(mirror.Text("name"), streamPrefix) + "."
 		b.write = b.read
 		if api := mirror.Text("external", "api"); api != "" {
@@ -48,26 +57,40 @@ func (b *Bucket) Name() string { return b.name }
 // Get reads the last entry of a key, or with a revision above 0 that one.
 // ErrKeyNotFound: no such key, it is deleted or purged, or the revision is another key's.
 func (b *Bucket) Get(key string, revision uint64, done func(Entry, error)) error {
+	return b.Read(key, ReadOptions{Revision: revision}, done)
+}
+
+// ReadOptions refine a read.
+type ReadOptions struct {
+	Revision uint64 // above 0: that one, which is ErrKeyNotFound where it is another key's
+	// Leader asks the stream's leader: any replica or mirror may answer otherwise, which may not have the last
+	// write yet.
+	Leader  bool
+	Deleted bool // the marker of a key that is deleted or purged is an entry
+}
+
+// Read is Get with options.
+func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	return b.last(key, revision, func(e Entry, err error) {
-		if err == nil && e.Operation != Put {
+	return b.last(key, o, func(e Entry, err error) {
+		if err == nil && e.Operation != Put && !o.Deleted {
 			err = wire.Fail("ErrKeyNotFound", "Key "+key+" was deleted or purged")
 		}
 		done(e, err)
 	})
 }
 
-// last is Get that finds deletions as well.
-func (b *Bucket) last(key string, revision uint64, done func(Entry, error)) error {
+// last is Read that finds deletions as well.
+func (b *Bucket) last(key string, o ReadOptions, done func(Entry, error)) error {
 	subject := b.read + key
 	which := js.Which{LastBySubject: subject}
-	if revision > 0 {
-		which = js.Which{Seq: revision}
+	if o.Revision > 0 {
+		which = js.Which{Seq: o.Revision}
 	}
 	read := b.js.MsgGet
-	if b.direct {
+	if b.direct && !o.Leader {
 		read = b.js.DirectGet
 	}
 	return read(b.stream, which, func(m *js.Message, err error) {
@@ -81,32 +104,31 @@ func (b *Bucket) last(key string, revision uint64, done func(Entry, error)) erro
 			b.told(err, func(err error) { done(Entry{}, err) })
 			return
 		}
-		e := Entry{
-			Bucket: b.name, Key: key, Revision: m.Seq, Created: m.Time,
-			Operation: operationOf(m.Header),
-		}
-		if e.Operation == Put {
-			e.Value = m.Data
-		}
-		done(e, nil)
+		done(b.stored(m), nil)
 	})
 }
 
-// publish writes to a key. expected is the revision that must be the last one, -1 for any.
-func (b *Bucket) publish(key string, value []byte, header nats.Header, expected int64, done func(uint64, error)) error {
+// publish writes to a key. expected is the revision that must be the last one, nil for any.
+func (b *Bucket) publish(key string, value []byte, header nats.Header, expected *uint64, w write, done func(uint64, error)) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if expected >= 0 {
+	header = w.add(header)
+	if expected != nil {
+		if *expected > math.MaxInt64 {
+			return invalid("Invalid revision " + strconv.FormatUint(*expected, 10))
+		}
 		if header == nil {
 			header = nats.Header{}
 		}
-		header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatInt(expected, 10))
+		header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(*expected, 10))
 	}
-	m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
-	return b.js.PublishForSeq(m, func(seq uint64, err error) {
-		b.told(err, func(err error) { done(seq, err) })
-	})
+	return b.whereTTL(w, func() error {
+		m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
+		return b.js.PublishForSeq(m, func(seq uint64, err error) {
+			b.told(err, func(err error) { done(seq, err) })
+		})
+	}, func(err error) { done(0, err) })
 }
 
 // told finds out whether an error means that the bucket is gone. Where nobody listens the
@@ -134,29 +156,45 @@ func (b *Bucket) told(err error, done func(error)) {
 }
 
 // Put writes a value, and returns its revision. value belongs to the Bucket from then on.
-func (b *Bucket) Put(key string, value []byte, done func(uint64, error)) error {
-	return b.publish(key, value, nil, -1, done)
+func (b *Bucket) Put(key string, value []byte, done func(uint64, error), options ...WriteOption) error {
+	return b.value(key, value, nil, done, options)
 }
 
 // Update is Put on condition that revision is the key's last: else ErrWrongLastSequence.
-func (b *Bucket) Update(key string, value []byte, revision uint64, done func(uint64, error)) error {
-	return b.publish(key, value, nil, int64(revision), done)
+func (b *Bucket) Update(key string, value []byte, revision uint64, done func(uint64, error), options ...WriteOption) error {
+	return b.value(key, value, &revision, done, options)
+}
+
+func (b *Bucket) value(key string, value []byte, expected *uint64, done func(uint64, error), options []WriteOption) error {
+	w, err := checked(options)
+	if err == nil {
+		err = b.ttlOfValue(w)
+	}
+	if err != nil {
+		return err
+	}
+	return b.publish(key, value, nil, expected, w, done)
 }
 
 // Create is Put on condition that the key does not exist, or is deleted: else
 // ErrWrongLastSequence. It is one atomic compare-and-set either way.
-func (b *Bucket) Create(key string, value []byte, done func(uint64, error)) error {
-	return b.publish(key, value, nil, 0, func(revision uint64, refusal error) {
+func (b *Bucket) Create(key string, value []byte, done func(uint64, error), options ...WriteOption) error {
+	w, err := checked(options)
+	if err != nil {
+		return err
+	}
+	return b.publish(key, value, nil, new(uint64), w, func(revision uint64, refusal error) {
 		if wire.CodeOf(refusal) != "ErrWrongLastSequence" {
 			done(revision, refusal)
 			return
 		}
-		err := b.last(key, 0, func(e Entry, err error) {
+		// A follower may not have the marker yet.
+		err := b.last(key, ReadOptions{Leader: true}, func(e Entry, err error) {
 			if err != nil || e.Operation == Put {
 				done(0, refusal)
 				return
 			}
-			if err := b.Update(key, value, e.Revision, done); err != nil {
+			if err := b.publish(key, value, nil, &e.Revision, w, done); err != nil {
 				done(0, err)
 			}
 		})
@@ -169,17 +207,21 @@ func (b *Bucket) Create(key string, value []byte, done func(uint64, error)) erro
 // Delete deletes a key and keeps its history; with a revision above 0 on condition that
 // it is the key's last.
 func (b *Bucket) Delete(key string, revision uint64, done func(error)) error {
-	expected := int64(-1)
+	var expected *uint64
 	if revision > 0 {
-		expected = int64(revision)
+		expected = &revision
 	}
-	return b.publish(key, nil, nats.Header{"KV-Operation": {"DEL"}}, expected, func(_ uint64, err error) { done(err) })
+	return b.publish(key, nil, nats.Header{"KV-Operation": {"DEL"}}, expected, write{}, func(_ uint64, err error) { done(err) })
 }
 
-// Purge deletes a key and its history.
-func (b *Bucket) Purge(key string, done func(error)) error {
+// Purge deletes a key and its history. With WithTTL the marker lives no longer than that.
+func (b *Bucket) Purge(key string, done func(error), options ...WriteOption) error {
+	w, err := checked(options)
+	if err != nil {
+		return err
+	}
 	header := nats.Header{"KV-Operation": {"PURGE"}, "Nats-Rollup": {"sub"}}
-	return b.publish(key, nil, header, -1, func(_ uint64, err error) { done(err) })
+	return b.publish(key, nil, header, w.expected, w, func(_ uint64, err error) { done(err) })
 }
 
 // Revert puts the value of an earlier revision, and returns the new one.
@@ -221,10 +263,22 @@ func (b *Bucket) Status(done func(dict.Dict, error)) error {
 			}
 		}
 		d.Set("is_compressed", compressed)
+		d.Set("limit_marker_ttl", orZero(config.Path("subject_delete_marker_ttl")))
+		d.Set("metadata", userMetadata(config))
+		d.Set("backing_store", "JetStream")
+		d.Set("keys", orZero(state.Path("num_subjects")))
 		d.Set("stream_config", config)
 		d.Set("stream_state", state)
 		done(d, nil)
 	})
+}
+
+// orZero is a number of a reply that is left out where it is 0.
+func orZero(n any) any {
+	if n == nil {
+		return dict.Number("0")
+	}
+	return n
 }
 
 // domainOf is DOMAIN of $JS.DOMAIN.API, "" for any other prefix.

@@ -211,13 +211,7 @@ func bucketConfig(stream dict.Dict) BucketConfig {
 		LimitMarkerTTL: time.Duration(integer(stream, "subject_delete_marker_ttl")),
 		PersistMode:    stream.Text("persist_mode"),
 	}
-	metadata, _ := stream.Path("metadata").(dict.Dict)
-	for _, f := range metadata {
-		// Those that the server adds for itself are not the user's (ADR-44).
-		if !strings.HasPrefix(f.Key, "_nats.") {
-			c.Metadata = append(c.Metadata, f)
-		}
-	}
+	c.Metadata = userMetadata(stream)
 	direct, _ := stream.Path("allow_direct").(bool)
 	c.AllowDirect = &direct
 	c.AllowAtomic, _ = stream.Path("allow_atomic").(bool)
@@ -226,6 +220,18 @@ func bucketConfig(stream dict.Dict) BucketConfig {
 	c.Mirror, _ = stream.Path("mirror").(dict.Dict)
 	c.Sources, _ = stream.Path("sources").([]any)
 	return c
+}
+
+// userMetadata is a stream's metadata without what the server adds for itself (ADR-44).
+func userMetadata(stream dict.Dict) dict.Dict {
+	all, _ := stream.Path("metadata").(dict.Dict)
+	out := dict.Dict{}
+	for _, f := range all {
+		if !strings.HasPrefix(f.Key, "_nats.") {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func integer(d dict.Dict, field string) int64 {

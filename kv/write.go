@@ -1,0 +1,141 @@
+package kv
+
+import (
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// WriteOption refines one write.
+type WriteOption func(*write)
+
+type write struct {
+	ttl      time.Duration
+	header   nats.Header
+	expected *uint64
+}
+
+// Forever is a time to live without end, where the bucket's own would hold otherwise.
+const Forever time.Duration = -1
+
+// WithTTL lets what is written live no longer than d, a second or more, or Forever (ADR-43, ADR-48). The bucket
+// needs BucketConfig.LimitMarkerTTL: else ErrNotSupported. When the time is over the server deletes the revision; with
+// Put and Update that would bring back the revision before it, so they take it in a bucket of History 1 alone.
+func WithTTL(d time.Duration) WriteOption { return func(w *write) { w.ttl = d } }
+
+// WithHeader adds headers to the message. Those that NATS gives a meaning to (Nats-*, KV-*) are
+// ErrInvalidArg.
+func WithHeader(h nats.Header) WriteOption { return func(w *write) { w.header = h } }
+
+// WithRevision makes a Purge depend on the key's last revision, as Delete can: else
+// ErrWrongLastSequence.
+func WithRevision(revision uint64) WriteOption { return func(w *write) { w.expected = &revision } }
+
+// minTTL is the least that servers take.
+const minTTL = time.Second
+
+// checked reads the options, and refuses what cannot be.
+func checked(options []WriteOption) (write, error) {
+	var w write
+	for _, o := range options {
+		o(&w)
+	}
+	if w.ttl != 0 && w.ttl != Forever && w.ttl < minTTL {
+		return w, invalid("A time to live is 1000 ms or more")
+	}
+	for name := range w.header {
+		if upper := strings.ToUpper(name); strings.HasPrefix(upper, "NATS-") || strings.HasPrefix(upper, "KV-") {
+			return w, invalid("Header " + name + " has a meaning of its own in a bucket")
+		}
+	}
+	return w, nil
+}
+
+// add puts the options into the headers of a message.
+func (w *write) add(h nats.Header) nats.Header {
+	if h == nil && (w.ttl != 0 || len(w.header) > 0) {
+		h = nats.Header{}
+	}
+	for name, values := range w.header {
+		h[name] = values
+	}
+	switch w.ttl {
+	case 0:
+	case Forever:
+		h["Nats-TTL"] = []string{"never"}
+	default:
+		h["Nats-TTL"] = []string{w.ttl.String()}
+	}
+	return h
+}
+
+// ttlOfValue is the rule for a time to live of put and update.
+func (b *Bucket) ttlOfValue(w write) error {
+	if w.ttl != 0 && b.history != 1 {
+		return invalid("A time to live of put and update needs a bucket of history 1: in bucket " + b.name +
+			" the value before would come back when it ends")
+	}
+	return nil
+}
+
+// whereTTL goes on where keys may have a time to live of their own, at once where that is
+// known. An older server passes over the header without a word, so the bucket is asked again, which may have
+// been changed since it was bound. A mirror does not tell what its origin takes: that answers itself.
+func (b *Bucket) whereTTL(w write, goOn func() error, failed func(error)) error {
+	if w.ttl == 0 || b.ttls || b.mirror {
+		return goOn()
+	}
+	return bucketInfo(b.js, b.name, func(info dict.Dict, err error) {
+		if err == nil {
+			if allowed, _ := info.Path("config", "allow_msg_ttl").(bool); !allowed {
+				err = b.noTTL()
+			}
+		}
+		if err == nil {
+			err = goOn()
+		}
+		if err != nil {
+			failed(err)
+		}
+	})
+}
+
+func (b *Bucket) noTTL() error {
+	return wire.Fail("ErrNotSupported", "Keys of bucket "+b.name+" cannot have a time to live of their own: it needs limit_marker_ttl (update_kv_bucket), and a nats-server of 2.11 or newer")
+}
+
+// Touch lets the current value of a key begin its life anew: with WithTTL that one, else the one that it was
+// written with, or the bucket's. It returns the new revision. A write that comes in between is not lost: then its value gets the new life. ErrKeyNotFound:
+// there is no value; ErrInvalidArg: WithTTL where History is not 1.
+func (b *Bucket) Touch(key string, done func(uint64, error), options ...WriteOption) error {
+	w, err := checked(options)
+	if err == nil {
+		err = b.ttlOfValue(w)
+	}
+	if err != nil {
+		return err
+	}
+	return b.Read(key, ReadOptions{Leader: true}, func(e Entry, err error) {
+		if err == nil {
+			ttl := w.ttl
+			if ttl == 0 {
+				ttl = e.TTL
+			}
+			err = b.Update(key, e.Value, e.Revision, func(revision uint64, err error) {
+				if wire.CodeOf(err) == "ErrWrongLastSequence" {
+					err = b.Touch(key, done, options...)
+					if err == nil {
+						return
+					}
+				}
+				done(revision, err)
+			}, WithTTL(ttl), WithHeader(e.Header))
+		}
+		if err != nil {
+			done(0, err)
+		}
+	})
+}

@@ -1,0 +1,212 @@
+package kv_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv"
+	"natstcl/kv/wire"
+)
+
+// try is wait for operations that may fail.
+func try[T any](start func(done func(T, error)) error) (T, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return kv.Await(ctx, start)
+}
+
+func createKey(b *kv.Bucket, key, value string, options ...kv.WriteOption) (uint64, error) {
+	return try(func(done func(uint64, error)) error { return b.Create(key, []byte(value), done, options...) })
+}
+
+func TestAKeyWithATimeToLiveGoesAndLeavesAMarkerThatSaysWhy(t *testing.T) {
+	j := startJetStream(t)
+	b := create(t, j, kv.BucketConfig{Bucket: "test", LimitMarkerTTL: time.Minute})
+	if _, err := createKey(b, "k", "v", kv.WithTTL(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := createKey(b, "k", "w"); wire.CodeOf(err) != "ErrWrongLastSequence" {
+		t.Errorf("got %v", err)
+	}
+	eventually(t, "the end of the key", func() bool { _, err := get(b, "k"); return wire.CodeOf(err) == "ErrKeyNotFound" })
+	var marker kv.Entry
+	eventually(t, "the marker", func() bool {
+		var err error
+		marker, err = try(func(done func(kv.Entry, error)) error { return b.Read("k", kv.ReadOptions{Deleted: true}, done) })
+		return err == nil
+	})
+	if marker.Operation != kv.Purge || marker.Reason != "MaxAge" {
+		t.Errorf("got %+v", marker)
+	}
+	if _, err := createKey(b, "k", "again"); err != nil {
+		t.Errorf("after the marker: %v", err)
+	}
+}
+
+func TestATimeToLiveIsRefusedWhereItWouldNotDoWhatItSays(t *testing.T) {
+	j := startJetStream(t)
+	plain := create(t, j, kv.BucketConfig{Bucket: "plain"})
+	if _, err := createKey(plain, "k", "v", kv.WithTTL(time.Minute)); wire.CodeOf(err) != "ErrNotSupported" {
+		t.Errorf("got %v", err)
+	}
+	deep := create(t, j, kv.BucketConfig{Bucket: "deep", History: 2, LimitMarkerTTL: time.Minute})
+	_, err := try(func(done func(uint64, error)) error { return deep.Put("k", nil, done, kv.WithTTL(time.Minute)) })
+	if wire.CodeOf(err) != "ErrInvalidArg" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := createKey(deep, "k", "v", kv.WithTTL(time.Millisecond)); wire.CodeOf(err) != "ErrInvalidArg" {
+		t.Errorf("got %v", err)
+	}
+	// It is asked for again: the bucket may have been changed since it was bound.
+	if err := update(j, "plain", func(c *kv.BucketConfig) { c.LimitMarkerTTL = time.Minute }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := createKey(plain, "k", "v", kv.WithTTL(kv.Forever)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTouchKeepsTheValueAndItsHeaders(t *testing.T) {
+	j := startJetStream(t)
+	b := create(t, j, kv.BucketConfig{Bucket: "test", LimitMarkerTTL: time.Minute})
+	if _, err := createKey(b, "k", "v", kv.WithTTL(time.Hour), kv.WithHeader(nats.Header{"Who": {"me"}})); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []time.Duration{time.Hour, time.Minute} {
+		var options []kv.WriteOption
+		if want != time.Hour {
+			options = append(options, kv.WithTTL(want))
+		}
+		revision := wait(t, func(done func(uint64, error)) error { return b.Touch("k", done, options...) })
+		e, err := get(b, "k")
+		if err != nil || e.Revision != revision || string(e.Value) != "v" || e.TTL != want || e.Header.Get("Who") != "me" {
+			t.Errorf("got %+v, %v", e, err)
+		}
+	}
+	if _, err := try(func(done func(uint64, error)) error { return b.Touch("none", done) }); wire.CodeOf(err) != "ErrKeyNotFound" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Many touch and count at once: what one wrote is in what the other touches.
+func TestTouchLosesNoWriteThatComesInBetween(t *testing.T) {
+	j := startJetStream(t)
+	b := create(t, j, kv.BucketConfig{Bucket: "test"})
+	put(t, b, "k", "0")
+	ended := make(chan error, 40)
+	for i := range 40 {
+		var err error
+		if i%2 == 0 {
+			err = b.Touch("k", func(_ uint64, err error) { ended <- err })
+		} else {
+			err = b.Put("k", []byte{byte(i)}, func(_ uint64, err error) { ended <- err })
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 40 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if e, err := get(b, "k"); err != nil || len(e.Value) != 1 || e.Value[0] != 39 {
+		t.Errorf("got %+v, %v", e, err)
+	}
+}
+
+func TestAPurgeMayDependOnARevision(t *testing.T) {
+	j := startJetStream(t)
+	b := newBucket(t, j, 5)
+	revision := put(t, b, "k", "v")
+	purge := func(revision uint64) error {
+		_, err := try(plain(func(done func(error)) error { return b.Purge("k", done, kv.WithRevision(revision)) }))
+		return err
+	}
+	if err := purge(revision + 1); wire.CodeOf(err) != "ErrWrongLastSequence" {
+		t.Errorf("got %v", err)
+	}
+	if err := purge(revision); err != nil {
+		t.Error(err)
+	}
+	if err := purge(1 << 63); wire.CodeOf(err) != "ErrInvalidArg" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHeadersOfTheBucketsOwnAreRefused(t *testing.T) {
+	j := startJetStream(t)
+	b := newBucket(t, j, 1)
+	for _, name := range []string{"Nats-TTL", "nats-msg-id", "KV-Operation"} {
+		_, err := try(func(done func(uint64, error)) error {
+			return b.Put("k", nil, done, kv.WithHeader(nats.Header{name: {"x"}}))
+		})
+		if wire.CodeOf(err) != "ErrInvalidArg" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestManyValuesArePutInOrderAndEachIsToldOf(t *testing.T) {
+	j := startJetStream(t)
+	b := newBucket(t, j, 1)
+	pairs := make([]kv.KeyValue, 5000)
+	for i := range pairs {
+		pairs[i] = kv.KeyValue{Key: fmt.Sprintf("k%d", i), Value: []byte("v")}
+	}
+	pairs[17].Key = "no key!"
+	told := 0
+	outcomes := wait(t, func(done func([]kv.Outcome, error)) error {
+		b.PutMany(pairs, kv.ManyOptions{InFlight: 100, Progress: func(done, total int) bool { told++; return total == len(pairs) }},
+			func(out []kv.Outcome) { done(out, nil) })
+		return nil
+	})
+	last := uint64(0)
+	for i, o := range outcomes {
+		switch {
+		case i == 17:
+			if wire.CodeOf(o.Err) != "ErrInvalidArg" {
+				t.Errorf("got %+v", o)
+			}
+		case o.Err != nil || o.Revision != last+1 || o.Key != pairs[i].Key:
+			t.Fatalf("%d: got %+v after %d", i, o, last)
+		default:
+			last = o.Revision
+		}
+	}
+	if told != len(pairs) {
+		t.Errorf("progress was told %d times", told)
+	}
+}
+
+func TestManyPutsStopWhereTheyAreCanceledOrTheBucketIsGone(t *testing.T) {
+	j := startJetStream(t)
+	b := newBucket(t, j, 1)
+	pairs := make([]kv.KeyValue, 1000)
+	for i := range pairs {
+		pairs[i].Key = fmt.Sprintf("k%d", i)
+	}
+	run := func(o kv.ManyOptions) map[string]int {
+		outcomes := wait(t, func(done func([]kv.Outcome, error)) error {
+			b.PutMany(pairs, o, func(out []kv.Outcome) { done(out, nil) })
+			return nil
+		})
+		codes := map[string]int{}
+		for _, o := range outcomes {
+			codes[wire.CodeOf(o.Err)]++
+		}
+		return codes
+	}
+	codes := run(kv.ManyOptions{InFlight: 10, Progress: func(done, _ int) bool { return done < 50 }})
+	if codes[""] < 50 || codes["ErrCanceled"] < 800 {
+		t.Errorf("canceled: %v", codes)
+	}
+	wait(t, plain(func(done func(error)) error { return kv.DeleteBucket(j, "test", done) }))
+	codes = run(kv.ManyOptions{InFlight: 10})
+	if codes["ErrBucketNotFound"] == 0 || codes["ErrBucketNotFound"]+codes["ErrCanceled"] != len(pairs) {
+		t.Errorf("gone: %v", codes)
+	}
+}
