@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -49,6 +50,13 @@ func newBucket(j *js.JetStream, name string, info dict.Dict) *Bucket {
 		}
 	}
 	return b
+}
+
+// WithTimeout returns the same bucket with another limit of how long a request may take; 0: without end.
+func (b *Bucket) WithTimeout(limit time.Duration) *Bucket {
+	other := *b
+	other.js = b.js.WithTimeout(limit)
+	return &other
 }
 
 // Name of the bucket.

@@ -43,11 +43,7 @@ var streamOptions = option.Table{
 	{Name: "allow_direct", Kind: option.Bool, About: "every replica answers direct gets"},
 	{Name: "mirror_direct", Kind: option.Bool, About: "so does a mirror, for its origin"},
 	{Name: "metadata", Kind: metadata, About: "texts for programs"},
-	{Name: "placement", Kind: nested, About: "where the copies are", Fields: option.Table{
-		{Name: "cluster", Kind: option.Nonempty},
-		{Name: "tags", Kind: option.List},
-		{Name: "preferred", Kind: option.Nonempty},
-	}},
+	{Name: "placement", Kind: nested, About: "where the copies are", Fields: placementOptions},
 	{Name: "discard_new_per_subject", Kind: option.Bool, About: "discard new goes for max_msgs_per_subject, too"},
 	{Name: "consumer_limits", Kind: nested, Empty: true, About: "what consumers have where they do not say", Fields: option.Table{
 		{Name: "inactive_threshold", Kind: option.Duration},
@@ -98,6 +94,12 @@ var consumerOptions = option.Table{
 	{Name: "priority_policy", Kind: option.Enum, Allowed: []string{"none", "overflow", "pinned_client", "prioritized"}, About: "how the clients of a group share the messages"},
 	{Name: "priority_groups", Kind: option.List, About: "the name of the group"},
 	{Name: "priority_timeout", Kind: option.Duration, About: "after which another client may be the pinned one"},
+}
+
+var placementOptions = option.Table{
+	{Name: "cluster", Kind: option.Nonempty},
+	{Name: "tags", Kind: option.List},
+	{Name: "preferred", Kind: option.Nonempty},
 }
 
 var deliverPolicies = []string{"all", "last", "new", "by_start_sequence", "by_start_time", "last_per_subject"}

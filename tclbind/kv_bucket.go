@@ -1,11 +1,13 @@
 package tclbind
 
 import (
-	"math"
+	"slices"
+	"strconv"
 	"time"
 
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/kv/js"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -16,10 +18,15 @@ type bucket struct {
 	kv   *kv.Bucket
 	j    *jetStream
 	name bridge.Value // retained
+
+	coded *coded // nil where keys and values are stored as they are
 }
 
 // Its watchers belong to the jet_stream, and outlive it.
-func (b *bucket) Release(*bridge.Package) { b.name.Release() }
+func (b *bucket) Release(*bridge.Package) {
+	b.name.Release()
+	b.coded.release()
+}
 
 // entry is one of the bucket's as a script gets it.
 func (b *bucket) entry(e *kv.Entry) *entryRecord {
@@ -30,7 +37,10 @@ var bucketCommands = []bridge.Command{
 	{Name: "create_kv_bucket", Usage: "jet_stream bucket args", Run: bridge.On(cmdCreateBucket)},
 	{Name: "create_kv_aggregate", Usage: "jet_stream bucket writable origins args", Run: bridge.On(cmdCreateAggregate)},
 	{Name: "create_kv_mirror", Usage: "jet_stream name origin args", Run: bridge.On(cmdCreateMirror)},
-	{Name: "bind_kv_bucket", Usage: "jet_stream bucket", Run: bridge.On(cmdBindBucket)},
+	{Name: "update_kv_bucket", Usage: "jet_stream bucket args", Run: bridge.On(cmdUpdateBucket)},
+	{Name: "create_or_update_kv_bucket", Usage: "jet_stream bucket args", Run: bridge.On(cmdCreateOrUpdateBucket)},
+	{Name: "add_kv_origin", Usage: "jet_stream bucket origin", Run: bridge.On(cmdAddOrigin)},
+	{Name: "bind_kv_bucket", Usage: "jet_stream bucket args", Run: bridge.On(cmdBindBucket)},
 	{Name: "delete_kv_bucket", Usage: "jet_stream bucket", Run: bridge.On(cmdDeleteBucket)},
 	{Name: "empty_kv_bucket", Usage: "jet_stream bucket", Run: bridge.On(cmdEmptyBucket)},
 	{Name: "kv_buckets", Usage: "jet_stream", Run: bridge.On(cmdBuckets)},
@@ -38,13 +48,18 @@ var bucketCommands = []bridge.Command{
 
 	{Name: "kv_get", Usage: "bucket key args", Run: bridge.On(cmdGet)},
 	{Name: "kv_get_value", Usage: "bucket key args", Run: bridge.On(cmdGetValue)},
-	{Name: "kv_put", Usage: "bucket key value", Run: bridge.On(cmdPut)},
-	{Name: "kv_create", Usage: "bucket key value", Run: bridge.On(cmdCreate)},
-	{Name: "kv_update", Usage: "bucket key value revision", Run: bridge.On(cmdUpdate)},
-	{Name: "kv_delete", Usage: "bucket key revision", Run: bridge.On(cmdDelete)},
-	{Name: "kv_purge", Usage: "bucket key", Run: bridge.On(cmdPurge)},
-	{Name: "kv_revert", Usage: "bucket key revision", Run: bridge.On(cmdRevert)},
-	{Name: "kv_status", Usage: "bucket", Run: bridge.On(cmdStatus)},
+	{Name: "kv_put", Usage: "bucket key value args", Run: bridge.On(cmdPut)},
+	{Name: "kv_create", Usage: "bucket key value args", Run: bridge.On(cmdCreate)},
+	{Name: "kv_update", Usage: "bucket key value revision args", Run: bridge.On(cmdUpdate)},
+	{Name: "kv_delete", Usage: "bucket key revision args", Run: bridge.On(cmdDelete)},
+	{Name: "kv_purge", Usage: "bucket key args", Run: bridge.On(cmdPurge)},
+	{Name: "kv_revert", Usage: "bucket key revision args", Run: bridge.On(cmdRevert)},
+	{Name: "kv_touch", Usage: "bucket key args", Run: bridge.On(cmdTouch)},
+	{Name: "kv_put_many", Usage: "bucket dict args", Run: bridge.On(cmdPutMany)},
+	{Name: "kv_cancel", Usage: "bucket operation", Run: bridge.On(cmdCancel)},
+	{Name: "kv_name", Usage: "bucket", Run: bridge.On(cmdBucketName)},
+	{Name: "kv_status", Usage: "bucket args", Run: bridge.On(cmdStatus)},
+	{Name: "kv_config", Usage: "bucket args", Run: bridge.On(cmdConfig)},
 	{Name: "kv_history", Usage: "bucket key", Run: bridge.On(cmdHistory)},
 	{Name: "kv_keys", Usage: "bucket", Run: bridge.On(cmdKeys)},
 
@@ -53,60 +68,182 @@ var bucketCommands = []bridge.Command{
 	{Name: "watch_consumer", Usage: "watcher", Run: bridge.On(cmdWatchConsumer)},
 }
 
-// bucketOptions are those of create_kv_bucket (kv-details.md, Bucket management).
+// bucketOptions are those of create_kv_bucket; behind metadata those that the pure-Tcl client
+// does not have. config returns them by these names.
 var bucketOptions = option.Table{
-	{Name: "description", Kind: option.Nonempty},
-	{Name: "max_value_size", Kind: option.Int},
-	{Name: "history", Kind: option.Natural, Default: dict.Number("1")},
-	{Name: "ttl", Kind: option.Duration},
-	{Name: "max_bucket_size", Kind: option.Int},
-	{Name: "storage", Kind: option.Enum, Allowed: []string{"memory", "file"}, Default: "file"},
-	{Name: "num_replicas", Kind: option.Int, Default: dict.Number("1")},
-	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}},
-	{Name: "mirror_name", Kind: option.Nonempty},
-	{Name: "mirror_domain", Kind: option.Nonempty},
-	{Name: "metadata", Kind: metadata},
+	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
+	{Name: "max_value_size", Kind: option.Int, About: "bytes; -1: no limit"},
+	{Name: "history", Kind: option.Natural, Default: dict.Number("1"), About: "revisions kept of each key, 1 to 64"},
+	{Name: "ttl", Kind: option.Duration, About: "how long values live; 0: for ever"},
+	{Name: "max_bucket_size", Kind: option.Int, About: "bytes; -1: no limit"},
+	{Name: "storage", Kind: option.Enum, Allowed: []string{"memory", "file"}, Default: "file", About: "where values are kept"},
+	{Name: "num_replicas", Kind: option.Int, Default: dict.Number("1"), About: "copies in a cluster"},
+	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}, About: "of what is kept in files"},
+	{Name: "mirror_name", Kind: option.Nonempty, About: "the bucket that a new one mirrors"},
+	{Name: "mirror_domain", Kind: option.Nonempty, About: "and its domain"},
+	{Name: "metadata", Kind: metadata, About: "texts for programs"},
+	{Name: "limit_marker_ttl", Kind: option.Duration, About: "lets keys have a time to live of their own, and is how long a marker stays where a value's time was over: 1000 at least; not to be taken back; servers from 2.11"},
+	{Name: "placement", Kind: nested, Fields: placementOptions, About: "where the copies are"},
+	{Name: "republish", Kind: nested, Fields: republishOptions, About: "`nats::make_republish`: values are published once more when they are stored"},
+	{Name: "mirror", Kind: nested, Fields: streamSourceFields, About: "`nats::make_stream_source`: the bucket that a new one mirrors, by the name of the bucket or its stream"},
+	{Name: "sources", Kind: nestedIn, Fields: streamSourceFields, About: "`nats::make_stream_source` of each bucket that this one draws from; one with subject_transforms may be any stream"},
+	{Name: "allow_direct", Kind: option.Bool, About: "any replica answers reads; true unless given, false: the leader alone"},
+	{Name: "allow_atomic", Kind: option.Bool, About: "lets `atomic` write; servers from 2.12"},
+	{Name: "persist_mode", Kind: option.Enum, Allowed: []string{"default", "async"}, About: "async: a write is acknowledged before it is on disk; servers from 2.12"},
+}
+
+// codecOptions go with the making of a key_value object, and are the client's alone.
+var codecOptions = option.Table{
+	{Name: "key_codec", Kind: option.List, About: "base64, path, a command prefix, or a list of them: what makes stored keys of the script's"},
+	{Name: "value_codec", Kind: option.List, About: "the same for values"},
+}
+
+// apply writes the options that were given into a configuration.
+func apply(o option.Values, c *kv.BucketConfig) {
+	set := func(name string, write func(name string)) {
+		if o.Has(name) {
+			write(name)
+		}
+	}
+	bytes := func(field **int64) func(string) {
+		return func(name string) {
+			n := o.Int(name)
+			*field = &n
+		}
+	}
+	set("description", func(n string) { c.Description = o.Text(n) })
+	set("max_value_size", bytes(&c.MaxValueSize))
+	set("history", func(n string) { c.History = o.Int(n) })
+	set("ttl", func(n string) { c.TTL = time.Duration(o.Nanos(n)) })
+	set("max_bucket_size", bytes(&c.MaxBytes))
+	set("storage", func(n string) { c.Storage = o.Text(n) })
+	set("num_replicas", func(n string) { c.Replicas = o.Int(n) })
+	set("compression", func(n string) { c.Compression = o.Text(n) })
+	set("mirror_name", func(n string) { c.MirrorName = o.Text(n) })
+	set("mirror_domain", func(n string) { c.MirrorDomain = o.Text(n) })
+	set("metadata", func(n string) { c.Metadata = dictOf(o, n) })
+	set("limit_marker_ttl", func(n string) { c.LimitMarkerTTL = time.Duration(o.Nanos(n)) })
+	set("placement", func(n string) { c.Placement = dictOf(o, n) })
+	set("republish", func(n string) { c.Republish = dictOf(o, n) })
+	set("mirror", func(n string) { c.Mirror = dictOf(o, n) })
+	set("sources", func(n string) { c.Sources, _ = o[n].([]any) })
+	set("allow_direct", func(n string) {
+		b := o.Bool(n)
+		c.AllowDirect = &b
+	})
+	set("allow_atomic", func(n string) { c.AllowAtomic = o.Bool(n) })
+	set("persist_mode", func(n string) { c.PersistMode = o.Text(n) })
 }
 
 func bucketConfig(name string, o option.Values) kv.BucketConfig {
-	c := kv.BucketConfig{
-		Bucket:       name,
-		Description:  o.Text("description"),
-		History:      o.Int("history"),
-		TTL:          time.Duration(o.Nanos("ttl")),
-		Storage:      o.Text("storage"),
-		Replicas:     o.Int("num_replicas"),
-		Compression:  o.Text("compression"),
-		MirrorName:   o.Text("mirror_name"),
-		MirrorDomain: o.Text("mirror_domain"),
-		Metadata:     dictOf(o, "metadata"),
-	}
-	if o.Has("max_value_size") {
-		n := o.Int("max_value_size")
-		c.MaxValueSize = &n
-	}
-	if o.Has("max_bucket_size") {
-		n := o.Int("max_bucket_size")
-		c.MaxBytes = &n
-	}
+	c := kv.BucketConfig{Bucket: name}
+	apply(o, &c)
 	return c
 }
 
+// configDict is a configuration by the names of its options, less what has its default.
+func configDict(c *kv.BucketConfig) dict.Dict {
+	d := dict.Dict{}
+	text := func(name, s string) {
+		if s != "" {
+			d.Set(name, s)
+		}
+	}
+	limit := func(name string, n *int64) {
+		if n != nil {
+			d.Set(name, *n)
+		}
+	}
+	ms := func(name string, t time.Duration) {
+		if t != 0 {
+			d.Set(name, nanosToMillis(dict.Number(strconv.FormatInt(int64(t), 10))))
+		}
+	}
+	nested := func(name string, v dict.Dict) {
+		if len(v) > 0 {
+			d.Set(name, v)
+		}
+	}
+	text("description", c.Description)
+	limit("max_value_size", c.MaxValueSize)
+	d.Set("history", c.History)
+	ms("ttl", c.TTL)
+	limit("max_bucket_size", c.MaxBytes)
+	text("storage", c.Storage)
+	d.Set("num_replicas", max(c.Replicas, 1))
+	text("compression", c.Compression)
+	nested("metadata", c.Metadata)
+	ms("limit_marker_ttl", c.LimitMarkerTTL)
+	nested("placement", c.Placement)
+	nested("republish", c.Republish)
+	nested("mirror", c.Mirror)
+	if len(c.Sources) > 0 {
+		d.Set("sources", c.Sources)
+	}
+	if c.AllowDirect != nil && !*c.AllowDirect {
+		d.Set("allow_direct", false)
+	}
+	if c.AllowAtomic {
+		d.Set("allow_atomic", true)
+	}
+	text("persist_mode", c.PersistMode)
+	return d
+}
+
 // newBucket is the finish of the operations that end in a bucket's handle.
-func (j *jetStream) newBucket(p *bridge.Package) func(*kv.Bucket) (any, error) {
+func (j *jetStream) newBucket(p *bridge.Package, coded *coded) func(*kv.Bucket) (any, error) {
 	return func(b *kv.Bucket) (any, error) {
-		return p.Add(&bucket{kv: b, j: j, name: p.Host.NewValue(b.Name())}, j), nil
+		return p.Add(&bucket{kv: b, j: j, name: p.Host.NewValue(b.Name()), coded: coded.retain()}, j), nil
 	}
 }
 
+// withCodecs reads the options of a method that makes a key_value object.
+func withCodecs(p *bridge.Package, table option.Table, args []bridge.Value) (option.Values, *coded, error) {
+	o, err := slices.Concat(table, codecOptions).Parse(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o, codedBy(p, o), nil
+}
+
 func cmdCreateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	o, err := bucketOptions.Parse(args[1:])
+	o, coded, err := withCodecs(p, bucketOptions, args[1:])
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateBucket(j.js, bucketConfig(args[0].Text(), o), done)
-	}, j.newBucket(p))
+	}, j.newBucket(p, coded))
+}
+
+// changeBucket is what update_kv_bucket and create_or_update_kv_bucket have in common.
+func changeBucket(p *bridge.Package, j *jetStream, args []bridge.Value,
+	change func(*js.JetStream, string, func(*kv.BucketConfig), func(*kv.Bucket, error)) error) (any, error) {
+	given, err := slices.Concat(bucketOptions, codecOptions).ParseGiven(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
+		return change(j.js, args[0].Text(), func(c *kv.BucketConfig) { apply(given, c) }, done)
+	}, j.newBucket(p, codedBy(p, given)))
+}
+
+func cmdUpdateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeBucket(p, j, args, kv.UpdateBucket)
+}
+
+func cmdCreateOrUpdateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeBucket(p, j, args, kv.CreateOrUpdateBucket)
+}
+
+func cmdAddOrigin(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	origin, err := originOf(args[1])
+	if err != nil {
+		return nil, err
+	}
+	return bridge.BeginPlain(p, nil, func(done func(error)) error {
+		return kv.AddOrigin(j.js, args[0].Text(), origin, done)
+	})
 }
 
 func cmdCreateAggregate(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -124,13 +261,13 @@ func cmdCreateAggregate(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 			return nil, err
 		}
 	}
-	o, err := parseDerived(args[3:])
+	o, coded, err := parseDerived(p, args[3:])
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateAggregate(j.js, bucketConfig(args[0].Text(), o), writable, origins, done)
-	}, j.newBucket(p))
+	}, j.newBucket(p, coded))
 }
 
 func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -138,7 +275,7 @@ func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	if err != nil {
 		return nil, err
 	}
-	o, err := parseDerived(args[2:])
+	o, _, err := parseDerived(p, args[2:])
 	if err != nil {
 		return nil, err
 	}
@@ -149,21 +286,25 @@ func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 
 // parseDerived reads the options of a bucket that draws from others: the old way
 // of naming a mirror has no place there.
-func parseDerived(args []bridge.Value) (option.Values, error) {
-	o, err := bucketOptions.Parse(args)
+func parseDerived(p *bridge.Package, args []bridge.Value) (option.Values, *coded, error) {
+	o, coded, err := withCodecs(p, bucketOptions, args)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if o.Has("mirror_name") || o.Has("mirror_domain") {
-		return nil, invalid("-mirror_name and -mirror_domain are not allowed")
+		return nil, nil, invalid("-mirror_name and -mirror_domain are not allowed")
 	}
-	return o, nil
+	if o.Has("mirror") || o.Has("sources") {
+		return nil, nil, invalid("-mirror and -sources are not allowed: the origins stand for them")
+	}
+	return o, coded, nil
 }
 
 var originOptions = option.Table{
 	{Name: "bucket", Kind: option.Nonempty, Required: true},
 	{Name: "stream", Kind: option.Nonempty},
 	{Name: "keys", Kind: option.List},
+	{Name: "transform", Kind: nestedIn, Fields: subjectTransformOptions},
 	{Name: "domain", Kind: option.Nonempty},
 	{Name: "api", Kind: option.Nonempty},
 	{Name: "deliver", Kind: option.Nonempty},
@@ -212,19 +353,26 @@ func originOf(v bridge.Value) (kv.Origin, error) {
 	if err != nil {
 		return kv.Origin{}, err
 	}
+	transforms, _ := o["transform"].([]any)
 	return kv.Origin{
 		Bucket:  o.Text("bucket"),
 		Stream:  o.Text("stream"),
 		Keys:    o.List("keys"),
 		API:     o.Text("api"),
 		Deliver: o.Text("deliver"),
+
+		Transforms: transforms,
 	}, nil
 }
 
 func cmdBindBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	_, coded, err := withCodecs(p, nil, args[1:])
+	if err != nil {
+		return nil, err
+	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.BindBucket(j.js, args[0].Text(), done)
-	}, j.newBucket(p))
+	}, j.newBucket(p, coded))
 }
 
 func cmdDeleteBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -245,101 +393,30 @@ func cmdBuckets(p *bridge.Package, j *jetStream, _ []bridge.Value) (any, error) 
 	}, bridge.Plain)
 }
 
-var revisionOption = option.Table{{Name: "revision", Kind: option.Int}}
-
-// revision reads a revision that stands as an argument.
-func revision(v bridge.Value) (uint64, error) {
-	row := option.Row{Name: "revision", Kind: option.Natural}
-	n, err := row.Parse(v)
-	if err != nil {
-		return 0, err
-	}
-	return uint64(option.Values{"revision": n}.Int("revision")), nil
-}
-
-// getEntry begins a get; finish turns the entry into the result.
-func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(kv.Entry) any) (any, error) {
-	o, err := revisionOption.Parse(args[1:])
-	if err != nil {
-		return nil, err
-	}
-	wanted := o.Int("revision")
-	if wanted < 0 {
-		// There is no such revision, and there never was: the answer is that of a
-		// revision that the stream does not have yet.
-		wanted = math.MaxInt64
-	}
-	return bridge.Begin(p, func(done func(kv.Entry, error)) error {
-		return b.kv.Get(args[0].Text(), uint64(wanted), done)
-	}, func(e kv.Entry) (any, error) { return finish(e), nil })
-}
-
-func cmdGet(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	return getEntry(p, b, args, func(e kv.Entry) any { return b.entry(&e) })
-}
-
-func cmdGetValue(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	return getEntry(p, b, args, func(e kv.Entry) any { return b.j.c.incoming(e.Value) })
-}
-
-func cmdPut(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	return bridge.Begin(p, func(done func(uint64, error)) error {
-		return b.kv.Put(args[0].Text(), b.j.c.outgoing(args[1]), done)
-	}, bridge.Plain)
-}
-
-func cmdCreate(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	return bridge.Begin(p, func(done func(uint64, error)) error {
-		return b.kv.Create(args[0].Text(), b.j.c.outgoing(args[1]), done)
-	}, bridge.Plain)
-}
-
-func cmdUpdate(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	expected, err := revision(args[2])
-	if err != nil {
-		return nil, err
-	}
-	return bridge.Begin(p, func(done func(uint64, error)) error {
-		return b.kv.Update(args[0].Text(), b.j.c.outgoing(args[1]), expected, done)
-	}, bridge.Plain)
-}
-
-func cmdDelete(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	expected, err := revision(args[1])
-	if err != nil {
-		return nil, err
-	}
-	return bridge.BeginPlain(p, nil, func(done func(error)) error {
-		return b.kv.Delete(args[0].Text(), expected, done)
+func cmdStatus(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
+	return b.call(p, callOptions, args, func(core *kv.Bucket, _ option.Values) (any, error) {
+		return bridge.Begin(p, core.Status, func(status dict.Dict) (any, error) {
+			for _, field := range []string{"ttl", "limit_marker_ttl"} {
+				if ns, ok := status.Path(field).(dict.Number); ok {
+					status.Set(field, nanosToMillis(ns))
+				}
+			}
+			if config, ok := status.Path("stream_config").(dict.Dict); ok {
+				status.Set("stream_config", inMillis(config, streamOptions))
+			}
+			return status, nil
+		})
 	})
 }
 
-func cmdPurge(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	return bridge.BeginPlain(p, nil, func(done func(error)) error {
-		return b.kv.Purge(args[0].Text(), done)
+func cmdConfig(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
+	return b.call(p, callOptions, args, func(core *kv.Bucket, _ option.Values) (any, error) {
+		return bridge.Begin(p, core.Config, func(c kv.BucketConfig) (any, error) { return configDict(&c), nil })
 	})
 }
 
-func cmdRevert(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	wanted, err := revision(args[1])
-	if err != nil {
-		return nil, err
-	}
-	return bridge.Begin(p, func(done func(uint64, error)) error {
-		return b.kv.Revert(args[0].Text(), wanted, done)
-	}, bridge.Plain)
-}
-
-func cmdStatus(p *bridge.Package, b *bucket, _ []bridge.Value) (any, error) {
-	return bridge.Begin(p, b.kv.Status, func(status dict.Dict) (any, error) {
-		if ns, ok := status.Path("ttl").(dict.Number); ok {
-			status.Set("ttl", nanosToMillis(ns))
-		}
-		if config, ok := status.Path("stream_config").(dict.Dict); ok {
-			status.Set("stream_config", inMillis(config, streamOptions))
-		}
-		return status, nil
-	})
+func cmdBucketName(_ *bridge.Package, b *bucket, _ []bridge.Value) (any, error) {
+	return b.kv.Name(), nil
 }
 
 func cmdKeys(p *bridge.Package, b *bucket, _ []bridge.Value) (any, error) {

@@ -10,13 +10,17 @@ type entryRecord struct {
 	c      *connection
 	bucket bridge.Value // its name
 	*kv.Entry
-	delta bool // there is one: it comes from watch or history
+	delta   bool // there is one: it comes from watch or history
+	headers bool // the field header is wanted
+	size    bool // and size, in place of the value
 }
 
 func (e *entryRecord) WriteTo(w bridge.Writer) {
 	n := 12
-	if e.delta {
-		n = 14
+	for _, more := range []bool{e.delta, e.headers, e.size, e.Reason != ""} {
+		if more {
+			n += 2
+		}
 	}
 	w.List(n)
 	words := e.c.words
@@ -36,6 +40,18 @@ func (e *entryRecord) WriteTo(w bridge.Writer) {
 	}
 	w.Any(words.operation)
 	w.Any(words.operations[e.Operation])
+	if e.Reason != "" {
+		w.Text("reason")
+		w.Text(e.Reason)
+	}
+	if e.headers {
+		w.Any(words.header)
+		w.Any(headerDict(e.Header))
+	}
+	if e.size {
+		w.Text("size")
+		w.Int(int64(e.Size))
+	}
 }
 
 // entryRecords is a list of entries.

@@ -57,6 +57,13 @@ func (j *JetStream) APIPrefix() string { return j.prefix }
 // Foreign tells whether the API is not that of the server's own domain.
 func (j *JetStream) Foreign() bool { return j.prefix != defaultPrefix }
 
+// WithTimeout returns the same JetStream with another timeout; 0: without end.
+func (j *JetStream) WithTimeout(timeout time.Duration) *JetStream {
+	other := *j
+	other.options.Timeout = timeout
+	return &other
+}
+
 // Timeout is how long each request may take.
 func (j *JetStream) Timeout() time.Duration { return j.options.Timeout }
 

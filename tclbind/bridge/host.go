@@ -4,7 +4,10 @@
 // interpreter, the operations that scripts wait for, and the resources that TclOO objects stand on.
 package bridge
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Host is one Tcl interpreter. Packages ctcl (C Tcl) and gotcl (modernc.org/tcl) implement it.
 //
@@ -34,6 +37,11 @@ type Host interface {
 	Callback(prefix Value, args ...any) bool
 	// Deliver is Callback with the arguments that a Record writes as a list.
 	Deliver(prefix Value, args Record) bool
+
+	// Invoke calls prefix, a command prefix, with args appended, at global level, for its result,
+	// which is retained. Errors: a ScriptError, whose errorInfo the interpreter holds until it does something else;
+	// ErrBreak.
+	Invoke(prefix Value, args ...any) (Value, error)
 
 	// Call calls the command of a fully qualified name with an argument, as Callback does. It is
 	// false where there is no such command.
@@ -139,5 +147,8 @@ type Given struct{ Value }
 // ScriptError is the error of a script that the host ran for the command, whose
 // result and errorInfo the interpreter still holds.
 type ScriptError struct{ Text string }
+
+// ErrBreak is a script's way to say that it wants no more.
+var ErrBreak = errors.New("invoked \"break\" outside of a loop")
 
 func (e ScriptError) Error() string { return e.Text }

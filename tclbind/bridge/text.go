@@ -95,3 +95,27 @@ func surrogate(s string) (rune, bool) {
 	}
 	return 0xD000 | rune(s[1]&0x3F)<<6 | rune(s[2]&0x3F), true
 }
+
+// ListText is a Tcl list as text.
+func ListText(elements []string) string {
+	var b strings.Builder
+	for i, e := range elements {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if e == "" {
+			b.WriteString("{}")
+		}
+		for _, c := range e {
+			switch c {
+			case '\n':
+				b.WriteString(`\n`)
+				continue
+			case ' ', '\t', '\r', '\v', '\f', '"', '\\', '{', '}', '[', ']', '$', ';', '#':
+				b.WriteByte('\\')
+			}
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}

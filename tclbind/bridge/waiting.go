@@ -17,6 +17,11 @@ type wait struct {
 	text      string                             // the id as the coroutine has it
 	coroutine string                             // the parked coroutine's command, "" where none is
 	end       interface{ result() (any, error) } // nil until it is done
+
+	// A callback takes the place of whoever waits (Tell). Both are nil where there is none.
+	callback Value // retained
+	owner    Resource
+	canceled func()
 }
 
 // waitID is what a command returns that has begun an operation.
@@ -95,6 +100,10 @@ func (c *completion[T]) Run(p *Package) {
 		return
 	}
 	w.end = c
+	if w.callback != nil {
+		p.tell(w)
+		return
+	}
 	if w.coroutine == "" {
 		return
 	}
@@ -112,6 +121,73 @@ func (c *completion[T]) result() (any, error) {
 		return nil, c.err
 	}
 	return c.finish(c.value)
+}
+
+// Tell lets a callback have the end of the operation that a command has begun, in place of a script that waits for
+// it: id is what Begin returned. The callback is called once as `cmd error result`: error is empty, or a dict of code
+// and errorMessage, and then result is empty. It is not called once owner is released, or the operation forgotten.
+// Tell returns the operation's number, which Forget takes; canceled, if it is not nil, is called then.
+func (p *Package) Tell(id any, owner Resource, callback Value, canceled func()) (any, error) {
+	number, ok := id.(waitID)
+	if !ok {
+		return nil, fail(ErrInternal, "nothing has begun")
+	}
+	w := p.waits.byID[number]
+	w.callback, w.owner, w.canceled = callback.Retain(), owner, canceled
+	return int64(number), nil
+}
+
+// Forget takes the callback of an operation back; what was begun goes on, unless it can be canceled. It is false where
+// there is no such operation any more.
+func (p *Package) Forget(number int64) bool {
+	w := p.waits.byID[waitID(number)]
+	if w == nil || w.callback == nil {
+		return false
+	}
+	p.waits.forget(w)
+	if w.canceled != nil {
+		w.canceled()
+	}
+	return true
+}
+
+// tell is the end of an operation with a callback.
+func (p *Package) tell(w *wait) {
+	callback := w.callback
+	w.callback = nil
+	defer callback.Release()
+	if !p.Alive(w.owner) {
+		delete(p.waits.byID, w.id)
+		return
+	}
+	result, err := p.outcome(w)
+	if err != nil {
+		p.Host.Callback(callback, ErrorDict(p.extension.ErrorCode(err), err.Error()), "")
+		return
+	}
+	if result == nil {
+		result = ""
+	}
+	p.Host.Callback(callback, "", result)
+}
+
+// ErrorDict is an error as callbacks and public variables have it: a dict of code, an errorCode, and errorMessage.
+func ErrorDict(code []string, text string) any {
+	return errorDict{code, text}
+}
+
+type errorDict struct {
+	code []string
+	text string
+}
+
+func (errorDict) Len() int { return 2 }
+
+func (d errorDict) At(i int) (string, any) {
+	if i == 0 {
+		return "code", d.code
+	}
+	return "errorMessage", d.text
 }
 
 // outcome ends the wait's life.
@@ -261,5 +337,17 @@ func cmdTake(p *Package, args []Value) (any, error) {
 	return p.outcome(w)
 }
 
+// forget ends a wait that nobody waits for any more.
+func (w *waits) forget(one *wait) {
+	delete(w.byID, one.id)
+	if one.callback != nil {
+		one.callback.Release()
+	}
+}
+
 // abandon lets go of all waits: nobody can be resumed in a closed package.
-func (w *waits) abandon() { clear(w.byID) }
+func (w *waits) abandon() {
+	for _, one := range w.byID {
+		w.forget(one)
+	}
+}

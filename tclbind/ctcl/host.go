@@ -229,6 +229,24 @@ func (h *host) call(prefix bridge.Value, args any) bool {
 	return ok
 }
 
+func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
+	w := h.encode(args)
+	var result *C.Tcl_Obj
+	code := C.natsInvoke(h.interp, prefix.(value).obj, w.first(), &result)
+	h.put(w)
+	v := value{result} // natsInvoke has retained it
+	switch code {
+	case C.TCL_OK:
+		return v, nil
+	case C.TCL_BREAK:
+		v.Release()
+		return nil, bridge.ErrBreak
+	}
+	text := v.Text()
+	v.Release()
+	return nil, bridge.ScriptError{Text: text}
+}
+
 func (h *host) Call(name, argument string) bool {
 	w := h.encode([]string{name, argument})
 	there := C.natsCall(h.interp, w.first()) != 0

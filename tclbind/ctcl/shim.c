@@ -244,10 +244,10 @@ static int ended(Tcl_Interp *interp, int code)
 }
 
 /*
- * Calls a command prefix with the list of arguments in the buffer. The words are held for
- * the time of the call: the callback may change or free all they came from.
+ * Calls a command prefix with the list of arguments in the buffer, and returns Tcl's code. The
+ * words are held for the time of the call: the command may change or free all they came from.
  */
-int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
+static int callPrefix(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
 {
     const unsigned char *p = args;
     Tcl_Obj **words, **objv, *few[FEW];
@@ -255,7 +255,6 @@ int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
     uint32_t more;
     int code;
 
-    Tcl_Preserve(interp);
     Tcl_IncrRefCount(prefix);
     code = Tcl_ListObjGetElements(interp, prefix, &count, &words);
     if (code == TCL_OK) {
@@ -275,8 +274,30 @@ int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
             ckfree(objv);
         }
     }
-    code = ended(interp, code);
     Tcl_DecrRefCount(prefix);
+    return code;
+}
+
+/* Calls a command prefix as from an event; 1 where there was no error. */
+int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
+{
+    int fine;
+
+    Tcl_Preserve(interp);
+    fine = ended(interp, callPrefix(interp, prefix, args));
+    Tcl_Release(interp);
+    return fine;
+}
+
+/* Calls a command prefix for its result, which is the caller's to release; returns Tcl's code. */
+int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, Tcl_Obj **result)
+{
+    int code;
+
+    Tcl_Preserve(interp);
+    code = callPrefix(interp, prefix, args);
+    *result = Tcl_GetObjResult(interp);
+    Tcl_IncrRefCount(*result);
     Tcl_Release(interp);
     return code;
 }

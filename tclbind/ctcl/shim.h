@@ -23,6 +23,7 @@ const char *natsInitStubs(Tcl_Interp *interp);
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index);
 int natsEval(Tcl_Interp *interp, const char *script, natsSize length);
 int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args);
+int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, Tcl_Obj **result);
 int natsCall(Tcl_Interp *interp, const void *words);
 
 Tcl_Obj *natsNewValue(const void *value); /* reference count 1 */

@@ -173,38 +173,12 @@ func (h *host) Deliver(prefix bridge.Value, args bridge.Record) bool {
 	return h.call(prefix, b.elements)
 }
 
-// call calls a prefix with objects that nobody holds yet.
+// call calls a prefix, as from an event, with objects that nobody holds yet.
 func (h *host) call(prefix bridge.Value, args []uintptr) bool {
 	tls := h.tls
 	lib.XTcl_Preserve(tls, h.interp)
 	defer lib.XTcl_Release(tls, h.interp)
-	held := prefix.Retain()
-	defer held.Release()
-	code := int32(lib.TCL_ERROR)
-	words, err := prefix.List()
-	if err != nil {
-		h.throw(err)
-	} else {
-		// Held for the time of the call: it may change or free all they came from.
-		const size = unsafe.Sizeof(uintptr(0))
-		objc := len(words) + len(args)
-		objv := libc.Xmalloc(tls, uint64(uintptr(objc)*size))
-		objects := make([]value, objc)
-		for i := range objects {
-			if i < len(words) {
-				objects[i] = words[i].(value)
-			} else {
-				objects[i] = value{tls, args[i-len(words)]}
-			}
-			objects[i].Retain()
-			*at[uintptr](objv + uintptr(i)*size) = objects[i].obj
-		}
-		code = lib.XTcl_EvalObjv(tls, h.interp, int32(objc), objv, lib.TCL_EVAL_GLOBAL)
-		for _, o := range objects {
-			o.Release()
-		}
-		libc.Xfree(tls, objv)
-	}
+	code := h.callPrefix(prefix, args)
 	if code != lib.TCL_OK && lib.XTcl_InterpDeleted(tls, h.interp) == 0 {
 		if code == lib.TCL_ERROR {
 			p, free := cString(tls, "\n    ("+h.x.Name+" callback)")
@@ -214,6 +188,60 @@ func (h *host) call(prefix bridge.Value, args []uintptr) bool {
 		lib.XTcl_BackgroundException(tls, h.interp, code)
 	}
 	return code == lib.TCL_OK
+}
+
+// callPrefix calls a prefix with objects that nobody holds yet, and returns Tcl's code.
+func (h *host) callPrefix(prefix bridge.Value, args []uintptr) int32 {
+	tls := h.tls
+	held := prefix.Retain()
+	defer held.Release()
+	words, err := prefix.List()
+	if err != nil {
+		h.throw(err)
+		return lib.TCL_ERROR
+	}
+	// Held for the time of the call: it may change or free all they came from.
+	const size = unsafe.Sizeof(uintptr(0))
+	objc := len(words) + len(args)
+	objv := libc.Xmalloc(tls, uint64(uintptr(objc)*size))
+	objects := make([]value, objc)
+	for i := range objects {
+		if i < len(words) {
+			objects[i] = words[i].(value)
+		} else {
+			objects[i] = value{tls, args[i-len(words)]}
+		}
+		objects[i].Retain()
+		*at[uintptr](objv + uintptr(i)*size) = objects[i].obj
+	}
+	code := lib.XTcl_EvalObjv(tls, h.interp, int32(objc), objv, lib.TCL_EVAL_GLOBAL)
+	for _, o := range objects {
+		o.Release()
+	}
+	libc.Xfree(tls, objv)
+	return code
+}
+
+func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
+	tls := h.tls
+	lib.XTcl_Preserve(tls, h.interp)
+	defer lib.XTcl_Release(tls, h.interp)
+	objects := make([]uintptr, len(args))
+	for i, a := range args {
+		objects[i] = newObj(tls, a)
+	}
+	code := h.callPrefix(prefix, objects)
+	result := value{tls, lib.XTcl_GetObjResult(tls, h.interp)}.Retain()
+	switch code {
+	case lib.TCL_OK:
+		return result, nil
+	case lib.TCL_BREAK:
+		result.Release()
+		return nil, bridge.ErrBreak
+	}
+	text := result.Text()
+	result.Release()
+	return nil, bridge.ScriptError{Text: text}
 }
 
 func (h *host) Call(name, argument string) bool {

@@ -18,7 +18,7 @@ oo::class create ::nats::jet_stream {
 
     # Key-value buckets ----------------------------------------------------
 
-    # Each of the four returns a key_value object.
+    # Each of these returns a key_value object.
     method create_kv_bucket {bucket args} {
         return [my Bucket create_kv_bucket $handle $bucket {*}$args]
     }
@@ -27,8 +27,24 @@ oo::class create ::nats::jet_stream {
         return [my Bucket create_kv_aggregate $handle $bucket $writable $origins {*}$args]
     }
 
-    method bind_kv_bucket {bucket} {
-        return [my Bucket bind_kv_bucket $handle $bucket]
+    # Changes what is given, and nothing else of the bucket.
+    method update_kv_bucket {bucket args} {
+        return [my Bucket update_kv_bucket $handle $bucket {*}$args]
+    }
+
+    method create_or_update_kv_bucket {bucket args} {
+        return [my Bucket create_or_update_kv_bucket $handle $bucket {*}$args]
+    }
+
+    # args - ?-key_codec codecs? ?-value_codec codecs?
+    method bind_kv_bucket {bucket args} {
+        return [my Bucket bind_kv_bucket $handle $bucket {*}$args]
+    }
+
+    # Lets an aggregate gather from one bucket more.
+    method add_kv_origin {bucket origin} {
+        ::nats::core::do add_kv_origin $handle $bucket $origin
+        return
     }
 
     method create_kv_mirror {name origin args} {

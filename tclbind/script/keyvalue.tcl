@@ -1,5 +1,8 @@
 # A key-value bucket: made by a jet_stream's create_kv_bucket and bind_kv_bucket.
 # Each method begins the operation in Go, and waits for its end.
+#
+# Every method that waits takes -timeout ms, and -callback cmdPrefix, which is called as `cmdPrefix error result`
+# in place of waiting: the method returns a number then, for cancel.
 oo::class create ::nats::key_value {
     superclass ::nats::core::handled
     variable handle
@@ -8,9 +11,14 @@ oo::class create ::nats::key_value {
         my Stand $resource
     }
 
+    # Its name.
+    method bucket {} {
+        return [::nats::core::kv_name $handle]
+    }
+
     # Returns the entry, a dict: bucket, key, value, revision, created, operation.
     #
-    # args - ?-revision int?
+    # args - ?-revision int? ?-leader bool? ?-deleted bool? ?-headers bool?
     method get {key args} {
         return [::nats::core::do kv_get $handle $key {*}$args]
     }
@@ -19,35 +27,66 @@ oo::class create ::nats::key_value {
         return [::nats::core::do kv_get_value $handle $key {*}$args]
     }
 
-    # These four return the new revision.
-    method put {key value} {
-        return [::nats::core::do kv_put $handle $key $value]
+    # These five return the new revision.
+    #
+    # args - ?-ttl ms|never? ?-header dict?
+    method put {key value args} {
+        return [::nats::core::do kv_put $handle $key $value {*}$args]
     }
 
-    method create {key value} {
-        return [::nats::core::do kv_create $handle $key $value]
+    method create {key value args} {
+        return [::nats::core::do kv_create $handle $key $value {*}$args]
     }
 
-    method update {key value revision} {
-        return [::nats::core::do kv_update $handle $key $value $revision]
+    method update {key value revision args} {
+        return [::nats::core::do kv_update $handle $key $value $revision {*}$args]
     }
 
-    method revert {key revision} {
-        return [::nats::core::do kv_revert $handle $key $revision]
+    method revert {key revision args} {
+        return [::nats::core::do kv_revert $handle $key $revision {*}$args]
     }
 
-    method delete {key {revision 0}} {
-        ::nats::core::do kv_delete $handle $key $revision
+    # args - ?-ttl ms|never?
+    method touch {key args} {
+        return [::nats::core::do kv_touch $handle $key {*}$args]
+    }
+
+    # args - ?revision? ?-callback? ?-timeout?
+    method delete {key args} {
+        set revision 0
+        if {[llength $args] % 2} {
+            set args [lassign $args revision]
+        }
+        return [::nats::core::do kv_delete $handle $key $revision {*}$args]
+    }
+
+    # args - ?-revision n? ?-ttl ms|never?
+    method purge {key args} {
+        return [::nats::core::do kv_purge $handle $key {*}$args]
+    }
+
+    # Returns the new revisions, in the dict's order.
+    #
+    # args - ?-in_flight n? ?-progress cmdPrefix?
+    method put_many {dict args} {
+        return [::nats::core::do kv_put_many $handle $dict {*}$args]
+    }
+
+    method status {args} {
+        return [::nats::core::do kv_status $handle {*}$args]
+    }
+
+    # Returns a dict by the options of create_kv_bucket, without their dashes.
+    method config {args} {
+        return [::nats::core::do kv_config $handle {*}$args]
+    }
+
+    # Takes a callback back.
+    #
+    # operation - what the method with -callback has returned
+    method cancel {operation} {
+        ::nats::core::kv_cancel $handle $operation
         return
-    }
-
-    method purge {key} {
-        ::nats::core::do kv_purge $handle $key
-        return
-    }
-
-    method status {} {
-        return [::nats::core::do kv_status $handle]
     }
 
     # Returns a list of entries.

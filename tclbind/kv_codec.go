@@ -1,0 +1,163 @@
+package tclbind
+
+import (
+	"natstcl/kv"
+	"natstcl/kv/codec"
+	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+)
+
+// coded is what a key_value object's keys and values are when they are stored. It is shared with
+// its watchers, and used in the interpreter's thread alone. nil: they are stored as they are.
+type coded struct {
+	keys, values codec.Codec // nil: as they are
+	prefixes     []bridge.Value
+	users        int
+}
+
+// codedBy makes what -key_codec and -value_codec say, nil for neither.
+func codedBy(p *bridge.Package, o option.Values) *coded {
+	if !o.Has("key_codec") && !o.Has("value_codec") {
+		return nil
+	}
+	c := &coded{}
+	c.keys = c.chain(p, o.List("key_codec"))
+	c.values = c.chain(p, o.List("value_codec"))
+	return c
+}
+
+// chain makes one codec of a list of names and command prefixes.
+func (c *coded) chain(p *bridge.Package, words []string) codec.Codec {
+	if len(words) == 0 {
+		return nil
+	}
+	var all codec.Chain
+	for _, word := range words {
+		one := codec.Named(word)
+		if one == nil {
+			prefix := p.Host.NewValue(word)
+			c.prefixes = append(c.prefixes, prefix)
+			one = commandCodec{p, prefix}
+		}
+		all = append(all, one)
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return all
+}
+
+func (c *coded) retain() *coded {
+	if c != nil {
+		c.users++
+	}
+	return c
+}
+
+func (c *coded) release() {
+	if c == nil {
+		return
+	}
+	if c.users--; c.users > 0 {
+		return
+	}
+	for _, prefix := range c.prefixes {
+		prefix.Release()
+	}
+}
+
+func (c *coded) encodeKey(key string) (string, error) {
+	if c == nil || c.keys == nil {
+		return key, nil
+	}
+	stored, err := c.keys.EncodeKey(key)
+	return stored, refused("Invalid key name "+key, err)
+}
+
+func (c *coded) encodeFilter(pattern string) (string, error) {
+	if c == nil || c.keys == nil {
+		return pattern, nil
+	}
+	stored, err := c.keys.EncodeFilter(pattern)
+	return stored, refused("Invalid key filter "+pattern, err)
+}
+
+func (c *coded) decodeKey(stored string) (string, error) {
+	if c == nil || c.keys == nil {
+		return stored, nil
+	}
+	key, err := c.keys.DecodeKey(stored)
+	return key, refused("Key "+stored+" is none that the codec has made", err)
+}
+
+func (c *coded) encodeValue(value []byte) ([]byte, error) {
+	if c == nil || c.values == nil {
+		return value, nil
+	}
+	stored, err := c.values.EncodeValue(value)
+	return stored, refused("Invalid value", err)
+}
+
+// decode turns an entry's key and value into the script's.
+func (c *coded) decode(e *kv.Entry) error {
+	if c == nil {
+		return nil
+	}
+	key, err := c.decodeKey(e.Key)
+	if err != nil {
+		return err
+	}
+	if c.values != nil && e.Operation == kv.Put {
+		value, err := c.values.DecodeValue(e.Value)
+		if err != nil {
+			return refused("The value of key "+key+" is none that the codec has made", err)
+		}
+		e.Value = value
+	}
+	e.Key = key
+	return nil
+}
+
+// refused is an error of a codec; one of a script's is thrown as it is.
+func refused(text string, err error) error {
+	if _, scripts := err.(bridge.ScriptError); err == nil || scripts {
+		return err
+	}
+	return wire.Fail("ErrInvalidArg", text+": "+err.Error())
+}
+
+// commandCodec is a command prefix: it is called with encode, decode or filter and a text, and returns a
+// text. Values are bytes both ways.
+type commandCodec struct {
+	p      *bridge.Package
+	prefix bridge.Value
+}
+
+func (c commandCodec) text(word, text string) (string, error) {
+	v, err := c.p.Host.Invoke(c.prefix, word, text)
+	if err != nil {
+		return "", err
+	}
+	defer v.Release()
+	return v.Text(), nil
+}
+
+func (c commandCodec) bytes(word string, data []byte) ([]byte, error) {
+	v, err := c.p.Host.Invoke(c.prefix, word, data)
+	if err != nil {
+		return nil, err
+	}
+	defer v.Release()
+	return v.Bytes(), nil
+}
+
+func (c commandCodec) EncodeKey(key string) (string, error) { return c.text("encode", key) }
+
+func (c commandCodec) DecodeKey(stored string) (string, error) { return c.text("decode", stored) }
+
+func (c commandCodec) EncodeFilter(pattern string) (string, error) { return c.text("filter", pattern) }
+
+func (c commandCodec) EncodeValue(value []byte) ([]byte, error) { return c.bytes("encode", value) }
+
+func (c commandCodec) DecodeValue(stored []byte) ([]byte, error) { return c.bytes("decode", stored) }
