@@ -41,6 +41,8 @@ type host struct {
 // Init brings an extension into an interpreter. It returns TCL_OK or TCL_ERROR, with the
 // message left in the interpreter.
 func Init(pointer unsafe.Pointer, x *bridge.Extension) int {
+	stackRoom(false)
+	C.natsRestoreLimits()
 	interp := (*C.Tcl_Interp)(pointer)
 	if C.natsInitStubs(interp) == nil {
 		return C.TCL_ERROR
@@ -62,6 +64,7 @@ func Init(pointer unsafe.Pointer, x *bridge.Extension) int {
 
 //export natsGoCommand
 func natsGoCommand(owner C.uintptr_t, index C.int, objc C.int, objv **C.Tcl_Obj) (code C.int) {
+	stackRoom(false)
 	h := cgo.Handle(owner).Value().(*host)
 	defer func() {
 		if r := recover(); r != nil {
@@ -138,6 +141,7 @@ func (h *host) throw(err error) {
 
 //export natsGoDrain
 func natsGoDrain(owner C.uintptr_t) {
+	stackRoom(false)
 	h := cgo.Handle(owner).Value().(*host)
 	defer h.recovered()
 	h.pkg.Drain()
@@ -145,6 +149,7 @@ func natsGoDrain(owner C.uintptr_t) {
 
 //export natsGoTimer
 func natsGoTimer(owner C.uintptr_t) {
+	stackRoom(false)
 	h := cgo.Handle(owner).Value().(*host)
 	defer h.recovered()
 	h.timer = nil
@@ -161,6 +166,7 @@ func (h *host) recovered() {
 //
 //export natsGoEnd
 func natsGoEnd(owner C.uintptr_t, deleting C.int) {
+	stackRoom(false)
 	h := cgo.Handle(owner).Value().(*host)
 	defer h.recovered()
 	if h.pkg != nil {
@@ -175,6 +181,7 @@ func natsGoEnd(owner C.uintptr_t, deleting C.int) {
 
 //export natsGoFree
 func natsGoFree(owner C.uintptr_t) {
+	stackRoom(false)
 	h := cgo.Handle(owner).Value().(*host)
 	h.alive--
 	h.letGo()

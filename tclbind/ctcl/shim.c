@@ -180,6 +180,7 @@ static int runCommand(void *clientData, Tcl_Interp *interp, int objc, Tcl_Obj *c
         Tcl_SetErrorCode(interp, "NATS", "ErrForked", NULL);
         return TCL_ERROR;
     }
+    natsCheckHandlers();
     return natsGoCommand(command->owner, command->index, objc, (Tcl_Obj **) objv);
 }
 
@@ -424,6 +425,7 @@ static int wakeProc(Tcl_Event *event, int flags)
         return 0;
     }
     if (!forked) {
+        natsCheckHandlers();
         natsGoDrain(((WakeEvent *) event)->owner);
     }
     return 1;

@@ -20,6 +20,10 @@ typedef Tcl_Size natsSize;
 
 const char *natsInitStubs(Tcl_Interp *interp);
 
+/* What keeps Go's runtime from changing the host's process (guest.c). */
+void natsRestoreLimits(void);
+void natsCheckHandlers(void);
+
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index);
 int natsEval(Tcl_Interp *interp, const char *script, natsSize length);
 int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args);

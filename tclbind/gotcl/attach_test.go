@@ -87,6 +87,33 @@ func TestInterpretersInGoroutines(t *testing.T) {
 	}
 }
 
+// They may be made in several goroutines at once, while others run.
+func TestInterpretersMadeAtOnce(t *testing.T) {
+	os.Unsetenv("TCL_LIBRARY")
+	failures := make(chan error, 8)
+	for range cap(failures) {
+		go func() {
+			in, err := gotcl.NewInterp(os.Args[0], tclbind.Nats)
+			if err == nil {
+				err = in.Eval(`
+					package require tcltest
+					package require nats
+					interp create child
+					if {[info exists env(TCL_LIBRARY)] || ![child eval {file isfile $tcl_library/init.tcl}]} {
+						error "the library is not there"
+					}`)
+				in.Close()
+			}
+			failures <- err
+		}()
+	}
+	for range cap(failures) {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Text with NUL and with characters outside the BMP goes through unharmed, both ways.
 func TestTextGoesThroughUnharmed(t *testing.T) {
 	in, err := gotcl.NewInterp(os.Args[0], tclbind.Nats)

@@ -3,6 +3,7 @@ package gotcl
 import (
 	"fmt"
 	"os"
+	"sync"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -18,12 +19,18 @@ type Interp struct {
 	h  *host
 }
 
+// starting is held while an interpreter is made: it is told of its library by a variable of
+// the process's environment.
+var starting sync.Mutex
+
 // NewInterp makes one. executable is what info nameofexecutable tells, an absolute path; x is
 // tclbind.Nats, or an extension of the program's own.
 // Unless TCL_LIBRARY is set, Library is used; processes that scripts start do not inherit
-// that.
+// that. Any goroutine may call it, at any time.
 func NewInterp(executable string, x *bridge.Extension) (*Interp, error) {
 	const variable = "TCL_LIBRARY"
+	starting.Lock()
+	defer starting.Unlock()
 	_, given := os.LookupEnv(variable)
 	if !given {
 		dir, err := Library(x)
@@ -41,7 +48,9 @@ func NewInterp(executable string, x *bridge.Extension) (*Interp, error) {
 	lib.XTcl_FindExecutable(tls, p)
 	if !given {
 		// For interpreters that scripts make, which will not see the variable.
-		script, _ := cString(tls, "set tcl_library {"+os.Getenv(variable)+"}") // Tcl keeps it
+		command := value{tls, newObj(tls, []string{"set", "tcl_library", os.Getenv(variable)})}.Retain()
+		script, _ := cString(tls, command.Text()) // Tcl keeps it
+		command.Release()
 		lib.XTclSetPreInitScript(tls, script)
 	}
 

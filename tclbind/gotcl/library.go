@@ -1,11 +1,17 @@
 package gotcl
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"modernc.org/tcl"
@@ -19,28 +25,58 @@ const tclVersion = "tcl8.6.12"
 // the index of an extension, for TCL_LIBRARY, which has to be set before the first
 // interpreter is made.
 func Library(x *bridge.Extension) (string, error) {
+	files, err := libraryFiles(tcl.LibraryFileSystem(), "/", nil)
+	if err != nil {
+		return "", err
+	}
+	index := ifNeeded(x) + "\n"
+	files = append(files, File{x.Name + x.Version + "/pkgIndex.tcl", func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(index)), nil
+	}})
 	// The name tells the versions of what is in it.
-	return SharedDir(tclVersion+"-"+x.Name+x.Version, func(dir string) error {
-		if err := tcl.Library(dir); err != nil {
-			return err
+	return SharedDir(tclVersion+"-"+x.Name+x.Version, files)
+}
+
+// libraryFiles adds the files below a directory of the Tcl library. In that file system a
+// name is a path from the root, and a directory's ends with a slash.
+func libraryFiles(library http.FileSystem, dir string, files []File) ([]File, error) {
+	d, err := library.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := d.Readdir(-1)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if entry.IsDir() {
+			files, err = libraryFiles(library, name, files)
+		} else {
+			files = append(files, File{strings.TrimPrefix(name, "/"), func() (io.ReadCloser, error) { return library.Open(name) }})
 		}
-		index := filepath.Join(dir, x.Name+x.Version)
-		if err := os.Mkdir(index, 0o755); err != nil {
-			return err
+		if err != nil {
+			return nil, err
 		}
-		text := ifNeeded(x) + "\n"
-		return os.WriteFile(filepath.Join(index, "pkgIndex.tcl"), []byte(text), 0o644)
-	})
+	}
+	return files, nil
+}
+
+// File is one of a SharedDir.
+type File struct {
+	Name string // relative to the directory, with slashes
+	Open func() (io.ReadCloser, error)
 }
 
 // SharedDir returns a directory of files that never change, by a name that tells their
 // content. It is written once for each user, below the user's cache directory, and stays
-// for all programs: there is nothing to clean up, however they end. Where there is no such
-// directory it is one in the system's temporary directory.
-func SharedDir(name string, write func(dir string) error) (string, error) {
+// for all programs: there is nothing to clean up, however they end. What is missing or was
+// changed is put back each time. Where there is no such directory it is one in the system's
+// temporary directory.
+func SharedDir(name string, files []File) (string, error) {
 	var failures []error
 	for _, base := range sharedBases() {
-		dir, err := sharedDir(base, name, write)
+		dir, err := sharedDir(base, name, files)
 		if err == nil {
 			return dir, nil
 		}
@@ -57,38 +93,115 @@ func sharedBases() []string {
 	return append(bases, filepath.Join(os.TempDir(), fmt.Sprintf("natsh-%d", os.Getuid())))
 }
 
-// sharedDir writes the directory beside its place, which it takes by a rename: two
-// programs that start at the same time do not see half of it, nor is one that was killed a
-// reason to write it again.
-func sharedDir(base, name string, write func(dir string) error) (string, error) {
-	dir := filepath.Join(base, name)
-	if _, err := os.Stat(dir); err == nil {
-		return dir, private(base)
-	}
+func sharedDir(base, name string, files []File) (string, error) {
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return "", err
 	}
 	if err := private(base); err != nil {
 		return "", err
 	}
+	dir := filepath.Join(base, name)
+	if state, err := os.ReadFile(dir + stateSuffix); err == nil && len(state) > 0 && string(state) == stateOf(dir, files) {
+		return dir, nil
+	}
 	sweep(base)
-	fresh, err := os.MkdirTemp(base, freshPrefix)
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(fresh)
-	if err := write(fresh); err != nil {
-		return "", err
-	}
-	if err := os.Rename(fresh, dir); err != nil {
-		if _, there := os.Stat(dir); there != nil {
+	b := make([]byte, compared)
+	for _, f := range files {
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		same, err := f.is(path, b)
+		if err == nil && !same {
+			err = f.put(base, path)
+		}
+		if err != nil {
 			return "", err
 		}
 	}
-	return dir, nil
+	state := stateOf(dir, files)
+	return dir, File{Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(state)), nil }}.put(base, dir+stateSuffix)
 }
 
-// freshPrefix begins the names of directories that are being written.
+// stateSuffix ends the name of a file beside the directory: it has the state that the
+// directory was in when its content was compared.
+const stateSuffix = ".state"
+
+// stateOf tells the sizes and times of all files, "" where one is missing. While they are the same nobody has written
+// to one, and to read them all at each start would take longer than the rest of it.
+func stateOf(dir string, files []File) string {
+	h := sha256.New()
+	for _, f := range files {
+		info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(f.Name)))
+		if err != nil {
+			return ""
+		}
+		fmt.Fprintln(h, f.Name, info.Mode(), info.Size(), info.ModTime().UnixNano())
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// compared is the size, in bytes, of the buffer by which files are compared: longer than
+// most of them.
+const compared = 128 << 10
+
+// is tells whether the file is there, with its content. The buffer is for what is read.
+func (f File) is(path string, b []byte) (bool, error) {
+	there, err := os.Open(path)
+	if err != nil {
+		return false, nil
+	}
+	defer there.Close()
+	wanted, err := f.Open()
+	if err != nil {
+		return false, err
+	}
+	defer wanted.Close()
+	left, right := b[:len(b)/2], b[len(b)/2:]
+	for {
+		n, err := io.ReadFull(wanted, left)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return false, err
+		}
+		m, _ := io.ReadFull(there, right)
+		if !bytes.Equal(left[:n], right[:m]) {
+			return false, nil
+		}
+		if n < len(left) {
+			return true, nil
+		}
+	}
+}
+
+// put writes the file beside its place, which it takes by a rename: programs that start at
+// the same time do not see half of it, nor is one that was killed the reason for such a half.
+func (f File) put(base, path string) error {
+	wanted, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer wanted.Close()
+	fresh, err := os.CreateTemp(base, freshPrefix)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(fresh.Name())
+	defer fresh.Close()
+	if _, err := io.Copy(fresh, wanted); err != nil {
+		return err
+	}
+	if err := fresh.Close(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return os.Rename(fresh.Name(), path)
+}
+
+// freshPrefix begins the names of files that are being written.
 const freshPrefix = "new-"
 
 // sweep removes what programs left that were killed while they wrote.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -149,14 +148,14 @@ func unpackKit(executable string) (string, error) {
 	if !ok {
 		return "", nil
 	}
-	dir, err := gotcl.SharedDir("kit-"+digest(z), func(fresh string) error {
-		for _, entry := range z.File {
-			if err := extract(entry, fresh); err != nil {
-				return err
-			}
+	files := make([]gotcl.File, len(z.File))
+	for i, entry := range z.File {
+		if !filepath.IsLocal(filepath.FromSlash(entry.Name)) {
+			return "", fmt.Errorf("%s is no name for a file in a kit", entry.Name)
 		}
-		return nil
-	})
+		files[i] = gotcl.File{Name: entry.Name, Open: entry.Open}
+	}
+	dir, err := gotcl.SharedDir("kit-"+digest(z), files)
 	return filepath.Join(dir, main), err
 }
 
@@ -167,28 +166,4 @@ func digest(z *zip.Reader) string {
 		fmt.Fprintf(h, "%q %d %08x\n", entry.Name, entry.UncompressedSize64, entry.CRC32)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32]
-}
-
-func extract(entry *zip.File, dir string) error {
-	if !filepath.IsLocal(filepath.FromSlash(entry.Name)) {
-		return fmt.Errorf("%s is no name for a file in a kit", entry.Name)
-	}
-	file := filepath.Join(dir, filepath.FromSlash(path.Clean(entry.Name)))
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	r, err := entry.Open()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	w, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, r); err != nil {
-		w.Close()
-		return err
-	}
-	return w.Close()
 }

@@ -171,11 +171,83 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		c.Wait()
 	}
 	left, _ := filepath.Glob(filepath.Join(home, ".cache", "natsh", "*"))
-	if len(left) != 1 {
+	if len(left) != 2 || left[1] != left[0]+".state" {
 		t.Errorf("in the cache: %q", left)
 	}
 	if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) != 0 {
 		t.Errorf("in the temporary directory: %q", left)
+	}
+}
+
+// runAt runs a program with a home directory of its own.
+func runAt(t *testing.T, home, program string, args ...string) string {
+	t.Helper()
+	c := exec.Command(program, args...)
+	c.Env = append(os.Environ(), "HOME="+home, "XDG_CACHE_HOME=")
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s", home, err, out)
+	}
+	return string(out)
+}
+
+// What somebody removed from the unpacked library, or changed in it, is put back.
+func TestTheLibraryIsMended(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("HOME does not say where files go")
+	}
+	home := t.TempDir()
+	library := strings.TrimSpace(runAt(t, home, shellPath, "-c", "puts $tcl_library"))
+	changed := filepath.Join(library, "init.tcl")
+	before, err := os.ReadFile(changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, harm := range map[string]func(file string) error{
+		"gone":        os.Remove,
+		"cut":         func(file string) error { return os.Truncate(file, 100) },
+		"longer":      func(file string) error { return os.WriteFile(file, append(before, "\nexit 9\n"...), 0o644) },
+		"a directory": func(file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o755)) },
+		"of the same size": func(file string) error {
+			return os.WriteFile(file, bytes.Replace(before, []byte("package"), []byte("puckage"), 1), 0o644)
+		},
+		"the package's index gone": func(string) error {
+			return os.RemoveAll(filepath.Join(library, "tcltest"))
+		},
+	} {
+		if err := harm(changed); err != nil {
+			t.Fatal(name, err)
+		}
+		if out := runAt(t, home, shellPath, "-c", "package require tcltest; puts ok"); out != "ok\n" {
+			t.Errorf("%s: %q", name, out)
+		}
+		if after, err := os.ReadFile(changed); err != nil || !bytes.Equal(after, before) {
+			t.Errorf("%s: it is not put back, %v", name, err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(library), "*")); len(left) != 2 {
+		t.Errorf("left %q", left)
+	}
+}
+
+// The library's path goes through Tcl, to which a brace or a dollar means something.
+func TestAnyHomeWillDo(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("HOME does not say where files go")
+	}
+	for _, name := range []string{"a b", "a{b", "a}b", "a$b", "a[b", `a\b`, `a"b;c`, "{", "é€"} {
+		home := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(home, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if out := runAt(t, home, shellPath, "-c", `
+			package require tcltest
+			package require nats
+			interp create child
+			child eval {package require nats; package require http}
+			puts [expr {[string first $env(HOME) $tcl_library] == 0}]`); out != "1\n" {
+			t.Errorf("%s: %q", name, out)
+		}
 	}
 }
 
@@ -225,6 +297,37 @@ func TestKit(t *testing.T) {
 		if r := run(t, program, "", "-c", "arg"); r != (result{"part data {-c arg} 3.3.0\n", "", 5}) {
 			t.Errorf("got %+v", r)
 		}
+	}
+}
+
+// What was changed in an unpacked kit is put back, too.
+func TestAKitIsMended(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("HOME does not say where files go")
+	}
+	home, dir := t.TempDir(), t.TempDir()
+	program := filepath.Join(dir, "program")
+	files := filepath.Join(dir, "files")
+	if err := os.Mkdir(files, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(files, "part.tcl"), []byte("proc part {} {return part}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	script := file(t, "main.tcl", "source [file join [file dirname [info script]] part.tcl]; puts [part]; puts [info script]")
+	if r := run(t, shellPath, "", "-kit", script, files, "-o", program); r != (result{}) {
+		t.Fatalf("got %+v", r)
+	}
+	first := runAt(t, home, program)
+	unpacked := filepath.Dir(strings.TrimSpace(strings.TrimPrefix(first, "part\n")))
+	if err := os.Remove(filepath.Join(unpacked, "part.tcl")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(unpacked, "main.tcl"), []byte("puts changed"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if second := runAt(t, home, program); second != first {
+		t.Errorf("got %q, first %q", second, first)
 	}
 }
 
