@@ -1,6 +1,7 @@
 # The Tcl package nats. `make help` tells what there is.
 
-VERSION = 3.3.0
+# Written down in tclbind/package.go alone.
+VERSION := $(shell sed -n 's/^const Version = "\(.*\)"/\1/p' tclbind/package.go)
 GO     ?= go
 TCLSH  ?= tclsh
 
@@ -42,7 +43,11 @@ help:
 deps:
 	@sh tests/needs $(GO) $(TCLSH)
 
-$(library): $(sources) | deps
+# What Tcl reads needs the version, too.
+pkgIndex.tcl: tclbind/package.go
+	@sed -i.old 's/^}} $$dir [0-9].*/}} $$dir $(VERSION)/' $@ && rm -f $@.old && touch $@
+
+$(library): $(sources) pkgIndex.tcl | deps
 	@test -n "$(TCL_CONFIG)" || { echo "there is no tclConfig.sh; give TCL_CONFIG=file"; exit 1; }
 	@mkdir -p build
 	CGO_ENABLED=1 CGO_CFLAGS="-O2 -DUSE_TCL_STUBS $(call config,TCL_INCLUDE_SPEC)" \

@@ -1,16 +1,18 @@
-# The library is named by the Tcl that it was built for: libnats3.3.0.so, and for Tcl 9
-# libtcl9nats3.3.0.so. `make` builds it.
-package ifneeded nats 3.3.0 [list apply {{dir} {
-    # A program that has the package built in, as natsh.
-    if {[list {} Nats] in [info loaded]} {
-        return [uplevel #0 {load {} Nats}]
-    }
-    set prefix [expr {[package vsatisfies [package provide Tcl] 9] ? "tcl9nats" : "nats"}]
-    set name lib${prefix}3.3.0[info sharedlibextension]
-    foreach file [list [file join $dir $name] [file join $dir build $name]] {
-        if {[file exists $file]} {
-            return [uplevel #0 [list load $file Nats]]
+# The library is named by the Tcl that it was built for: libnats with the version, and for Tcl 9
+# libtcl9nats. `make` builds it, and writes the version into the last line of this file.
+apply {{dir version} {
+    package ifneeded nats $version [list apply {{dir version} {
+        # A program that has the package built in, as natsh.
+        if {[list {} Nats] in [info loaded]} {
+            return [uplevel #0 {load {} Nats}]
         }
-    }
-    error "the package nats is not built yet for Tcl [package provide Tcl]: there is no $name; run `make` in $dir"
-}} $dir]
+        set prefix [expr {[package vsatisfies [package provide Tcl] 9] ? "tcl9nats" : "nats"}]
+        set name lib${prefix}${version}[info sharedlibextension]
+        foreach file [list [file join $dir $name] [file join $dir build $name]] {
+            if {[file exists $file]} {
+                return [uplevel #0 [list load $file Nats]]
+            }
+        }
+        error "the package nats is not built yet for Tcl [package provide Tcl]: there is no $name; run `make` in $dir"
+    }} $dir $version]
+}} $dir 3.3.0

@@ -11,7 +11,8 @@ import (
 	"natstcl/tclbind/bridge"
 )
 
-// Version of the Tcl package: a successor of the pure-Tcl client's 3.2.
+// Version of the Tcl package: a successor of the pure-Tcl client's 3.2. It is written down here
+// alone: the Makefile reads it, and brings pkgIndex.tcl up to date.
 const Version = "3.3.0"
 
 // namespace of the commands that the classes call.

@@ -36,7 +36,8 @@ func (t *TLSOptions) plainKey(text []byte, file string) ([]byte, error) {
 	open := openPKCS8
 	switch {
 	case block.Type == "ENCRYPTED PRIVATE KEY":
-	case x509.IsEncryptedPEMBlock(block): //nolint:staticcheck // it is weak, and it is what people have
+	//lint:ignore SA1019 This encryption is weak, and it is what people have.
+	case x509.IsEncryptedPEMBlock(block):
 		open = openPKCS1
 	default:
 		return text, nil
@@ -69,7 +70,8 @@ func (t *TLSOptions) plainKey(text []byte, file string) ([]byte, error) {
 var errPassword = errors.New("wrong password")
 
 func openPKCS1(block *pem.Block, password []byte) ([]byte, error) {
-	der, err := x509.DecryptPEMBlock(block, password) //nolint:staticcheck // see plainKey
+	//lint:ignore SA1019 As in plainKey.
+	der, err := x509.DecryptPEMBlock(block, password)
 	if errors.Is(err, x509.IncorrectPasswordError) || err == nil && !isKey(der) {
 		return nil, errPassword
 	}

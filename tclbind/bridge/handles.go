@@ -28,6 +28,9 @@ type Object struct {
 
 func (o *Object) base() *Object { return o }
 
+// A resource has the method by embedding an Object, in packages that no check of this one sees.
+var _ interface{ base() *Object } = (*Object)(nil)
+
 // ID is the handle's number, 0 before Package.Add.
 func (o *Object) ID() int64 { return o.id }
 

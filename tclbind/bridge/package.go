@@ -41,7 +41,8 @@ type Package struct {
 	mailbox   mailbox
 	handles   handles
 	waits     waits
-	// By the names that they have in the extension's namespace.
+	// By the names that they have in the extension's namespace: for now, parked and start, which were
+	// called from outside, and run another one.
 	commands map[string]func([]Value) (any, error)
 	words    map[string]Value
 	flushers []*func()
@@ -68,8 +69,14 @@ func Attach(host Host, x *Extension) (*Package, error) {
 		return nil, err
 	}
 	for _, c := range slices.Concat(ownCommands, x.Commands) {
-		p.commands[c.Name] = p.guarded(c)
-		host.Define(x.Namespace+c.Name, p.commands[c.Name])
+		run := p.checked(c)
+		p.commands[c.Name] = run
+		host.Define(x.Namespace+c.Name, func(args []Value) (any, error) {
+			if p.closed {
+				return nil, p.Gone()
+			}
+			return run(args)
+		})
 	}
 	for _, name := range x.Scripts {
 		text, err := fs.ReadFile(x.Files, name)
@@ -86,8 +93,8 @@ func Attach(host Host, x *Extension) (*Package, error) {
 	return p, nil
 }
 
-// guarded checks the number of arguments, and that the package still lives.
-func (p *Package) guarded(c Command) func([]Value) (any, error) {
+// checked is a command that looks at the number of its arguments first.
+func (p *Package) checked(c Command) func([]Value) (any, error) {
 	usage := strings.Fields(c.Usage)
 	least, most := len(usage), len(usage)
 	for i, name := range usage {
@@ -99,9 +106,6 @@ func (p *Package) guarded(c Command) func([]Value) (any, error) {
 		}
 	}
 	return func(args []Value) (any, error) {
-		if p.closed {
-			return nil, p.Gone()
-		}
 		if len(args) < least || most >= 0 && len(args) > most {
 			return nil, wrongArgs(p.extension.Namespace+c.Name, usage)
 		}

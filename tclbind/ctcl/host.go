@@ -4,6 +4,7 @@
 // place that knows of cgo. It is bound by Tcl's stubs to whatever Tcl loads it.
 package ctcl
 
+// #cgo CFLAGS: -Wall -Wextra
 // #include <stdlib.h>
 // #include "shim.h"
 import "C"

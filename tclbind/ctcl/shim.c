@@ -57,6 +57,9 @@ static Tcl_Obj *decodeList(const unsigned char **p, uint32_t n)
     Tcl_Obj *few[FEW], **elements = few, *list;
     uint32_t i;
 
+    if (n == 0) {
+        return Tcl_NewListObj(0, NULL);
+    }
     if (n > FEW) {
         elements = (Tcl_Obj **) ckalloc(n * sizeof *elements);
     }
@@ -507,7 +510,7 @@ static int before(struct timespec end)
 {
     struct timespec now = later(0);
 
-    return now.tv_sec < end.tv_sec || now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec;
+    return now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec);
 }
 
 static int roused(Sleeper *sleeper) { return __atomic_load_n(&sleeper->roused, __ATOMIC_ACQUIRE); }
@@ -597,6 +600,7 @@ int natsServeEvent(Tcl_Interp *interp, int flags, int *served)
 
 static void interpDeleted(void *clientData, Tcl_Interp *interp)
 {
+    (void) interp;
     if (!forked) {
         natsGoEnd((uintptr_t) clientData, 1);
     }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"natstcl/tclbind"
 )
 
 // shellPath is a natsh that TestMain builds, without cgo, and serverPath a nats-server for
@@ -76,7 +78,7 @@ func file(t *testing.T, name, text string) string {
 func TestScriptWithArguments(t *testing.T) {
 	script := file(t, "s.tcl", `puts [list $argv0 $argc $argv $tcl_interactive [info script] [package require nats]]`)
 	r := run(t, shellPath, "", script, "a", "b c")
-	want := script + " 2 {a {b c}} 0 " + script + " 3.3.0\n"
+	want := script + " 2 {a {b c}} 0 " + script + " " + tclbind.Version + "\n"
 	if r != (result{want, "", 0}) {
 		t.Errorf("got %+v, want %q", r, want)
 	}
@@ -294,7 +296,7 @@ func TestKit(t *testing.T) {
 	os.RemoveAll(filepath.Join(dir, "files"))
 	os.Remove(filepath.Join(dir, "main.tcl"))
 	for range 2 {
-		if r := run(t, program, "", "-c", "arg"); r != (result{"part data {-c arg} 3.3.0\n", "", 5}) {
+		if r := run(t, program, "", "-c", "arg"); r != (result{"part data {-c arg} " + tclbind.Version + "\n", "", 5}) {
 			t.Errorf("got %+v", r)
 		}
 	}

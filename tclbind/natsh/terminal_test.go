@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"natstcl/tclbind"
 )
 
 // terminal is a natsh at a pseudo-terminal.
@@ -132,7 +133,7 @@ func TestEventsAreServedAtThePrompt(t *testing.T) {
 	x.await("after#0")
 	x.await("the timer")
 	x.type_("package require nats\r")
-	x.await("3.3.0")
+	x.await(tclbind.Version)
 	x.type_("set s [nats::server new]; set c [nats::connection new]; $c configure -servers [$s url]; $c connect\r")
 	x.await("% ")
 	x.type_("set kv [[$c jet_stream] create_kv_bucket b]; [$kv watch > -callback {puts seen:}] consumer; after 200 {$kv put a 1}\r")

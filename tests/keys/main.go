@@ -29,7 +29,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: keys key|operator|account|user|creds ...")
+		return fmt.Errorf("usage: keys key|operator|account|user|creds, and the flags of each")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	expires := flags.Int("expires", 0, "seconds from now")
