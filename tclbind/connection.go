@@ -82,7 +82,8 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	c.settings = defaultSettings(name)
 	c.options = c.settings.wire(p)
 	c.wire = wire.New(c.options, &observer{p, c})
-	c.unflush = p.OnFlush(c.wire.Push)
+	unflush, unhold := p.OnFlush(c.wire.Push), p.OnBegun(c.wire.Hold)
+	c.unflush = func() { unflush(); unhold() }
 	return p.Add(c, nil), nil
 }
 
@@ -92,20 +93,11 @@ func (c *connection) Release(p *bridge.Package) {
 	ended := c.wire.Disconnect()
 	c.closed()
 	if p.Closed() {
-		// The thread or the process may be about to end: its memory and its
-		// goroutines with it.
-		select {
-		case <-ended:
-		case <-time.After(flushAtEnd):
-		}
+		p.Late(ended)
 	}
 	c.settings.releaseAll()
 	c.unflush()
 }
-
-// flushAtEnd bounds how long the end of an interpreter waits for a server that
-// does not take what was published.
-const flushAtEnd = 2 * time.Second
 
 func cmdConnect(p *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
 	// The environment may have changed since the options were set.

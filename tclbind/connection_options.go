@@ -1,6 +1,7 @@
 package tclbind
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ var connectionOptions = option.Table{
 	{Name: "dictmsg", Kind: option.Bool, Default: false, About: "messages come as dicts"},
 	{Name: "utf8_convert", Kind: option.Bool, Default: false, About: "payloads are text: UTF-8 outside, characters in Tcl"},
 	{Name: "request_timeout", Kind: option.Millis, Default: 10 * time.Second, About: "of requests; 0: without end"},
+	{Name: "pending_out", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultMaxWaiting)), About: "how many bytes of what is published may wait, for a server that is slow or frozen or while there is none: then ErrBufferExceeded; 0: no limit"},
 	{Name: "inbox_prefix", Kind: subject, Default: wire.DefaultInboxPrefix, About: "of the subjects that replies go to"},
 }
 
@@ -116,6 +118,7 @@ func (s *settings) wire(p *bridge.Package) wire.Options {
 	out.PingInterval = v.Duration("ping_interval")
 	out.MaxOutstandingPings = int(v.Int("max_outstanding_pings"))
 	out.RequestTimeout = v.Duration("request_timeout")
+	out.MaxWaiting = int(v.Int("pending_out"))
 	out.InboxPrefix = v.Text("inbox_prefix")
 	out.User, out.Password, out.Token = v.Text("user"), v.Text("password"), v.Text("token")
 	out.Credentials, out.JWT, out.NKey, out.NKeySeed = v.Text("credentials"), v.Text("jwt"), v.Text("nkey"), v.Text("nkey_seed")

@@ -34,6 +34,7 @@ func cmdPublish(_ *bridge.Package, c *connection, args []bridge.Value) (any, err
 	}
 	err := c.wire.PublishNow(m)
 	*m = nats.Msg{} // it holds what is Tcl's
+	c.wire.Hold()
 	return nil, err
 }
 
@@ -48,5 +49,7 @@ func cmdPublishMsg(_ *bridge.Package, c *connection, args []bridge.Value) (any, 
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.wire.Publish(m)
+	err = c.wire.Publish(m)
+	c.wire.Hold()
+	return nil, err
 }

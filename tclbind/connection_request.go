@@ -143,6 +143,7 @@ func (c *connection) askAsync(p *bridge.Package, m *nats.Msg, timeout time.Durat
 		return nil, err
 	}
 	r.begin(p, callback)
+	c.wire.Hold()
 	return r.number, nil
 }
 

@@ -94,6 +94,7 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 		return nil, err
 	}
 	r.begin(p, callback)
+	j.c.wire.Hold()
 	return r.number, nil
 }
 

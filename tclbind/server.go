@@ -83,7 +83,11 @@ func cmdServer(p *bridge.Package, args []bridge.Value) (any, error) {
 		(*server.Server).Shutdown)
 }
 
-func (e *embedded) Release(*bridge.Package) { e.server.Shutdown() }
+// Release ends the server, behind what connections to it still have to send.
+func (e *embedded) Release(p *bridge.Package) {
+	p.AwaitLate()
+	e.server.Shutdown()
+}
 
 func cmdServerInfo(_ *bridge.Package, e *embedded, _ []bridge.Value) (any, error) {
 	return append(dict.Dict{{Key: "url", Value: e.server.URL()}}, e.server.Info()...), nil

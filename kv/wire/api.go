@@ -74,6 +74,10 @@ type Options struct {
 	PingInterval         time.Duration
 	MaxOutstandingPings  int
 	RequestTimeout       time.Duration // 0: without end
+	// MaxWaiting is how many bytes of what is published may wait, for a server that is slow or frozen, and
+	// likewise while there is none. Then publishing is ErrBufferExceeded, and where nothing moves for
+	// some seconds the connection counts as broken. 0: no limit.
+	MaxWaiting int
 	// Gather lets what is published wait for more, for a millisecond at most: the owner calls
 	// Push when it has nothing more to say. Without it each message goes out at once.
 	Gather bool

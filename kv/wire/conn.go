@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -63,6 +64,7 @@ func DefaultOptions() Options {
 		PingInterval:         2 * time.Minute,
 		MaxOutstandingPings:  2,
 		RequestTimeout:       10 * time.Second,
+		MaxWaiting:           DefaultMaxWaiting,
 		TLS:                  TLSOptions{Require: true},
 	}
 }
@@ -77,7 +79,7 @@ func New(options Options, obs Observer) *Conn {
 		subs: map[int]*Sub{}, internal: map[*Sub]struct{}{},
 		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){}, refusals: map[int]func(string, *Error){},
 	}
-	c.pending.init()
+	c.pending.init(c)
 	return c
 }
 
@@ -107,6 +109,9 @@ func (c *Conn) Configure(options Options) {
 		c.inbox, c.pending.muxed = newInbox(options.InboxPrefix)+".", false
 	}
 	c.options = options
+	if c.engine != nil {
+		c.engine.socket.allow(options.mostWaiting())
+	}
 	if c.nudge != nil {
 		select {
 		case c.nudge <- struct{}{}:
@@ -272,7 +277,7 @@ func (c *Conn) Connect(done func(error)) error {
 	c.shown = Connecting // the caller knows
 	c.setStatusLocked(Connecting)
 	// Ends with success, with the last server, or with ctx.
-	go c.Guarded(func() { done(c.connectFirst(ctx)) })
+	go c.Guarded(func() { done(c.attempts(ctx, c.connectFirst)) })
 	return nil
 }
 
@@ -281,10 +286,31 @@ func (c *Conn) Connect(done func(error)) error {
 func (c *Conn) Guarded(f func()) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.Logf(LogError, "panic in a connection: %v\n%s", r, debug.Stack())
+			_ = c.recovered(r)
 		}
 	}()
 	f()
+}
+
+// recovered writes the stack of a panic to the log, and makes an error of it. A deferred function
+// calls it.
+func (c *Conn) recovered(r any) *Error {
+	text := fmt.Sprint("panic in a connection: ", r)
+	c.obs.Log(LogError, text+"\n"+string(debug.Stack()))
+	return Fail("ErrInternal", text)
+}
+
+// attempts runs what makes the attempts of a connect or a reconnect; a panic in it ends them.
+func (c *Conn) attempts(ctx context.Context, run func(context.Context) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			failure := c.recovered(r)
+			c.ReportAsync(failure)
+			c.giveUp(ctx, failure)
+			err = failure
+		}
+	}()
+	return run(ctx)
 }
 
 // connectFirst is the goroutine of Connect.
@@ -419,34 +445,38 @@ func (c *Conn) lost(e *engine, cause *Error) {
 	}
 	c.engine = nil
 	c.reportLocked(cause)
+	if n := e.socket.lostBytes(); n > 0 {
+		c.obs.Log(LogWarn, strconv.Itoa(n)+" bytes that were waiting to be sent to "+e.server.address()+" are lost")
+	}
 	c.setStatusLocked(Reconnecting)
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel()
 	c.cancel = cancel
 	// Ends with success, with the pool, or with ctx.
-	go c.Guarded(func() { c.reconnect(ctx) })
+	go c.Guarded(func() { _ = c.attempts(ctx, c.reconnect) })
 }
 
 // reconnect tries the servers in turn until one is connected or none is left.
-func (c *Conn) reconnect(ctx context.Context) {
+func (c *Conn) reconnect(ctx context.Context) error {
 	for {
 		c.mu.Lock()
 		if ctx.Err() != nil {
 			c.mu.Unlock()
-			return
+			return errDisconnected
 		}
 		if len(c.servers) == 0 {
 			c.mu.Unlock()
-			c.giveUp(ctx, Fail("ErrNoServers", "No servers available for connection"))
-			return
+			none := Fail("ErrNoServers", "No servers available for connection")
+			c.giveUp(ctx, none)
+			return none
 		}
 		s := c.servers[0]
 		c.mu.Unlock()
 		if !c.awaitTurn(ctx, s) {
-			return
+			return errDisconnected
 		}
 		if c.try(ctx, s, true) == nil {
-			return
+			return nil
 		}
 	}
 }

@@ -37,7 +37,9 @@ type engine struct {
 	deadline time.Time // of the handshake
 	nc       *nats.Conn
 	socket   *socket
+	tap      *tap        // between the two
 	out      *outgoing   // what is published; nil where nats.go alone can write
+	full     bool        // was told of: as much waits as may; guarded by conn.mu
 	letGo    func() bool // the end of ctx does not close the socket any more
 	info     dict.Dict   // the first INFO
 
@@ -112,10 +114,12 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 		MaxPingsOut:             e.mostPings(),
 		FlusherTimeout:          0,
 		CustomDialer:            dialer{e},
-		AsyncErrorCB:            e.asyncError,
-		ClosedCB:                e.closed,
-		SubChanLen:              backlog,
-		WriteBufferSize:         1, // outgoing gathers
+		AsyncErrorCB: func(_ *nats.Conn, s *nats.Subscription, err error) {
+			c.Guarded(func() { e.asyncError(s, err) })
+		},
+		ClosedCB:        func(nc *nats.Conn) { c.Guarded(func() { e.closed(nc) }) },
+		SubChanLen:      backlog,
+		WriteBufferSize: 1, // outgoing gathers
 	}
 	err := login.into(&no)
 	var nc *nats.Conn
@@ -138,8 +142,8 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 		e.cancel()
 		return nil, e.because(Fail("ErrBrokenSocket", "Server "+s.address()+" closed the connection"))
 	}
-	e.letGo()      // from here on close flushes first
-	go e.deliver() // until closed's marker
+	e.letGo()                    // from here on close flushes first
+	go e.conn.Guarded(e.deliver) // until closed's marker
 	return e, nil
 }
 
@@ -190,7 +194,7 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 		}
 		return nil, e.because(Fail("ErrConnectionRefused", "Failed to connect to "+e.server.address()+": "+reason(err)))
 	}
-	s := newSocket(tcp)
+	s := newSocket(tcp, e.options.mostWaiting(), e.conn.recovered)
 	e.socket = s
 	// A disconnect in the middle of the handshake ends it by closing the socket.
 	e.letGo = context.AfterFunc(e.ctx, func() { s.Close() })
@@ -341,6 +345,7 @@ type tap struct {
 
 func newTap(e *engine, c net.Conn, infoLine string) *tap {
 	t := &tap{Conn: c, e: e, ahead: infoLine}
+	e.tap = t
 	e.out = &outgoing{conn: e.conn, write: t.send, gather: e.options.Gather}
 	t.sniffer.onErr = e.serverError
 	t.sniffer.onMessage = e.conn.traffic.came
@@ -354,7 +359,14 @@ func newTap(e *engine, c net.Conn, infoLine string) *tap {
 	return t
 }
 
-func (t *tap) Read(b []byte) (int, error) {
+// Read is called by a goroutine of nats.go's, as Write may be.
+func (t *tap) Read(b []byte) (n int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.failed = t.e.because(t.e.conn.recovered(r))
+			n, err = 0, t.failed
+		}
+	}()
 	if t.ahead != "" {
 		n := copy(b, t.ahead)
 		t.ahead = t.ahead[n:]
@@ -408,18 +420,44 @@ func isAlert(err error) bool {
 	return errors.As(err, &alert) || errors.As(err, &op) && op.Op == "remote error"
 }
 
-func (t *tap) Write(b []byte) (int, error) { return t.e.out.Write(b) }
+func (t *tap) Write(b []byte) (n int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n, err = 0, t.e.because(t.e.conn.recovered(r))
+		}
+	}()
+	return t.e.out.Write(b)
+}
 
 // send never fails by itself: what the server said before it closed the connection (an
 // -ERR, an alert of TLS) is still to be read, and tells more. There is not much time for
 // that.
 func (t *tap) send(b []byte) {
 	if _, err := t.Conn.Write(b); err != nil && !errors.Is(err, net.ErrClosed) {
-		failure := Fail("ErrBrokenSocket", "Failed to send data to "+t.e.server.address()+": "+reason(err))
-		if t.unsent.CompareAndSwap(nil, failure) {
-			_ = t.e.socket.SetReadDeadline(time.Now().Add(lastWords))
+		t.cannotSend(err)
+	}
+}
+
+func (t *tap) cannotSend(err error) {
+	failure := Fail("ErrBrokenSocket", "Failed to send data to "+t.e.server.address()+": "+reason(err))
+	if t.unsent.CompareAndSwap(nil, failure) {
+		_ = t.e.socket.SetReadDeadline(time.Now().Add(lastWords))
+	}
+}
+
+// endIfStuck ends the connection where the server takes nothing for a while. taken is what it had
+// taken until now.
+func (e *engine) endIfStuck(taken uint64) {
+	look := func() {
+		switch waiting, now := e.socket.waiting(); {
+		case waiting == 0 || e.ctx.Err() != nil:
+		case now == taken:
+			e.tap.cannotSend(errTakesNothing)
+		default:
+			e.endIfStuck(now)
 		}
 	}
+	time.AfterFunc(patienceWhenFull, func() { e.conn.Guarded(look) })
 }
 
 // lastWords is how long a server's explanation is waited for when it takes no data any more.
@@ -458,7 +496,7 @@ func (e *engine) awaitRoom() {
 }
 
 // asyncErrors is what nats.go tells beside the stream.
-func (e *engine) asyncError(_ *nats.Conn, s *nats.Subscription, err error) {
+func (e *engine) asyncError(s *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrSlowConsumer) {
 		e.conn.ReportAsync(Fail("ErrSlowConsumer", "Messages on "+s.Subject+" were dropped"))
 	}
@@ -482,7 +520,6 @@ func (e *engine) serverError(text string) error {
 	for _, known := range []struct{ prefix, code string }{
 		{"authorization violation", "ErrAuthorization"},
 		{"authorization timeout", "ErrAuthorization"},
-		{"authentication timeout", "ErrAuthorization"},
 		{"user authentication expired", "ErrAuthExpired"},
 		{"user authentication revoked", "ErrAuthRevoked"},
 		{"account authentication expired", "ErrAccountAuthExpired"},

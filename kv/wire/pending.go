@@ -31,6 +31,7 @@ type Pending struct {
 // JetStream API as well: nats.go's own would block, or fail what is pending at a
 // reconnect. All deadlines share one timer.
 type pendings struct {
+	conn      *Conn
 	mu        sync.Mutex
 	byID      map[uint64]*Pending
 	last      uint64
@@ -44,7 +45,7 @@ type pendings struct {
 	muxed bool // the inbox subscription is there; guarded by Conn.mu
 }
 
-func (t *pendings) init() { t.byID = map[uint64]*Pending{} }
+func (t *pendings) init(c *Conn) { t.conn, t.byID = c, map[uint64]*Pending{} }
 
 // add enters p, before it is sent: its reply may be quick.
 func (t *pendings) add(p *Pending) {
@@ -103,7 +104,7 @@ func (t *pendings) armLocked() {
 	t.timerAt = first
 	wait := time.Until(first)
 	if t.timer == nil {
-		t.timer = time.AfterFunc(wait, t.expire)
+		t.timer = time.AfterFunc(wait, func() { t.conn.Guarded(t.expire) })
 	} else {
 		t.timer.Reset(wait)
 	}
@@ -200,16 +201,13 @@ func (c *Conn) RequestAgain(m *nats.Msg, timeout time.Duration, retry Retry, don
 	p := &Pending{conn: c, subject: m.Subject, reply: done, again: retry.begin(m, timeout)}
 	c.pending.add(p)
 	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
-	e, err := c.publishLocked(m)
+	err := c.publishLocked(m)
 	c.mu.Unlock()
 	if err != nil {
 		p.Cancel()
 		return nil, err
 	}
 	c.pending.expect(p, timeout)
-	if e != nil {
-		e.socket.backpressure()
-	}
 	return p, nil
 }
 
@@ -282,16 +280,13 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	}
 	p.sub = sub
 	c.pending.add(p)
-	e, err := c.publishLocked(m)
+	err = c.publishLocked(m)
 	c.mu.Unlock()
 	if err != nil {
 		p.Cancel()
 		return nil, err
 	}
 	c.pending.expect(p, timeout)
-	if e != nil {
-		e.socket.backpressure()
-	}
 	return p, nil
 }
 

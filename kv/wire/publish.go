@@ -3,23 +3,33 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 )
 
-// keptLimit bounds, in bytes, what is kept while there is no server. Past it publish
-// throws.
-const keptLimit = 64 << 20
+// DefaultMaxWaiting is that of Options.MaxWaiting.
+const DefaultMaxWaiting = 64 << 20
+
+// mostWaiting is Options.MaxWaiting as a number to compare with.
+func (o *Options) mostWaiting() int {
+	if o.MaxWaiting <= 0 {
+		return math.MaxInt
+	}
+	return o.MaxWaiting
+}
 
 func keptSize(m *nats.Msg) int { return len(m.Data) + len(m.Subject) + len(m.Reply) + 64 }
 
 // Publish sends m, in the order of the calls. While connecting or reconnecting it is
 // kept, and sent later. m belongs to the Conn from then on.
 //
+// It never waits: whoever publishes faster than the server takes it calls Hold in between.
+//
 // Errors: ErrConnectionClosed, ErrBadSubject, ErrMaxPayload, ErrHeadersNotSupported,
-// ErrBufferExceeded (too much is kept already).
+// ErrBufferExceeded (Options.MaxWaiting).
 func (c *Conn) Publish(m *nats.Msg) error { return c.publish(m, false) }
 
 // PublishNow is Publish of a message that stays the caller's: the Conn has a copy where it keeps
@@ -29,51 +39,83 @@ func (c *Conn) PublishNow(m *nats.Msg) error { return c.publish(m, true) }
 func (c *Conn) publish(m *nats.Msg, borrowed bool) error {
 	c.mu.Lock()
 	before := len(c.kept)
-	e, err := c.publishLocked(m)
+	defer c.mu.Unlock()
+	err := c.publishLocked(m)
 	if borrowed && len(c.kept) > before {
 		kept := *m
 		kept.Data = bytes.Clone(m.Data)
 		c.kept[before] = &kept
 	}
+	return err
+}
+
+// Hold waits while megabytes of what was published are waiting and the server takes them, though
+// slowly; it does not wait for one that takes nothing. It must not be called by a goroutine of the
+// Conn, which has to read meanwhile.
+func (c *Conn) Hold() {
+	c.mu.Lock()
+	e := c.engine
 	c.mu.Unlock()
 	if e != nil {
 		e.socket.backpressure()
 	}
-	return err
 }
 
-// publishLocked returns the engine that took the message, if one did.
-func (c *Conn) publishLocked(m *nats.Msg) (*engine, error) {
+func (c *Conn) publishLocked(m *nats.Msg) error {
 	if c.closedLocked() {
-		return nil, errNoConnection()
+		return errNoConnection()
 	}
 	if err := checkSubject("subject", m.Subject, c.options.CheckSubjects, false); err != nil {
-		return nil, err
+		return err
 	}
 	if m.Reply != "" {
 		if err := checkSubject("reply", m.Reply, c.options.CheckSubjects, false); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if c.maxPayload > 0 && int64(len(m.Data)) > c.maxPayload {
-		return nil, tooLong(c.maxPayload)
+		return tooLong(c.maxPayload)
 	}
 	if e := c.engine; e != nil {
 		switch err := c.sendLocked(e, m); err {
 		case nil:
-			return e, nil
+			return nil
 		case nats.ErrConnectionClosed:
 			// Lost, and about to be told: it goes to the next one.
 		default:
-			return nil, c.publishErrorLocked(err)
+			return c.publishErrorLocked(err)
 		}
 	}
-	if len(c.kept) > 0 && c.keptBytes+keptSize(m) > keptLimit {
-		return nil, Fail("ErrBufferExceeded", "More than "+strconv.Itoa(keptLimit)+" bytes are waiting to be sent")
+	if most := c.options.mostWaiting(); len(c.kept) > 0 && keptSize(m) > most-c.keptBytes {
+		return tooMuch(most)
 	}
 	c.kept = append(c.kept, m)
 	c.keptBytes += keptSize(m)
-	return nil, nil
+	return nil
+}
+
+func tooMuch(most int) *Error {
+	return Fail("ErrBufferExceeded", "More than "+strconv.Itoa(most)+" bytes are waiting to be sent")
+}
+
+// roomLocked tells whether an engine takes a message of that size. A server that is too slow, or
+// frozen, is told of once, until half of what waits has gone.
+func (c *Conn) roomLocked(e *engine, size int) bool {
+	most := c.options.mostWaiting()
+	waiting, taken := e.socket.waiting()
+	if waiting <= most/2 {
+		e.full = false
+	}
+	if waiting == 0 || size <= most-waiting {
+		return true
+	}
+	if !e.full {
+		e.full = true
+		c.reportLocked(Fail("ErrBufferExceeded", "Server "+e.server.address()+" does not take what is published: "+
+			strconv.Itoa(waiting)+" bytes are waiting"))
+		e.endIfStuck(taken)
+	}
+	return false
 }
 
 // Push sends what was published and is gathered (Options.Gather). It does not wait.
@@ -94,6 +136,8 @@ func (c *Conn) sendLocked(e *engine, m *nats.Msg) error {
 		return nats.ErrHeadersNotSupported
 	case c.maxPayload > 0 && int64(len(header)+len(m.Data)) > c.maxPayload:
 		return nats.ErrMaxPayload
+	case !c.roomLocked(e, len(header)+len(m.Data)):
+		return tooMuch(c.options.mostWaiting())
 	case !e.out.publish(m, header):
 		return nats.ErrConnectionClosed
 	}

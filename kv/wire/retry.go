@@ -71,7 +71,7 @@ func (c *Conn) resend(p *Pending) {
 	c.mu.Lock()
 	var err error
 	if c.pending.has(p.id) {
-		_, err = c.publishLocked(p.again.m)
+		err = c.publishLocked(p.again.m)
 	}
 	c.mu.Unlock()
 	if err != nil && c.pending.remove(p.id) != nil {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"math"
 	"net"
 	"sync"
 	"time"
@@ -11,13 +12,17 @@ const (
 	// softLimit is where a publisher is made to wait for the server, as long as the
 	// server takes anything at all.
 	softLimit = 8 << 20
-	// hardLimit is what is kept for a server that takes nothing. Past it the
-	// connection counts as broken.
-	hardLimit = 256 << 20
+	// overhead is what may wait beside the messages that are published (Options.MaxWaiting): SUB,
+	// PONG, and the last message. Past it the connection counts as broken.
+	overhead = 128 << 20
 	// stallPatience is how long a publisher waits for a server that takes nothing
 	// before it goes on, and what is published is kept.
 	stallPatience = 20 * time.Millisecond
 )
+
+// patienceWhenFull is how long a server may take nothing when as much is waiting as may; then the
+// connection counts as broken. Only tests change it.
+var patienceWhenFull = 5 * time.Second
 
 var errTakesNothing = errors.New("the server takes no data")
 
@@ -27,17 +32,22 @@ var errTakesNothing = errors.New("the server takes no data")
 // publishes, asks for the status or closes.
 type socket struct {
 	net.Conn
+	recovered func(any) *Error // logs a panic of our own, and makes it an error
+
 	mu      sync.Mutex
-	changed *sync.Cond // broadcast when the queue shrinks, or the end comes
+	changed *sync.Cond // broadcast with the lock when the queue shrinks, or the end comes
+	limit   int        // of the queue
 	queue   []byte
 	taken   uint64 // bytes that the kernel took, to see whether there is progress
 	writing bool   // the goroutine flushQueue runs
 	stalled bool   // a publisher has waited in vain; cleared by progress
 	err     error  // of the goroutine, or of Close
+	lost    int    // bytes that were in the queue at the end
 }
 
-func newSocket(c net.Conn) *socket {
-	s := &socket{Conn: c}
+func newSocket(c net.Conn, limit int, recovered func(any) *Error) *socket {
+	s := &socket{Conn: c, recovered: recovered}
+	s.allow(limit)
 	s.changed = sync.NewCond(&s.mu)
 	return s
 }
@@ -59,7 +69,7 @@ func (s *socket) Write(b []byte) (int, error) {
 		rest = b[n:]
 	}
 	if len(rest) > 0 {
-		if len(s.queue)+len(rest) > hardLimit {
+		if len(s.queue)+len(rest) > s.limit {
 			s.fail(errTakesNothing)
 			return 0, s.err
 		}
@@ -75,7 +85,7 @@ func (s *socket) Write(b []byte) (int, error) {
 
 func (s *socket) fail(err error) {
 	if s.err == nil {
-		s.err = err
+		s.err, s.lost = err, len(s.queue)
 	}
 	s.changed.Broadcast()
 }
@@ -87,9 +97,7 @@ func (s *socket) flushQueue() {
 	defer func() { s.writing = false }()
 	for len(s.queue) > 0 && s.err == nil {
 		piece := s.queue[:min(len(s.queue), 256<<10)] // appending leaves it as it is
-		s.mu.Unlock()
-		n, err := s.Conn.Write(piece)
-		s.mu.Lock()
+		n, err := s.writePiece(piece)
 		s.queue = s.queue[n:]
 		s.taken += uint64(n)
 		s.stalled = false
@@ -101,13 +109,46 @@ func (s *socket) flushQueue() {
 	s.queue = nil
 }
 
+// writePiece writes without the lock, and returns with it.
+func (s *socket) writePiece(piece []byte) (n int, err error) {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	defer func() {
+		if r := recover(); r != nil {
+			err = s.recovered(r)
+		}
+	}()
+	return s.Conn.Write(piece)
+}
+
+// allow sets how many bytes that were published may wait.
+func (s *socket) allow(limit int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit = min(limit, math.MaxInt-overhead) + overhead
+}
+
+// waiting is how many bytes the kernel has not taken yet, and how many it took in all.
+func (s *socket) waiting() (bytes int, taken uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue), s.taken
+}
+
+// lostBytes is how many were in the queue when the end came.
+func (s *socket) lostBytes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
+}
+
 // backpressure holds a publisher up while too much is waiting and the server takes it.
 func (s *socket) backpressure() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.queue) > softLimit && !s.stalled && s.err == nil {
 		before := s.taken
-		timer := time.AfterFunc(stallPatience, s.changed.Broadcast)
+		timer := time.AfterFunc(stallPatience, s.wake)
 		s.changed.Wait()
 		if timer.Stop() {
 			continue
@@ -116,6 +157,13 @@ func (s *socket) backpressure() {
 			s.stalled = true
 		}
 	}
+}
+
+// wake has the lock, so that it does not come between a look at the queue and the wait.
+func (s *socket) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed.Broadcast()
 }
 
 func (s *socket) Close() error {

@@ -46,7 +46,9 @@ type Package struct {
 	commands map[string]func([]Value) (any, error)
 	words    map[string]Value
 	flushers []*func()
+	holders  []*func()
 	closed   bool
+	late     late
 	ended    chan struct{} // closed with the package, for goroutines that asked it something
 }
 
@@ -123,6 +125,7 @@ func (p *Package) Close() {
 	close(p.ended)
 	p.mailbox.close()
 	p.releaseAll()
+	p.AwaitLate()
 	p.waits.abandon()
 	for _, word := range p.words {
 		word.Release()
@@ -148,15 +151,25 @@ func (p *Package) Word(text string) Value {
 
 // OnFlush has f send what it has gathered whenever the script is about to wait, and when the
 // events that were there are served. remove ends that.
-func (p *Package) OnFlush(f func()) (remove func()) {
-	p.flushers = append(p.flushers, &f)
+func (p *Package) OnFlush(f func()) (remove func()) { return register(&p.flushers, f) }
+
+func (p *Package) flush() { callAll(p.flushers) }
+
+// OnBegun has f called whenever an operation was begun: it may hold up a script that begins more of
+// them than the other side takes. remove ends that.
+func (p *Package) OnBegun(f func()) (remove func()) { return register(&p.holders, f) }
+
+func (p *Package) begun() { callAll(p.holders) }
+
+func register(list *[]*func(), f func()) (remove func()) {
+	*list = append(*list, &f)
 	return func() {
-		p.flushers = slices.DeleteFunc(p.flushers, func(other *func()) bool { return other == &f })
+		*list = slices.DeleteFunc(*list, func(other *func()) bool { return other == &f })
 	}
 }
 
-func (p *Package) flush() {
-	for _, f := range p.flushers {
+func callAll(list []*func()) {
+	for _, f := range list {
 		(*f)()
 	}
 }

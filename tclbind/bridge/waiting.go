@@ -59,6 +59,7 @@ func Begin[T any](p *Package, start func(done func(T, error)) error, finish func
 		delete(p.waits.byID, w.id)
 		return nil, err
 	}
+	p.begun()
 	return w.id, nil
 }
 
