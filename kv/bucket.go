@@ -23,6 +23,7 @@ type Bucket struct {
 
 	history int64 // revisions kept of each key, when it was bound
 	ttls    bool  // keys may have a time to live of their own
+	atomic  bool  // it takes batches
 	mirror  bool  // what is written goes to another bucket
 }
 
@@ -32,6 +33,7 @@ func newBucket(j *js.JetStream, name string, info dict.Dict) *Bucket {
 	b := &Bucket{js: j, name: name, stream: streamPrefix + name}
 	b.direct, _ = info.Path("config", "allow_direct").(bool)
 	b.ttls, _ = info.Path("config", "allow_msg_ttl").(bool)
+	b.atomic, _ = info.Path("config", "allow_atomic").(bool)
 	config, _ := info.Path("config").(dict.Dict)
 	b.history = integer(config, "max_msgs_per_subject")
 	b.read = subjectPrefix + name + "."
@@ -123,8 +125,8 @@ func (b *Bucket) publish(key string, value []byte, header nats.Header, expected 
 	}
 	header = w.add(header)
 	if expected != nil {
-		if *expected > math.MaxInt64 {
-			return invalid("Invalid revision " + strconv.FormatUint(*expected, 10))
+		if err := checkRevision(*expected); err != nil {
+			return err
 		}
 		if header == nil {
 			header = nats.Header{}
@@ -137,6 +139,15 @@ func (b *Bucket) publish(key string, value []byte, header nats.Header, expected 
 			b.told(err, func(err error) { done(seq, err) })
 		})
 	}, func(err error) { done(0, err) })
+}
+
+// checkRevision refuses what no server can have counted: nats-server would take it for no condition
+// at all.
+func checkRevision(revision uint64) error {
+	if revision > math.MaxInt64 {
+		return invalid("Invalid revision " + strconv.FormatUint(revision, 10))
+	}
+	return nil
 }
 
 // told finds out whether an error means that the bucket is gone. Where nobody listens the

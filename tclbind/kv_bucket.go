@@ -55,6 +55,7 @@ var bucketCommands = []bridge.Command{
 	{Name: "kv_purge", Usage: "bucket key args", Run: bridge.On(cmdPurge)},
 	{Name: "kv_revert", Usage: "bucket key revision args", Run: bridge.On(cmdRevert)},
 	{Name: "kv_touch", Usage: "bucket key args", Run: bridge.On(cmdTouch)},
+	{Name: "kv_atomic", Usage: "bucket changes args", Run: bridge.On(cmdAtomic)},
 	{Name: "kv_put_many", Usage: "bucket dict args", Run: bridge.On(cmdPutMany)},
 	{Name: "kv_cancel", Usage: "bucket operation", Run: bridge.On(cmdCancel)},
 	{Name: "kv_name", Usage: "bucket", Run: bridge.On(cmdBucketName)},

@@ -151,6 +151,27 @@ func maxPayload(info dict.Dict) int64 {
 	return n
 }
 
+// batchHeaders is more than what PublishBatch adds to a message takes.
+const batchHeaders = 256
+
+// CheckSize tells whether a server would take the message, with the headers of a batch added: ErrMaxPayload. It says
+// nothing where no server has told its limit yet.
+func (c *Conn) CheckSize(m *nats.Msg) error {
+	c.mu.Lock()
+	most := c.maxPayload
+	c.mu.Unlock()
+	size := len(m.Data) + batchHeaders
+	for name, values := range m.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	if most > 0 && int64(size) > most {
+		return tooLong(most)
+	}
+	return nil
+}
+
 func tooLong(most int64) *Error {
 	return Fail("ErrMaxPayload", "Maximum size of NATS message is "+strconv.FormatInt(most, 10))
 }

@@ -65,6 +65,14 @@ oo::class create ::nats::key_value {
         return [::nats::core::do kv_purge $handle $key {*}$args]
     }
 
+    # Does all of the changes or none. Returns their revisions, in order.
+    #
+    # changes - a list of: put key value, create key value, update key value revision,
+    #           delete key ?revision?, purge key ?revision?
+    method atomic {changes args} {
+        return [::nats::core::do kv_atomic $handle $changes {*}$args]
+    }
+
     # Returns the new revisions, in the dict's order.
     #
     # args - ?-in_flight n? ?-progress cmdPrefix?
