@@ -37,6 +37,7 @@ var references = map[string]map[string]option.Table{
 		"publish":                 jsPublishOptions,
 		"fetch":                   fetchOptions,
 		"nak":                     nakOptions,
+		"term":                    termOptions,
 		"pull_consumer":           pullConsumerOptions,
 		"ordered_consumer":        orderedConsumerOptions,
 		"stream":                  streamOptions,

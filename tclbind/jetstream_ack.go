@@ -11,7 +11,7 @@ import (
 var ackCommands = []bridge.Command{
 	{Name: "ack", Usage: "jet_stream msg", Run: acknowledgement("+ACK")},
 	{Name: "nak", Usage: "jet_stream msg args", Run: bridge.On(cmdNak)},
-	{Name: "term", Usage: "jet_stream msg", Run: acknowledgement("+TERM")},
+	{Name: "term", Usage: "jet_stream msg args", Run: bridge.On(cmdTerm)},
 	{Name: "in_progress", Usage: "jet_stream msg", Run: acknowledgement("+WPI")},
 	{Name: "ack_sync", Usage: "jet_stream msg", Run: bridge.On(cmdAckSync)},
 }
@@ -24,11 +24,11 @@ func acknowledgement(word string) func(*bridge.Package, []bridge.Value) (any, er
 }
 
 func (j *jetStream) answer(msg bridge.Value, word string) error {
-	m, err := j.c.messageOf(msg)
+	reply, err := messageField(msg, "reply")
 	if err != nil {
 		return err
 	}
-	return j.c.wire.Publish(&nats.Msg{Subject: m.Reply, Data: []byte(word)})
+	return j.c.wire.Publish(&nats.Msg{Subject: reply, Data: []byte(word)})
 }
 
 var nakOptions = option.Table{{Name: "delay", Kind: option.Millis, About: "before it comes again"}}
@@ -45,15 +45,30 @@ func cmdNak(_ *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	return nil, j.answer(args[0], word)
 }
 
+var termOptions = option.Table{{Name: "reason", Kind: option.Nonempty, About: "a text for the advisory that the server publishes"}}
+
+// cmdTerm says that a message is not to come again.
+func cmdTerm(_ *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := termOptions.Parse(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	word := "+TERM"
+	if o.Has("reason") {
+		word += " " + o.Text("reason")
+	}
+	return nil, j.answer(args[0], word)
+}
+
 // cmdAckSync waits until the server has taken the acknowledgement.
 func cmdAckSync(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	m, err := j.c.messageOf(args[0])
+	reply, err := messageField(args[0], "reply")
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p,
 		func(done func(*nats.Msg, error)) error {
-			return j.js.AckSync(m.Reply, done)
+			return j.js.AckSync(reply, done)
 		},
 		func(reply *nats.Msg) (any, error) {
 			return j.c.payload(reply, 0, j.c.settings.values.Bool("dictmsg")), nil

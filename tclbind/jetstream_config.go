@@ -67,11 +67,11 @@ var consumerOptions = option.Table{
 	{Name: "deliver_policy", Kind: option.Enum, Default: "all", Allowed: deliverPolicies, About: "where it begins"},
 	{Name: "opt_start_seq", Kind: option.Int, About: "for by_start_sequence"},
 	{Name: "opt_start_time", Kind: option.Nonempty, About: "for by_start_time, as 2026-01-01T00:00:00Z"},
-	{Name: "ack_policy", Kind: option.Enum, Default: "explicit", Allowed: []string{"none", "all", "explicit"}, About: "which messages are to be acknowledged"},
+	{Name: "ack_policy", Kind: option.Enum, Default: "explicit", Allowed: ackPolicies, About: "which messages are to be acknowledged; flow_control: by answering the flow control of a push consumer"},
 	{Name: "ack_wait", Kind: option.Duration, About: "after which a message comes again"},
 	{Name: "max_deliver", Kind: option.Int, About: "how often a message is delivered at most; -1: no limit"},
 	{Name: "filter_subject", Kind: option.Nonempty, About: "of the messages that it gets; wildcards are fine"},
-	{Name: "replay_policy", Kind: option.Enum, Default: "instant", Allowed: []string{"instant", "original"}, About: "at once, or as slowly as they came"},
+	{Name: "replay_policy", Kind: option.Enum, Default: "instant", Allowed: replayPolicies, About: "at once, or as slowly as they came"},
 	{Name: "rate_limit_bps", Kind: option.Int, About: "bits per second, of a push consumer"},
 	{Name: "sample_freq", Kind: option.Nonempty, About: "for how many of 100 acknowledgements the server publishes an advisory"},
 	{Name: "max_waiting", Kind: option.Int, About: "pull requests at a time"},
@@ -102,7 +102,11 @@ var placementOptions = option.Table{
 	{Name: "preferred", Kind: option.Nonempty},
 }
 
-var deliverPolicies = []string{"all", "last", "new", "by_start_sequence", "by_start_time", "last_per_subject"}
+var (
+	deliverPolicies = []string{"all", "last", "new", "by_start_sequence", "by_start_time", "last_per_subject"}
+	ackPolicies     = []string{"none", "all", "explicit", "flow_control"}
+	replayPolicies  = []string{"instant", "original"}
+)
 
 // jsonConfig turns parsed options into what goes over the wire.
 func jsonConfig(o option.Values, table option.Table) dict.Dict {

@@ -1,7 +1,9 @@
 package tclbind
 
 import (
+	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -66,10 +68,42 @@ func covered(t *testing.T, what string, config reflect.Type, table option.Table,
 			t.Errorf("%s.%s has no option", what, name)
 		case !fits(row, f.Type):
 			t.Errorf("%s.%s is of the kind %s, and %s in nats.go", what, name, row.Kind.Word, f.Type)
+		case row.Kind == option.Enum:
+			for _, word := range enumerated(f.Type) {
+				if !slices.Contains(row.Allowed, word) {
+					t.Errorf("%s.%s does not take %s, as nats.go does", what, name, word)
+				}
+			}
+			for _, word := range row.Allowed {
+				if name == "priority_policy" && word == "none" {
+					continue // servers take it; nats.go leaves it out
+				}
+				if err := json.Unmarshal([]byte(strconv.Quote(word)), reflect.New(f.Type).Interface()); err != nil {
+					t.Errorf("%s.%s takes %s, and nats.go does not: %v", what, name, word, err)
+				}
+			}
 		case row.Kind == nested || row.Kind == nestedIn:
 			covered(t, what+"."+name, element(f.Type), row.Fields)
 		}
 	}
+}
+
+// enumerated are the words of one of nats.go's enumerations.
+func enumerated(enumeration reflect.Type) (words []string) {
+	for n := range 20 {
+		v := reflect.New(enumeration).Elem()
+		switch {
+		case v.CanInt():
+			v.SetInt(int64(n))
+		case v.CanUint():
+			v.SetUint(uint64(n))
+		}
+		word := ""
+		if text, err := json.Marshal(v.Interface()); err == nil && json.Unmarshal(text, &word) == nil && word != "" {
+			words = append(words, word)
+		}
+	}
+	return words
 }
 
 // fits tells whether an option's kind is that of a field: those with words of their own are

@@ -25,12 +25,34 @@ func cmdAddConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, 
 }
 
 func cmdAddPullConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	return changeConsumer(p, args[0], args[2:], option.Values{"durable_name": args[1].Text()}, j.js.AddConsumer)
+	own, err := consumerArguments("durable_name", args[1])
+	if err != nil {
+		return nil, err
+	}
+	return changeConsumer(p, args[0], args[2:], own, j.js.AddConsumer)
 }
 
 func cmdAddPushConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	return changeConsumer(p, args[0], args[3:],
-		option.Values{"durable_name": args[1].Text(), "deliver_subject": args[2].Text()}, j.js.AddConsumer)
+	own, err := consumerArguments("durable_name", args[1], "deliver_subject", args[2])
+	if err != nil {
+		return nil, err
+	}
+	return changeConsumer(p, args[0], args[3:], own, j.js.AddConsumer)
+}
+
+// consumerArguments checks arguments that are options of a consumer in all but the place where
+// they stand: names and values.
+func consumerArguments(pairs ...any) (option.Values, error) {
+	out := option.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		name := pairs[i].(string)
+		v, err := consumerOptions.Row(name).Parse(pairs[i+1].(bridge.Value))
+		if err != nil {
+			return nil, err
+		}
+		out[name] = v
+	}
+	return out, nil
 }
 
 func cmdUpdateConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {

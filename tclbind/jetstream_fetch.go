@@ -1,10 +1,10 @@
 package tclbind
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
-	"natstcl/kv/dict"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -16,11 +16,42 @@ var fetchCommands = []bridge.Command{
 	{Name: "cancel_pull_request", Usage: "jet_stream id", Run: bridge.On(cmdCancelPullRequest)},
 }
 
-var fetchOptions = option.Table{
-	{Name: "batch_size", Kind: option.Natural, Default: dict.Number("1"), About: "messages at most"},
-	{Name: "timeout", Kind: option.Millis, About: "of the client; without it what is there now"},
+var fetchOptions = append(option.Table{
+	{Name: "batch_size", Kind: option.Natural, About: "messages at most; 1, with -max_bytes as many as there is room for"},
+	{Name: "timeout", Kind: option.Millis, About: "of the client, 0: without end; without the option what is there now"},
 	{Name: "expires", Kind: option.Millis, About: "of the server, with -timeout; 10 ms less than that where it is not given"},
 	{Name: "callback", Kind: option.Prefix, About: "called as `cmd timedOut message`"},
+	{Name: "max_bytes", Kind: option.Natural, About: "of all messages together; 0: no limit"},
+	{Name: "idle_heartbeat", Kind: option.Millis, About: "of the server while it has nothing to send, with -timeout, half of -expires at most: ErrConsumerNotActive where two are missing"},
+}, groupOptions...)
+
+// mostFetched is the batch of a fetch that is limited by its bytes alone, as in nats.go.
+const mostFetched = 1_000_000
+
+// fetchConfig is what a fetch's options ask for.
+func fetchConfig(o option.Values) (c js.FetchConfig, err error) {
+	c = js.FetchConfig{
+		Batch: 1, MaxBytes: o.Int("max_bytes"), NoWait: !o.Has("timeout"),
+		Timeout: o.Duration("timeout"), Expires: o.Duration("expires"), IdleHeartbeat: o.Duration("idle_heartbeat"),
+	}
+	if c.MaxBytes > 0 {
+		c.Batch = mostFetched
+	}
+	if o.Has("batch_size") {
+		c.Batch = small(o.Int("batch_size"))
+	}
+	switch {
+	case c.Batch < 1:
+		return c, invalid("Invalid value for the pos_int option batch_size : 0")
+	case o.Has("expires") && c.NoWait:
+		return c, invalid("-expires requires -timeout")
+	case c.IdleHeartbeat > 0 && c.NoWait:
+		return c, invalid("-idle_heartbeat requires -timeout")
+	case c.IdleHeartbeat > cmp.Or(c.Expires, c.Timeout)/2:
+		return c, wire.Fail("ErrBadTimeout", "-idle_heartbeat is at most half of -expires")
+	}
+	c.Group, err = groupConfig(o)
+	return c, err
 }
 
 // fetch is a pull request with a callback, until its end is told.
@@ -41,12 +72,9 @@ func cmdFetch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error)
 		return nil, err
 	}
 	stream, consumer := args[0].Text(), args[1].Text()
-	config := js.FetchConfig{Batch: small(o.Int("batch_size")), Timeout: o.Duration("timeout"), Expires: o.Duration("expires")}
-	switch {
-	case config.Batch < 1:
-		return nil, invalid("Invalid value for the pos_int option batch_size : 0")
-	case o.Has("expires") && !o.Has("timeout"):
-		return nil, invalid("-expires requires -timeout")
+	config, err := fetchConfig(o)
+	if err != nil {
+		return nil, err
 	}
 	j.lastFetch++
 	number := j.lastFetch
@@ -81,7 +109,7 @@ func (j *jetStream) fetchAll(p *bridge.Package, number int64, stream, consumer s
 				func(m *nats.Msg) { messages = append(messages, m) },
 				func(status *nats.Msg, err error) {
 					j.logEnd(number, status, err)
-					if js.IsFetchTimeout(err) && len(messages) > 0 {
+					if len(messages) > 0 && (js.IsFetchTimeout(err) || wire.CodeOf(err) == "ErrConsumerNotActive") {
 						err = nil
 					}
 					done(messages, err)

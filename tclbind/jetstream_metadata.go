@@ -9,15 +9,16 @@ import (
 
 // cmdMetadata tells what a consumer's message says of itself (nats::metadata).
 func cmdMetadata(_ *bridge.Package, args []bridge.Value) (any, error) {
-	d, err := textDict(args[0])
+	reply, err := messageField(args[0], "reply")
 	if err != nil {
-		return nil, invalid("Invalid message " + args[0].Text())
+		return nil, err
 	}
-	m, ok := js.ParseMetadata(d.Text("reply"))
+	m, ok := js.ParseMetadata(reply)
 	if !ok {
-		return nil, wire.Fail("ErrNotJSMessage", "Message with subject "+d.Text("subject")+" is not a JetStream message")
+		subject, _ := messageField(args[0], "subject")
+		return nil, wire.Fail("ErrNotJSMessage", "Message with subject "+subject+" is not a JetStream message")
 	}
-	return dict.Dict{
+	out := dict.Dict{
 		{Key: "stream", Value: m.Stream},
 		{Key: "consumer", Value: m.Consumer},
 		{Key: "num_delivered", Value: m.Delivered},
@@ -25,5 +26,9 @@ func cmdMetadata(_ *bridge.Package, args []bridge.Value) (any, error) {
 		{Key: "consumer_seq", Value: m.ConsumerSeq},
 		{Key: "timestamp", Value: m.Time.UnixMilli()},
 		{Key: "num_pending", Value: m.Pending},
-	}, nil
+	}
+	if m.Domain != "" {
+		out.Set("domain", m.Domain)
+	}
+	return out, nil
 }

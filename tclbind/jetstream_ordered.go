@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -34,6 +35,14 @@ var orderedConsumerOptions = option.Table{
 	{Name: "deliver_policy", Kind: option.Enum, Default: "all", Allowed: deliverPolicies, About: "where it begins"},
 	{Name: "idle_heartbeat", Kind: option.Duration, Default: big.NewRat(5000, 1), About: "after three of which in silence it starts anew"},
 	{Name: "filter_subject", Kind: option.Nonempty, About: "of the messages that it gets"},
+	{Name: "filter_subjects", Kind: option.List, About: "several in place of -filter_subject"},
+	{Name: "opt_start_seq", Kind: option.Natural, About: "for by_start_sequence"},
+	{Name: "opt_start_time", Kind: option.Nonempty, About: "for by_start_time, as 2026-01-01T00:00:00Z"},
+	{Name: "replay_policy", Kind: option.Enum, Default: "instant", Allowed: replayPolicies, About: "at once, or as slowly as they came"},
+	{Name: "inactive_threshold", Kind: option.Duration, Default: big.NewRat(2000, 1), About: "after which the server removes it where nobody listens"},
+	{Name: "metadata", Kind: metadata, About: "texts for programs"},
+	{Name: "name_prefix", Kind: option.Nonempty, About: "its names are this, _ and 1, 2, …; without one the server makes them"},
+	{Name: "max_reset_attempts", Kind: option.Natural, Default: dict.Number("0"), About: "new starts that may fail in a row, then it ends; 0: no limit"},
 }
 
 // cmdOrderedConsumer creates the consumer; the wait's result is its handle.
@@ -44,13 +53,21 @@ func cmdOrderedConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 	}
 	oc := &orderedConsumer{c: j.c, source: p.NewSource()}
 	config := js.OrderedConfig{
-		Description:   o.Text("description"),
-		HeadersOnly:   o.Bool("headers_only"),
-		DeliverPolicy: o.Text("deliver_policy"),
-		IdleHeartbeat: time.Duration(o.Nanos("idle_heartbeat")),
-		FilterSubject: o.Text("filter_subject"),
-		Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { oc.source.Post(&consumed{oc, m}) },
-		Failed:        oc.failed,
+		Description:       o.Text("description"),
+		HeadersOnly:       o.Bool("headers_only"),
+		DeliverPolicy:     o.Text("deliver_policy"),
+		IdleHeartbeat:     time.Duration(o.Nanos("idle_heartbeat")),
+		FilterSubject:     o.Text("filter_subject"),
+		FilterSubjects:    o.List("filter_subjects"),
+		OptStartSeq:       uint64(o.Int("opt_start_seq")),
+		OptStartTime:      o.Text("opt_start_time"),
+		ReplayPolicy:      o.Text("replay_policy"),
+		InactiveThreshold: time.Duration(o.Nanos("inactive_threshold")),
+		Metadata:          dictOf(o, "metadata"),
+		NamePrefix:        o.Text("name_prefix"),
+		MaxResetAttempts:  small(o.Int("max_reset_attempts")),
+		Deliver:           func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { oc.source.Post(&consumed{oc, m}) },
+		Failed:            oc.failed,
 	}
 	oc.deliver = o["callback"].(bridge.Value).Retain()
 	id, err := bridge.Begin(p,

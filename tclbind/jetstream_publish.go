@@ -26,7 +26,7 @@ var jsPublishOptions = option.Table{
 	{Name: "expect_last_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Sequence", About: "of the stream: else ErrWrongLastSequence"},
 	{Name: "expect_last_subject_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Subject-Sequence", About: "of the subject, 0 for none: else ErrWrongLastSequence"},
 	{Name: "expect_last_msg_id", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Msg-Id", About: "of the stream: else an error"},
-	{Name: "ttl", Kind: option.Millis, Sent: "Nats-TTL", About: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl"},
+	{Name: "ttl", Kind: messageTTL, Sent: "Nats-TTL", About: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl; never: for ever, whatever the stream's -max_age"},
 	{Name: "retry_attempts", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultRetry.Attempts)), About: "further ones, where nobody listens: the stream's leader may be changing"},
 	{Name: "retry_wait", Kind: option.Millis, Default: wire.DefaultRetry.Wait, About: "before each further attempt; there is none that -timeout leaves no time for"},
 	{Name: "header", Kind: headers, About: "keys and values; not of `publish_msg`"},
@@ -100,13 +100,16 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 
 // headerValue is what an option is as a header.
 func headerValue(o option.Values, row *option.Row) string {
-	switch {
-	case row.Kind == option.Millis:
+	if text, ok := o[row.Name].(string); ok {
+		return text
+	}
+	switch row.Kind {
+	case option.Millis, messageTTL:
 		return o.Duration(row.Name).String()
-	case row.Kind == option.Natural:
+	case option.Natural:
 		return string(o[row.Name].(dict.Number))
 	}
-	return o.Text(row.Name)
+	return ""
 }
 
 // published is the end of one publish with a callback.

@@ -31,18 +31,14 @@ type pullConsumer struct {
 }
 
 // The limits of what is asked for and not yet taken are those of nats.go.
-var pullConsumerOptions = option.Table{
+var pullConsumerOptions = append(option.Table{
 	{Name: "callback", Kind: option.Prefix, Required: true, About: "called as `cmd message`"},
 	{Name: "max_messages", Kind: option.Natural, Default: dict.Number("500"), About: "that are asked for and not yet taken"},
 	{Name: "max_bytes", Kind: option.Natural, About: "that are asked for and not yet taken"},
 	{Name: "expires", Kind: option.Millis, Default: 30 * time.Second, About: "of one request, 1000 at least"},
 	{Name: "threshold", Kind: option.Natural, About: "it asks for more when so many are left; half of -max_messages"},
 	{Name: "idle_heartbeat", Kind: option.Millis, About: "of the server; half of -expires, 30000 at most"},
-	{Name: "group", Kind: option.Nonempty, About: "of a consumer with priority groups"},
-	{Name: "min_pending", Kind: option.Natural, About: "overflow: only if so many messages wait"},
-	{Name: "min_ack_pending", Kind: option.Natural, About: "overflow: only if so many wait for an acknowledgement"},
-	{Name: "priority", Kind: option.Natural, About: "prioritized: 0 first, 9 last"},
-}
+}, groupOptions...)
 
 // leastExpires is that of nats.go: requests that end sooner would keep the server busy.
 const leastExpires = time.Second
@@ -56,10 +52,12 @@ func cmdPullConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	c := &pullConsumer{j: j, stream: args[0].Text(), consumer: args[1].Text(), source: p.NewSource()}
 	config := js.PullConfig{
 		MaxMessages: small(o.Int("max_messages")), MaxBytes: o.Int("max_bytes"),
-		Expires: o.Duration("expires"), Group: o.Text("group"),
-		MinPending: o.Int("min_pending"), MinAckPending: o.Int("min_ack_pending"), Priority: small(o.Int("priority")),
+		Expires: o.Duration("expires"),
 		Deliver: func(m *nats.Msg) { c.source.Post(&pulled{c, m}) },
 		Failed:  func(e *wire.Error) { c.source.Post(&pullFailure{c, e}) },
+	}
+	if config.Group, err = groupConfig(o); err != nil {
+		return nil, err
 	}
 	config.Threshold = config.MaxMessages / 2
 	if o.Has("threshold") {
@@ -74,10 +72,6 @@ func cmdPullConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 		return nil, invalid("Invalid value for the pos_int option max_messages : 0")
 	case config.Expires < leastExpires:
 		return nil, wire.Fail("ErrBadTimeout", "-expires is at least "+strconv.FormatInt(leastExpires.Milliseconds(), 10))
-	case config.Group == "" && (o.Has("min_pending") || o.Has("min_ack_pending") || o.Has("priority")):
-		return nil, invalid("-min_pending, -min_ack_pending and -priority require -group")
-	case config.Priority > 9:
-		return nil, invalid("-priority is at most 9")
 	case config.Threshold >= config.MaxMessages:
 		return nil, invalid("-threshold is less than -max_messages")
 	case config.IdleHeartbeat > config.Expires/2:

@@ -46,8 +46,11 @@ var batchOptions = option.Table{
 	{Name: "start_time", Kind: option.Nonempty, About: "from this time on"},
 	{Name: "next_by_subj", Kind: option.Nonempty, About: "of this subject"},
 	{Name: "max_bytes", Kind: option.Natural, About: "of all messages together"},
+	{Name: "cursor", Kind: option.Nonempty, About: "a variable that gets a dict: num_pending, last_sequence, up_to_sequence (0: not told)"},
 }
 
+// cmdStreamDirectGetBatch returns a list: the messages, where the next request goes on, and the
+// name of the variable that wants to know.
 func cmdStreamDirectGetBatch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	o, err := batchOptions.Parse(args[1:])
 	if err != nil {
@@ -59,17 +62,22 @@ func cmdStreamDirectGetBatch(p *bridge.Package, j *jetStream, args []bridge.Valu
 	if !o.Has("multi_last") && !o.Has("seq") && !o.Has("start_time") {
 		o["seq"] = dict.Number("1") // the server wants a beginning
 	}
-	request := jsonConfig(o, batchOptions)
+	request := jsonConfig(o, batchOptions).Without("cursor")
 	return bridge.Begin(p,
-		func(done func([]*js.Message, error)) error {
-			return j.js.DirectGetBatch(args[0].Text(), request, done)
+		func(done func(*js.Page, error)) error {
+			return j.js.DirectGetPage(args[0].Text(), request, done)
 		},
-		func(messages []*js.Message) (any, error) {
-			list := make([]any, len(messages))
-			for i, m := range messages {
+		func(page *js.Page) (any, error) {
+			list := make([]any, len(page.Messages))
+			for i, m := range page.Messages {
 				list[i] = j.c.storedDict(m)
 			}
-			return list, nil
+			cursor := dict.Dict{
+				{Key: "num_pending", Value: page.Pending},
+				{Key: "last_sequence", Value: page.Last},
+				{Key: "up_to_sequence", Value: page.UpTo},
+			}
+			return []any{list, cursor, o.Text("cursor")}, nil
 		})
 }
 
@@ -100,5 +108,5 @@ func (r *storedRecord) WriteTo(w bridge.Writer) {
 	w.Any(r.c.words.seq)
 	writeUint(w, r.Seq)
 	w.Any(r.c.words.time)
-	w.Int(r.Time.UnixMilli())
+	w.Text(r.Stamp)
 }

@@ -11,6 +11,8 @@ import (
 var (
 	// subject is a subject without wildcards.
 	subject = &option.Kind{Word: "subject", Takes: "subject, no wildcards", Parse: parseSubject}
+	// messageTTL is a Natural number of ms, or "never".
+	messageTTL = &option.Kind{Word: "timeout", Takes: "ms, or never", Code: bridge.ErrBadTimeout, Parse: parseMessageTTL}
 	// pairs is a dict of texts, as a dict.Dict.
 	pairs = &option.Kind{Word: "dict", Takes: "dict", Parse: parsePairs}
 	// metadata is pairs that are not empty.
@@ -28,6 +30,13 @@ func parseSubject(row *option.Row, v bridge.Value) (any, error) {
 		return s, nil
 	}
 	return nil, row.Refuse(v)
+}
+
+func parseMessageTTL(row *option.Row, v bridge.Value) (any, error) {
+	if v.Text() == "never" {
+		return "never", nil
+	}
+	return option.Natural.Parse(row, v)
 }
 
 func parsePairs(row *option.Row, v bridge.Value) (any, error) {

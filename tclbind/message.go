@@ -110,3 +110,19 @@ func writeUint(w bridge.Writer, n uint64) {
 		w.Text(strconv.FormatUint(n, 10))
 	}
 }
+
+// messageField reads one field of a message dict that is a text, empty where there is none. No
+// other field is looked at: a payload may be long, and asking for its text costs as much. As in a
+// dict, the last value of a key counts.
+func messageField(msg bridge.Value, name string) (string, error) {
+	list, err := msg.List()
+	if err != nil || len(list)%2 == 1 {
+		return "", invalid("Invalid message " + msg.Text())
+	}
+	for i := len(list) - 2; i >= 0; i -= 2 {
+		if list[i].Text() == name {
+			return list[i+1].Text(), nil
+		}
+	}
+	return "", nil
+}

@@ -7,6 +7,7 @@
 package js
 
 import (
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,6 +30,7 @@ type JetStream struct {
 	conn    *wire.Conn
 	options Options
 	prefix  string
+	pins    *pins // of fetches
 }
 
 // defaultPrefix is the API of the server's own domain.
@@ -45,7 +47,7 @@ func New(conn *wire.Conn, o Options) (*JetStream, error) {
 	case o.APIPrefix != "":
 		prefix = o.APIPrefix
 	}
-	return &JetStream{conn: conn, options: o, prefix: prefix}, nil
+	return &JetStream{conn: conn, options: o, prefix: prefix, pins: &pins{}}, nil
 }
 
 // Conn is the connection beneath.
@@ -67,12 +69,56 @@ func (j *JetStream) WithTimeout(timeout time.Duration) *JetStream {
 // Timeout is how long each request may take.
 func (j *JetStream) Timeout() time.Duration { return j.options.Timeout }
 
-// call sends a request to the API, api being what follows the prefix, and has done
-// called with the reply: every field that the server sent but type. A reply that lacks what
-// is wanted is ErrProtocol.
-func (j *JetStream) call(api string, body []byte, done func(dict.Dict, error), wants ...want) error {
-	subject := j.prefix + "." + api
-	return j.request(&nats.Msg{Subject: subject, Data: body}, leaderless, func(m *nats.Msg, err error) {
+// endpoint is what follows the prefix in a subject of the API: its verb, and the names of a
+// stream and a consumer, each of which is one token there.
+type endpoint struct {
+	path   string
+	dotted string // a name that is several tokens
+	what   string // "stream" or "consumer": that name's
+	filter string // of a consumer, behind the names: its wildcards stand for themselves
+}
+
+// at is the endpoint for a stream, or for a consumer of a stream.
+func at(verb string, names ...string) endpoint {
+	e := endpoint{path: verb}
+	for i, name := range names {
+		e.path += "." + name
+		if e.dotted == "" && strings.Contains(name, ".") {
+			e.dotted, e.what = name, [...]string{"stream", "consumer"}[i]
+		}
+	}
+	return e
+}
+
+// subject is the endpoint's whole subject. A name with a dot would make it that of another
+// endpoint, or of none, and nobody would answer: ErrInvalidArg, and ErrBadSubject where it makes
+// no subject at all.
+func (j *JetStream) subject(e endpoint) (string, error) {
+	subject := j.prefix + "." + e.path
+	if e.filter != "" {
+		subject += "." + e.filter
+	}
+	switch {
+	case e.dotted == "":
+		return subject, nil
+	case wire.ValidSubject(e.dotted, false):
+		return "", wire.Fail("ErrInvalidArg", "Invalid "+e.what+" name "+e.dotted)
+	}
+	return "", wire.Fail("ErrBadSubject", "Invalid subject "+subject)
+}
+
+// call sends a request to the API, and has done called with the reply: every field that the
+// server sent but type. A reply that lacks what is wanted is ErrProtocol.
+func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), wants ...want) error {
+	subject, err := j.subject(e)
+	if err != nil {
+		return err
+	}
+	send := j.conn.RequestAgain
+	if e.filter != "" {
+		send = j.conn.RequestLiteral
+	}
+	return j.request(send, &nats.Msg{Subject: subject, Data: body}, leaderless, func(m *nats.Msg, err error) {
 		if wire.CodeOf(err) == "ErrNoResponders" {
 			err = wire.Fail("ErrJetStreamNotEnabled", "JetStream is not enabled in the server")
 		}
@@ -85,16 +131,19 @@ func (j *JetStream) call(api string, body []byte, done func(dict.Dict, error), w
 	})
 }
 
+// sender is a connection's RequestAgain, or its RequestLiteral.
+type sender func(*nats.Msg, time.Duration, wire.Retry, func(*nats.Msg, error)) (*wire.Pending, error)
+
 // request is a request with the timeout of the JetStream, traced where that is wanted. Where
 // nobody takes it, or it is refused in a way that refused knows, it is made again.
-func (j *JetStream) request(m *nats.Msg, refused func(*nats.Msg) bool, done func(*nats.Msg, error)) error {
+func (j *JetStream) request(send sender, m *nats.Msg, refused func(*nats.Msg) bool, done func(*nats.Msg, error)) error {
 	subject := m.Subject
 	if j.options.Trace {
 		j.conn.Logf(wire.LogDebug, ">>> %s %s", subject, m.Data)
 	}
 	retry := wire.DefaultRetry
 	retry.Refused = refused
-	_, err := j.conn.RequestAgain(m, j.options.Timeout, retry, func(reply *nats.Msg, err error) {
+	_, err := send(m, j.options.Timeout, retry, func(reply *nats.Msg, err error) {
 		if j.options.Trace && reply != nil {
 			j.conn.Logf(wire.LogDebug, "<<< %s %s", subject, reply.Data)
 		}

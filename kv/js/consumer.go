@@ -26,28 +26,45 @@ func (j *JetStream) UpdateConsumer(stream string, config dict.Dict, done func(di
 }
 
 func (j *JetStream) sendConsumer(stream string, config dict.Dict, action string, done func(dict.Dict, error)) error {
-	name := config.Text("durable_name")
-	if given, ok := config.Get("name"); ok {
-		name, _ = given.(string)
-		if err := checkConsumerName(name); err != nil {
-			return err
-		}
-	}
-	api := "CONSUMER.CREATE." + stream
-	if name != "" {
-		api += "." + name
-		// A user's permissions may be for one filter alone. It is not in the subject
-		// where it has wildcards: those are for subscribing.
-		if filter := config.Text("filter_subject"); filter != "" && !strings.ContainsAny(filter, "*>") {
-			api += "." + filter
-		}
+	endpoint, err := j.consumerEndpoint(stream, config)
+	if err != nil {
+		return err
 	}
 	body := dict.Dict{
 		{Key: "stream_name", Value: stream},
 		{Key: "config", Value: config},
 		{Key: "action", Value: action},
 	}
-	return j.call(api, body.JSON(), done, consumerInfo...)
+	return j.call(endpoint, body.JSON(), done, consumerInfo...)
+}
+
+// consumerEndpoint is where a consumer is made or changed: that which lists of permissions name
+// for its kind (jetstream.md, Permissions).
+func (j *JetStream) consumerEndpoint(stream string, config dict.Dict) (endpoint, error) {
+	given, named := config.Get("name")
+	name, _ := given.(string)
+	durable := config.Text("durable_name")
+	if named {
+		if err := checkConsumerName(name); err != nil {
+			return endpoint{}, err
+		}
+	}
+	switch {
+	case durable != "":
+		return at("CONSUMER.DURABLE.CREATE", stream, durable), nil
+	case name == "":
+		return at("CONSUMER.CREATE", stream), nil
+	}
+	e := at("CONSUMER.CREATE", stream, name)
+	if _, several := config.Get("filter_subjects"); !several {
+		e.filter = config.Text("filter_subject")
+	}
+	// A pedantic server complains of wildcards in what is published, and takes the request
+	// without the filter in its subject as well.
+	if strings.ContainsAny(e.filter, "*>") && j.conn.Pedantic() {
+		e.filter = ""
+	}
+	return e, nil
 }
 
 // AddConsumerJSON makes or changes a durable consumer. config is sent as it is, and the
@@ -59,23 +76,23 @@ func (j *JetStream) AddConsumerJSON(stream, consumer string, config []byte, done
 	name := dict.Dict{{Key: "stream_name", Value: stream}}.JSON()
 	body := append(name[:len(name)-1], `,"config":`...)
 	body = append(append(body, config...), '}')
-	return j.callJSON("CONSUMER.DURABLE.CREATE."+stream+"."+consumer, body, done)
+	return j.callJSON(at("CONSUMER.DURABLE.CREATE", stream, consumer), body, done)
 }
 
 // ConsumerInfo returns a consumer's config and state, durations in ns.
 func (j *JetStream) ConsumerInfo(stream, consumer string, done func(dict.Dict, error)) error {
-	return j.call("CONSUMER.INFO."+stream+"."+consumer, nil, done, consumerInfo...)
+	return j.call(at("CONSUMER.INFO", stream, consumer), nil, done, consumerInfo...)
 }
 
 // ConsumerNames returns the names of all consumers of a stream, however many pages that
 // takes.
 func (j *JetStream) ConsumerNames(stream string, done func([]string, error)) error {
-	return j.names("CONSUMER.NAMES."+stream, "consumers", "", []string{}, done)
+	return j.names(at("CONSUMER.NAMES", stream), "consumers", "", []string{}, done)
 }
 
 // DeleteConsumer deletes a consumer of a stream.
 func (j *JetStream) DeleteConsumer(stream, consumer string, done func(error)) error {
-	return j.call("CONSUMER.DELETE."+stream+"."+consumer, nil, func(_ dict.Dict, err error) { done(err) }, success)
+	return j.call(at("CONSUMER.DELETE", stream, consumer), nil, func(_ dict.Dict, err error) { done(err) }, success)
 }
 
 // PauseConsumer pauses a consumer until a time (RFC 3339), or with an empty one lets it go
@@ -85,5 +102,5 @@ func (j *JetStream) PauseConsumer(stream, consumer, until string, done func(dict
 	if until != "" {
 		request.Set("pause_until", until)
 	}
-	return j.call("CONSUMER.PAUSE."+stream+"."+consumer, request.JSON(), done, aBool("paused"))
+	return j.call(at("CONSUMER.PAUSE", stream, consumer), request.JSON(), done, aBool("paused"))
 }

@@ -3,6 +3,7 @@ package js
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -17,6 +18,7 @@ type Message struct {
 	Subject string
 	Seq     uint64
 	Time    time.Time
+	Stamp   string      // the same as the server wrote it
 	Header  nats.Header // without those that the server adds for a direct get
 	Data    []byte
 }
@@ -48,7 +50,7 @@ func errNoMessage() error { return wire.Fail("ErrMsgNotFound", "no message found
 
 // MsgGet reads one message from the stream's leader.
 func (j *JetStream) MsgGet(stream string, which Which, done func(*Message, error)) error {
-	api := "STREAM.MSG.GET." + stream
+	api := at("STREAM.MSG.GET", stream)
 	return j.call(api, which.json(), func(reply dict.Dict, err error) {
 		if err != nil {
 			done(nil, err)
@@ -56,16 +58,18 @@ func (j *JetStream) MsgGet(stream string, which Which, done func(*Message, error
 		}
 		m, ok := storedMessage(reply)
 		if !ok {
-			err = badReply(j.prefix+"."+api, "its message cannot be read")
+			err = badReply(j.prefix+"."+api.path, "its message cannot be read")
 		}
 		done(m, err)
 	}, aText("message.subject"), aCount("message.seq"))
 }
 
 func storedMessage(reply dict.Dict) (m *Message, ok bool) {
-	m = &Message{Subject: reply.Text("message", "subject"), Seq: count(reply, "message", "seq")}
+	m = &Message{
+		Subject: reply.Text("message", "subject"), Seq: count(reply, "message", "seq"), Stamp: reply.Text("message", "time"),
+	}
 	var err error
-	if m.Time, err = time.Parse(time.RFC3339Nano, reply.Text("message", "time")); err != nil {
+	if m.Time, err = time.Parse(time.RFC3339Nano, m.Stamp); err != nil {
 		return nil, false
 	}
 	if m.Data, err = base64.StdEncoding.DecodeString(reply.Text("message", "data")); err != nil {
@@ -75,24 +79,45 @@ func storedMessage(reply dict.Dict) (m *Message, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	if len(raw) > 0 {
-		if m.Header, err = nats.DecodeHeadersMsg(raw); err != nil {
-			return nil, false
-		}
+	m.Header, ok = storedHeader(string(raw))
+	return m, ok
+}
+
+// storedHeader reads the header of a stored message. The server keeps what it was given: a line
+// that is no key and value is passed over, for the message is none the worse. What does not begin
+// as a header does is none.
+func storedHeader(raw string) (header nats.Header, ok bool) {
+	version, lines, _ := strings.Cut(raw, "\r\n")
+	if version != "" && !strings.HasPrefix(version, "NATS/1.0") {
+		return nil, false
 	}
-	return m, true
+	for line := range strings.SplitSeq(lines, "\r\n") {
+		key, value, ok := strings.Cut(line, ":")
+		if !ok || key == "" {
+			continue
+		}
+		if header == nil {
+			header = nats.Header{}
+		}
+		header[key] = append(header[key], strings.TrimLeft(value, " \t"))
+	}
+	return header, true
 }
 
 // DirectGet reads one message from any replica or mirror that answers direct gets.
 // Nobody does: ErrNoResponders.
 func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, error)) error {
-	request := &nats.Msg{Subject: j.prefix + ".DIRECT.GET." + stream, Data: which.json()}
-	return j.request(request, nil, func(m *nats.Msg, err error) {
+	subject, err := j.subject(at("DIRECT.GET", stream))
+	if err != nil {
+		return err
+	}
+	request := &nats.Msg{Subject: subject, Data: which.json()}
+	return j.request(j.conn.RequestAgain, request, nil, func(m *nats.Msg, err error) {
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		out, err := directMessage(request.Subject, m)
+		out, err := directMessage(subject, m)
 		done(out, err)
 	})
 }
@@ -112,11 +137,12 @@ func directMessage(subject string, m *nats.Msg) (*Message, error) {
 		return nil, &wire.Error{Code: "ErrJSResponse", Words: []string{status, "0"}, Text: m.Header.Get("Description")}
 	}
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
-	at, timeErr := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	stamp := m.Header.Get("Nats-Time-Stamp")
+	at, timeErr := time.Parse(time.RFC3339Nano, stamp)
 	if err != nil || timeErr != nil {
 		return nil, badReply(subject, "its headers tell no message")
 	}
-	out := &Message{Subject: m.Header.Get("Nats-Subject"), Seq: seq, Time: at, Header: m.Header, Data: m.Data}
+	out := &Message{Subject: m.Header.Get("Nats-Subject"), Seq: seq, Time: at, Stamp: stamp, Header: m.Header, Data: m.Data}
 	for _, key := range []string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending", "Nats-Last-Sequence"} {
 		delete(out.Header, key)
 	}
@@ -129,51 +155,89 @@ func (j *JetStream) DeleteMsg(stream string, seq uint64, erase bool, done func(e
 	if !erase {
 		request.Set("no_erase", true)
 	}
-	return j.call("STREAM.MSG.DELETE."+stream, request.JSON(), func(_ dict.Dict, err error) { done(err) }, success)
+	return j.call(at("STREAM.MSG.DELETE", stream), request.JSON(), func(_ dict.Dict, err error) { done(err) }, success)
 }
 
-// DirectGetBatch reads many messages in one request, whose fields are those of ADR-31, from
-// any replica or mirror that answers direct gets. Nothing there: an empty list. Nobody
-// answers: ErrNoResponders.
+// Page is what one request for many messages brings, and where the next one goes on (ADR-31).
+type Page struct {
+	Messages []*Message
+	Pending  uint64 // messages that match and were not sent
+	Last     uint64 // sequence number of the last one sent
+	UpTo     uint64 // the sequence number up to which last messages were looked for; 0: not told
+}
+
+// DirectGetBatch is DirectGetPage for one who wants no more than its messages.
 func (j *JetStream) DirectGetBatch(stream string, batch dict.Dict, done func([]*Message, error)) error {
-	request := &nats.Msg{Subject: j.prefix + ".DIRECT.GET." + stream, Data: batch.JSON()}
+	return j.DirectGetPage(stream, batch, func(page *Page, err error) { done(page.Messages, err) })
+}
+
+// DirectGetPage reads many messages in one request, whose fields are those of ADR-31, from
+// any replica or mirror that answers direct gets. Nothing there: an empty page. Nobody
+// answers: ErrNoResponders. The page is never nil.
+func (j *JetStream) DirectGetPage(stream string, batch dict.Dict, done func(*Page, error)) error {
+	subject, err := j.subject(at("DIRECT.GET", stream))
+	if err != nil {
+		return err
+	}
+	request := &nats.Msg{Subject: subject, Data: batch.JSON()}
 	if j.options.Trace {
 		j.conn.Logf(wire.LogDebug, ">>> %s %s", request.Subject, request.Data)
 	}
-	var messages []*Message
+	page := &Page{}
 	var failure error
-	_, err := j.conn.Collect(request, j.options.Timeout,
-		func(m *nats.Msg) bool {
+	_, err = j.conn.Collect(request, j.options.Timeout,
+		func(m *nats.Msg) (last bool) {
 			if j.options.Trace {
 				j.conn.Logf(wire.LogDebug, "<<< %s %s", request.Subject, m.Data)
 			}
-			// 204: the end of the batch.
-			if m.Header.Get("Status") == "204" && m.Header.Get("Nats-Sequence") == "" {
-				return true
-			}
-			var got *Message
-			if got, failure = directMessage(request.Subject, m); failure == nil {
-				messages = append(messages, got)
-			}
-			return failure != nil
+			last, failure = page.add(subject, m)
+			return last
 		},
 		func(_ *nats.Msg, err error) {
 			if err == nil && wire.CodeOf(failure) != "ErrMsgNotFound" {
 				err = failure
 			}
-			done(messages, err)
+			done(page, err)
 		})
 	return err
 }
 
-// Publish publishes with an acknowledgement, the server's reply. Nobody listens, also after the
-// attempts of retry: ErrNoResponders. timeout 0 is without end. Messages reach the stream in the
-// order of the calls, those aside that needed another attempt.
+// add takes one reply; last where no other comes.
+func (p *Page) add(subject string, m *nats.Msg) (last bool, err error) {
+	// 204: the end of the batch.
+	if m.Header.Get("Status") == "204" && m.Header.Get("Nats-Sequence") == "" {
+		for key, field := range map[string]*uint64{"Nats-Num-Pending": &p.Pending, "Nats-Last-Sequence": &p.Last, "Nats-UpTo-Sequence": &p.UpTo} {
+			if n, ok := decimal(m.Header.Get(key)); ok {
+				*field = n
+			}
+		}
+		return true, nil
+	}
+	got, err := directMessage(subject, m)
+	if err != nil {
+		return true, err
+	}
+	p.Last = got.Seq
+	p.Messages = append(p.Messages, got)
+	return false, nil
+}
+
+// batchID is the header that makes a message one of an atomic batch (ADR-50).
+const batchID = "Nats-Batch-Id"
+
+// Publish publishes with an acknowledgement, the server's reply; that of a message in a batch
+// that is not its last one is empty. Nobody listens, also after the attempts of retry:
+// ErrNoResponders. timeout 0 is without end. Messages reach the stream in the order of the calls,
+// those aside that needed another attempt.
 func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(dict.Dict, error)) (*wire.Pending, error) {
-	subject := m.Subject
+	subject, inBatch := m.Subject, m.Header.Get(batchID) != ""
 	return j.conn.RequestAgain(m, timeout, retry, func(reply *nats.Msg, err error) {
 		if err != nil {
 			done(nil, err)
+			return
+		}
+		if inBatch && len(reply.Data) == 0 {
+			done(dict.Dict{}, nil)
 			return
 		}
 		ack, err := parseReply(subject, reply.Data, aText("stream"), aCount("seq"))

@@ -1,13 +1,14 @@
 package js
 
 import (
+	"cmp"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 )
@@ -19,6 +20,15 @@ type OrderedConfig struct {
 	DeliverPolicy string // "all" where empty
 	IdleHeartbeat time.Duration
 	FilterSubject string
+
+	FilterSubjects    []string      // several in place of FilterSubject
+	OptStartSeq       uint64        // of the deliver policy by_start_sequence
+	OptStartTime      string        // of by_start_time, RFC 3339
+	ReplayPolicy      string        // "instant" where empty
+	InactiveThreshold time.Duration // when the server removes it, where nobody listens; 2 s where 0
+	Metadata          dict.Dict
+	NamePrefix        string // its names are that, _ and 1, 2, …; without one the server makes them
+	MaxResetAttempts  int    // new starts that may fail in a row, then it ends; 0: no limit
 
 	// Deliver gets each message once, in stream order, by a goroutine of the
 	// connection. It must not block; whoever has dealt with the message calls Taken.
@@ -62,12 +72,14 @@ type OrderedConsumer struct {
 	info        dict.Dict
 	sub         *wire.Sub
 	generation  int    // of the start; what an earlier one brings is passed over
+	starts      int    // tried
 	streamSeq   uint64 // of the last message delivered
 	consumerSeq uint64
 	from        uint64 // where the stream was when the consumer was created
 	lastSeen    time.Time
 	restarting  bool
 	retrying    bool // a start has failed, and the next one waits
+	failures    int  // of starts, since the last one that succeeded
 	cameBack    bool // the connection, since the start began
 	created     bool
 	stopped     bool
@@ -83,11 +95,18 @@ func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done fu
 	if err := checkStreamName(stream); err != nil {
 		return err
 	}
+	if config.NamePrefix != "" {
+		if err := checkConsumerName(config.NamePrefix); err != nil {
+			return err
+		}
+	}
 	if config.DeliverPolicy == "" {
 		config.DeliverPolicy = "all"
 	}
 	c := &OrderedConsumer{js: j, stream: stream, config: config}
+	c.mu.Lock() // until then stop has nothing to call
 	c.stopState = j.conn.OnState(c.stateChanged)
+	c.mu.Unlock()
 	err := c.start(0, func(err error) {
 		if err != nil {
 			c.Stop()
@@ -108,7 +127,8 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	inbox := c.js.conn.NewInbox()
 	c.mu.Lock()
 	c.generation++
-	generation := c.generation
+	c.starts++
+	generation, number := c.generation, c.starts
 	c.consumerSeq = 0
 	c.flowReply = ""
 	c.mu.Unlock()
@@ -125,41 +145,14 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	c.sub = sub
 	c.mu.Unlock()
 
-	name := nuid.Next()
-	config := dict.Dict{
-		{Key: "name", Value: name},
-		{Key: "deliver_subject", Value: inbox},
-		{Key: "deliver_policy", Value: c.config.DeliverPolicy},
-		{Key: "ack_policy", Value: "none"},
-		{Key: "ack_wait", Value: int64(ackWait)},
-		{Key: "max_deliver", Value: 1},
-		{Key: "replay_policy", Value: "instant"},
-		{Key: "flow_control", Value: true},
-		{Key: "idle_heartbeat", Value: int64(c.config.IdleHeartbeat)},
-		{Key: "inactive_threshold", Value: int64(inactiveThreshold)},
-		{Key: "num_replicas", Value: 1},
-		{Key: "mem_storage", Value: true},
-	}
-	if fromSeq > 0 {
-		config.Set("deliver_policy", "by_start_sequence")
-		config.Set("opt_start_seq", fromSeq)
-	}
-	if c.config.Description != "" {
-		config.Set("description", c.config.Description)
-	}
-	if c.config.FilterSubject != "" {
-		config.Set("filter_subject", c.config.FilterSubject)
-	}
-	if c.config.HeadersOnly {
-		config.Set("headers_only", true)
-	}
+	request, config := c.request(inbox, fromSeq, number)
 	body := dict.Dict{
 		{Key: "stream_name", Value: c.stream},
 		{Key: "config", Value: config},
 		{Key: "action", Value: "create"},
 	}
-	err = c.js.call("CONSUMER.CREATE."+c.stream+"."+name, body.JSON(), func(reply dict.Dict, err error) {
-		if err == nil && !c.started(generation, name, reply) {
+	err = c.js.call(request, body.JSON(), func(reply dict.Dict, err error) {
+		if err == nil && !c.started(generation, reply) {
 			err = wire.Fail("ErrConnectionClosed", "stopped")
 		}
 		if err != nil {
@@ -176,8 +169,47 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	return err
 }
 
+// request is where the consumer is made, and its config there; from a sequence number where that
+// is not 0. number is that of the start, from 1 on.
+func (c *OrderedConsumer) request(inbox string, fromSeq uint64, number int) (endpoint, dict.Dict) {
+	o := &c.config
+	config := dict.Dict{
+		{Key: "deliver_subject", Value: inbox},
+		{Key: "deliver_policy", Value: o.DeliverPolicy},
+		{Key: "ack_policy", Value: "none"},
+		{Key: "ack_wait", Value: int64(ackWait)},
+		{Key: "max_deliver", Value: 1},
+		{Key: "replay_policy", Value: cmp.Or(o.ReplayPolicy, "instant")},
+		{Key: "flow_control", Value: true},
+		{Key: "idle_heartbeat", Value: int64(o.IdleHeartbeat)},
+		{Key: "inactive_threshold", Value: int64(cmp.Or(o.InactiveThreshold, inactiveThreshold))},
+		{Key: "num_replicas", Value: 1},
+		{Key: "mem_storage", Value: true},
+	}
+	set := func(key string, value any, given bool) {
+		if given {
+			config.Set(key, value)
+		}
+	}
+	set("opt_start_seq", o.OptStartSeq, o.OptStartSeq > 0 && fromSeq == 0)
+	set("opt_start_time", o.OptStartTime, o.OptStartTime != "" && fromSeq == 0)
+	set("deliver_policy", "by_start_sequence", fromSeq > 0)
+	set("opt_start_seq", fromSeq, fromSeq > 0)
+	set("description", o.Description, o.Description != "")
+	set("filter_subject", o.FilterSubject, o.FilterSubject != "")
+	set("filter_subjects", o.FilterSubjects, len(o.FilterSubjects) > 0)
+	set("headers_only", true, o.HeadersOnly)
+	set("metadata", o.Metadata, len(o.Metadata) > 0)
+	if o.NamePrefix == "" {
+		return at("CONSUMER.CREATE", c.stream), config
+	}
+	config.Set("name", o.NamePrefix+"_"+strconv.Itoa(number))
+	e, _ := c.js.consumerEndpoint(c.stream, config) // the prefix was looked at
+	return e, config
+}
+
 // started takes over what the server said of the new consumer.
-func (c *OrderedConsumer) started(generation int, name string, reply dict.Dict) bool {
+func (c *OrderedConsumer) started(generation int, reply dict.Dict) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopped || c.generation != generation {
@@ -187,8 +219,9 @@ func (c *OrderedConsumer) started(generation int, name string, reply dict.Dict) 
 		// The server counts what lies before its start as delivered.
 		c.from = count(reply, "delivered", "stream_seq") + 1
 	}
-	c.name, c.info = name, reply
+	c.name, c.info = reply.Text("name"), reply
 	c.created, c.restarting, c.retrying = true, false, false
+	c.failures = 0
 	c.lastSeen = time.Now()
 	c.watchLocked(c.config.IdleHeartbeat)
 	return true
@@ -364,9 +397,17 @@ func (c *OrderedConsumer) restarted(err error) {
 		return
 	}
 	c.retrying = true
+	c.failures++
+	over := c.config.MaxResetAttempts > 0 && c.failures >= c.config.MaxResetAttempts
 	again := c.cameBack
-	c.watchLocked(retryAfter)
+	if !over {
+		c.watchLocked(retryAfter)
+	}
 	c.mu.Unlock()
+	if over {
+		c.end(retold("stopped due to ", err))
+		return
+	}
 	c.fail(retold("failed to reset: ", err))
 	if again {
 		c.restart("ErrConsumerNotActive")
@@ -432,8 +473,9 @@ func (c *OrderedConsumer) stop() bool {
 	}
 	sub := c.sub
 	c.sub = nil
+	stopState := c.stopState
 	c.mu.Unlock()
-	c.stopState()
+	stopState()
 	if sub != nil {
 		sub.Stop()
 	}

@@ -19,10 +19,7 @@ type PullConfig struct {
 	Threshold     int           // asks again when so many are left, less than MaxMessages
 	Expires       time.Duration // of each request; 1 s and more
 	IdleHeartbeat time.Duration // of the server while it has nothing to send
-	Group         string        // the priority group, of a consumer that has some
-	MinPending    int64         // of an overflow group: takes part from so many messages on,
-	MinAckPending int64         // or so many that are not acknowledged; 0: always
-	Priority      int           // of a prioritized group: 0, first, to 9
+	Group         GroupConfig
 
 	// Deliver gets each message, in the order in which they come, by a goroutine of the
 	// connection. It must not block; whoever has dealt with a message calls Taken.
@@ -90,13 +87,14 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 			inbox:   j.conn.NewInbox(), lastSeen: time.Now(),
 		}
 		c.mu.Lock()
-		c.sub, err = j.conn.Listen(c.inbox, c.receive)
+		if c.sub, err = j.conn.Listen(c.inbox, c.receive); err == nil {
+			c.stopState = j.conn.OnState(c.stateChanged)
+		}
 		c.mu.Unlock()
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		c.stopState = j.conn.OnState(c.stateChanged)
 		done(c, nil)
 		c.mu.Lock()
 		c.refillLocked()
@@ -125,21 +123,7 @@ func (c *PullConsumer) refillLocked() {
 	if c.config.IdleHeartbeat > 0 {
 		request.Set("idle_heartbeat", int64(c.config.IdleHeartbeat))
 	}
-	if c.config.Group != "" {
-		request.Set("group", c.config.Group)
-		if c.pin != "" {
-			request.Set("id", c.pin)
-		}
-		if c.config.MinPending > 0 {
-			request.Set("min_pending", c.config.MinPending)
-		}
-		if c.config.MinAckPending > 0 {
-			request.Set("min_ack_pending", c.config.MinAckPending)
-		}
-		if c.config.Priority > 0 {
-			request.Set("priority", c.config.Priority)
-		}
-	}
+	c.config.Group.addTo(&request, c.pin)
 	m := &nats.Msg{Subject: c.subject, Reply: c.inbox, Data: request.JSON()}
 	if c.js.options.Trace {
 		c.js.conn.Logf(wire.LogDebug, ">>> %s %s", m.Subject, m.Data)
@@ -255,7 +239,7 @@ func (c *PullConsumer) receive(m *nats.Msg) {
 	c.tooFew = 0
 	c.open++
 	c.openBytes += size(m)
-	if pin := m.Header.Get("Nats-Pin-Id"); pin != "" && c.config.Group != "" {
+	if pin := m.Header.Get("Nats-Pin-Id"); pin != "" && c.config.Group.Name != "" {
 		c.pin = pin
 	}
 	c.refillLocked()
@@ -381,9 +365,9 @@ func (c *PullConsumer) stop() bool {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	sub := c.sub
+	sub, stopState := c.sub, c.stopState
 	c.mu.Unlock()
-	c.stopState()
+	stopState()
 	sub.Stop()
 	return true
 }

@@ -23,7 +23,7 @@ func checkStreamName(name string) error {
 
 // StreamInfo returns a stream's config, state and so on, durations in ns.
 func (j *JetStream) StreamInfo(stream string, done func(dict.Dict, error)) error {
-	return j.call("STREAM.INFO."+stream, nil, func(reply dict.Dict, err error) {
+	return j.call(at("STREAM.INFO", stream), nil, func(reply dict.Dict, err error) {
 		done(reply.Without("total", "offset", "limit"), err)
 	}, streamInfo...)
 }
@@ -37,14 +37,14 @@ func (j *JetStream) StreamSubjects(stream, filter string, done func(dict.Dict, e
 // subjects reads the page that begins after what is there already.
 func (j *JetStream) subjects(stream, filter string, known dict.Dict, done func(dict.Dict, error)) error {
 	request := dict.Dict{{Key: "subjects_filter", Value: filter}, {Key: "offset", Value: len(known)}}
-	api := "STREAM.INFO." + stream
+	api := at("STREAM.INFO", stream)
 	return j.call(api, request.JSON(), func(reply dict.Dict, err error) {
 		var page dict.Dict
 		if err == nil {
-			page, err = subjectCounts(j.prefix+"."+api, reply)
+			page, err = subjectCounts(j.prefix+"."+api.path, reply)
 		}
 		if err == nil && len(page) > 0 && len(known) > 0 && page[0].Key == known[0].Key {
-			err = beginsAnew(j.prefix + "." + api)
+			err = beginsAnew(j.prefix + "." + api.path)
 		}
 		if err != nil {
 			done(nil, err)
@@ -76,20 +76,20 @@ func subjectCounts(subject string, reply dict.Dict) (dict.Dict, error) {
 
 // AddStream makes a stream. config is the JSON to be, durations in ns, without name.
 func (j *JetStream) AddStream(stream string, config dict.Dict, done func(dict.Dict, error)) error {
-	return j.sendStream("STREAM.CREATE.", stream, config, done)
+	return j.sendStream("STREAM.CREATE", stream, config, done)
 }
 
 // UpdateStream changes a stream.
 func (j *JetStream) UpdateStream(stream string, config dict.Dict, done func(dict.Dict, error)) error {
-	return j.sendStream("STREAM.UPDATE.", stream, config, done)
+	return j.sendStream("STREAM.UPDATE", stream, config, done)
 }
 
-func (j *JetStream) sendStream(api, stream string, config dict.Dict, done func(dict.Dict, error)) error {
+func (j *JetStream) sendStream(verb, stream string, config dict.Dict, done func(dict.Dict, error)) error {
 	if err := checkStreamName(stream); err != nil {
 		return err
 	}
 	body := append(dict.Dict{{Key: "name", Value: stream}}, config.Without("name")...)
-	return j.call(api+stream, body.JSON(), done, streamInfo...)
+	return j.call(at(verb, stream), body.JSON(), done, streamInfo...)
 }
 
 // AddStreamJSON makes a stream by JSON, which is sent as it is, and returns the reply's
@@ -99,7 +99,7 @@ func (j *JetStream) AddStreamJSON(config []byte, done func(string, error)) error
 	if err != nil {
 		return err
 	}
-	return j.callJSON("STREAM.CREATE."+d.Text("name"), config, done)
+	return j.callJSON(at("STREAM.CREATE", d.Text("name")), config, done)
 }
 
 // configJSON reads a config that a user has written.
@@ -117,9 +117,12 @@ func configJSON(text []byte) (dict.Dict, error) {
 
 // callJSON is call for one who wants the reply's JSON as it is. Nobody answers:
 // ErrNoResponders.
-func (j *JetStream) callJSON(api string, body []byte, done func(string, error)) error {
-	subject := j.prefix + "." + api
-	return j.request(&nats.Msg{Subject: subject, Data: body}, leaderless, func(m *nats.Msg, err error) {
+func (j *JetStream) callJSON(e endpoint, body []byte, done func(string, error)) error {
+	subject, err := j.subject(e)
+	if err != nil {
+		return err
+	}
+	return j.request(j.conn.RequestAgain, &nats.Msg{Subject: subject, Data: body}, leaderless, func(m *nats.Msg, err error) {
 		if err == nil {
 			_, err = parseReply(subject, m.Data)
 		}
@@ -133,7 +136,7 @@ func (j *JetStream) callJSON(api string, body []byte, done func(string, error)) 
 
 // DeleteStream deletes a stream.
 func (j *JetStream) DeleteStream(stream string, done func(error)) error {
-	return j.call("STREAM.DELETE."+stream, nil, func(_ dict.Dict, err error) { done(err) }, success)
+	return j.call(at("STREAM.DELETE", stream), nil, func(_ dict.Dict, err error) { done(err) }, success)
 }
 
 // PurgeStream removes a stream's messages, all or what request says, and returns how
@@ -143,24 +146,24 @@ func (j *JetStream) PurgeStream(stream string, request dict.Dict, done func(uint
 	if len(request) > 0 {
 		body = request.JSON()
 	}
-	return j.call("STREAM.PURGE."+stream, body, func(reply dict.Dict, err error) {
+	return j.call(at("STREAM.PURGE", stream), body, func(reply dict.Dict, err error) {
 		done(count(reply, "purged"), err)
 	}, success, aCount("purged"))
 }
 
 // AccountInfo returns the account's limits and what it uses of them.
 func (j *JetStream) AccountInfo(done func(dict.Dict, error)) error {
-	return j.call("INFO", nil, done, aCount("streams"))
+	return j.call(at("INFO"), nil, done, aCount("streams"))
 }
 
 // StreamNames returns the names of all streams, however many pages that takes, or of
 // those that listen to a subject where that is not empty.
 func (j *JetStream) StreamNames(subject string, done func([]string, error)) error {
-	return j.names("STREAM.NAMES", "streams", subject, []string{}, done)
+	return j.names(at("STREAM.NAMES"), "streams", subject, []string{}, done)
 }
 
 // names reads the page that begins after what is there already.
-func (j *JetStream) names(api, field, subject string, names []string, done func([]string, error)) error {
+func (j *JetStream) names(api endpoint, field, subject string, names []string, done func([]string, error)) error {
 	request := dict.Dict{{Key: "offset", Value: len(names)}}
 	if subject != "" {
 		request.Set("subject", subject)
@@ -168,10 +171,10 @@ func (j *JetStream) names(api, field, subject string, names []string, done func(
 	return j.call(api, request.JSON(), func(reply dict.Dict, err error) {
 		var page []string
 		if err == nil {
-			page, err = texts(j.prefix+"."+api, reply, field)
+			page, err = texts(j.prefix+"."+api.path, reply, field)
 		}
 		if err == nil && len(page) > 0 && len(names) > 0 && page[0] == names[0] {
-			err = beginsAnew(j.prefix + "." + api)
+			err = beginsAnew(j.prefix + "." + api.path)
 		}
 		if err != nil {
 			done(nil, err)

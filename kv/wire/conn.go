@@ -281,6 +281,13 @@ func (c *Conn) Connect(done func(error)) error {
 	return nil
 }
 
+// Pedantic tells whether the server was asked to be (Options.Pedantic).
+func (c *Conn) Pedantic() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.options.Pedantic
+}
+
 // Guarded runs f, and keeps a panic in it from ending the process: for the goroutines and
 // timers of the Conn and of what stands on it.
 func (c *Conn) Guarded(f func()) {

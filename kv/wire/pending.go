@@ -193,15 +193,25 @@ func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, 
 
 // RequestAgain is Request that tries again where nobody listens.
 func (c *Conn) RequestAgain(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
+	return c.request(m, timeout, retry, false, done)
+}
+
+// RequestLiteral is RequestAgain to a subject in which wildcards stand for themselves, as those
+// of a consumer's filter do in a subject of the JetStream API.
+func (c *Conn) RequestLiteral(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
+	return c.request(m, timeout, retry, true, done)
+}
+
+func (c *Conn) request(m *nats.Msg, timeout time.Duration, retry Retry, wildcards bool, done func(*nats.Msg, error)) (*Pending, error) {
 	c.mu.Lock()
 	if err := c.muxLocked(); err != nil {
 		c.mu.Unlock()
 		return nil, err
 	}
-	p := &Pending{conn: c, subject: m.Subject, reply: done, again: retry.begin(m, timeout)}
+	p := &Pending{conn: c, subject: m.Subject, reply: done, again: retry.begin(m, timeout, wildcards)}
 	c.pending.add(p)
 	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
-	err := c.publishLocked(m)
+	err := c.publishLocked(m, wildcards)
 	c.mu.Unlock()
 	if err != nil {
 		p.Cancel()
@@ -280,7 +290,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	}
 	p.sub = sub
 	c.pending.add(p)
-	err = c.publishLocked(m)
+	err = c.publishLocked(m, false)
 	c.mu.Unlock()
 	if err != nil {
 		p.Cancel()

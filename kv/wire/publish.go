@@ -40,7 +40,7 @@ func (c *Conn) publish(m *nats.Msg, borrowed bool) error {
 	c.mu.Lock()
 	before := len(c.kept)
 	defer c.mu.Unlock()
-	err := c.publishLocked(m)
+	err := c.publishLocked(m, false)
 	if borrowed && len(c.kept) > before {
 		kept := *m
 		kept.Data = bytes.Clone(m.Data)
@@ -61,11 +61,11 @@ func (c *Conn) Hold() {
 	}
 }
 
-func (c *Conn) publishLocked(m *nats.Msg) error {
+func (c *Conn) publishLocked(m *nats.Msg, wildcards bool) error {
 	if c.closedLocked() {
 		return errNoConnection()
 	}
-	if err := checkSubject("subject", m.Subject, c.options.CheckSubjects, false); err != nil {
+	if err := checkSubject("subject", m.Subject, c.options.CheckSubjects, wildcards); err != nil {
 		return err
 	}
 	if m.Reply != "" {

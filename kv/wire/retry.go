@@ -22,14 +22,15 @@ type again struct {
 	retry Retry // with the attempts that are left
 	m     *nats.Msg
 	until time.Time // the end of its time; zero: without end
+	wild  bool      // its subject may have wildcards, which stand for themselves
 }
 
 // begin keeps the message, for as long as the request is pending.
-func (r Retry) begin(m *nats.Msg, timeout time.Duration) *again {
+func (r Retry) begin(m *nats.Msg, timeout time.Duration, wildcards bool) *again {
 	if r.Attempts <= 0 {
 		return nil
 	}
-	a := &again{retry: r, m: m}
+	a := &again{retry: r, m: m, wild: wildcards}
 	if timeout > 0 {
 		a.until = time.Now().Add(timeout)
 	}
@@ -71,7 +72,7 @@ func (c *Conn) resend(p *Pending) {
 	c.mu.Lock()
 	var err error
 	if c.pending.has(p.id) {
-		err = c.publishLocked(p.again.m)
+		err = c.publishLocked(p.again.m, p.again.wild)
 	}
 	c.mu.Unlock()
 	if err != nil && c.pending.remove(p.id) != nil {

@@ -86,7 +86,8 @@ oo::class create ::nats::jet_stream {
 
     # Returns a list of messages, with -callback an ID at once.
     #
-    # args - ?-batch_size n? ?-timeout ms? ?-expires ms? ?-callback cmdPrefix?
+    # args - ?-batch_size n? ?-timeout ms? ?-expires ms? ?-callback cmdPrefix? ?-max_bytes n?
+    #        ?-idle_heartbeat ms? ?-group name? ?-min_pending n? ?-min_ack_pending n? ?-priority n?
     method fetch {stream consumer args} {
         return [::nats::core::do fetch $handle $stream $consumer {*}$args]
     }
@@ -117,8 +118,9 @@ oo::class create ::nats::jet_stream {
         return
     }
 
-    method term {msg} {
-        ::nats::core::term $handle $msg
+    # args - ?-reason text?
+    method term {msg args} {
+        ::nats::core::term $handle $msg {*}$args
         return
     }
 
@@ -187,9 +189,13 @@ oo::class create ::nats::jet_stream {
     # Returns a list of messages with seq and time.
     #
     # args - -multi_last subjects ?-up_to_seq n? ?-up_to_time iso?, or -batch n ?-seq n?
-    #        ?-start_time iso? ?-next_by_subj subject?; ?-max_bytes n?
+    #        ?-start_time iso? ?-next_by_subj subject?; ?-max_bytes n? ?-cursor varName?
     method stream_direct_get_batch {stream args} {
-        return [::nats::core::do stream_direct_get_batch $handle $stream {*}$args]
+        lassign [::nats::core::do stream_direct_get_batch $handle $stream {*}$args] messages cursor variable
+        if {$variable ne ""} {
+            uplevel 1 [list set $variable $cursor]
+        }
+        return $messages
     }
 
     # args - -seq n ?-no_erase bool?
@@ -244,8 +250,7 @@ oo::class create ::nats::jet_stream {
         return [::nats::core::do pause_consumer $handle $stream $consumer]
     }
 
-    # args - -callback cmdPrefix ?-description? ?-headers_only? ?-deliver_policy?
-    #        ?-idle_heartbeat? ?-filter_subject?
+    # args - -callback cmdPrefix ?option value ...?; the options are in docs/jetstream.md
     method ordered_consumer {stream args} {
         set consumer [::nats::core::do ordered_consumer $handle $stream {*}$args]
         return [::nats::core::adopt ::nats::ordered_consumer $consumer]
