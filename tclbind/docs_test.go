@@ -32,6 +32,16 @@ var references = map[string]map[string]option.Table{
 		"ping":        pingOptions,
 		"drain":       drainOptions,
 	},
+	"../docs/object-store.md": {
+		"store":       objectStoreFreshOptions,
+		"put":         objectPutOptions,
+		"get":         objectGetOptions,
+		"info":        objectInfoOptions,
+		"list":        objectListOptions,
+		"update_meta": objectMetaOptions,
+		"link":        objectLinkOptions,
+		"watch":       objectWatchOptions,
+	},
 	"../docs/jetstream.md": {
 		"jet_stream":              jetStreamOptions,
 		"publish":                 jsPublishOptions,

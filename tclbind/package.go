@@ -28,11 +28,12 @@ var Nats = &bridge.Extension{
 	Version:   Version,
 	Namespace: namespace,
 	Commands: slices.Concat(packageCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
-		fetchCommands, pullCommands, consumerCommands, orderedCommands, bucketCommands, serverCommands),
+		fetchCommands, pullCommands, consumerCommands, orderedCommands, bucketCommands,
+		objectCommands, serverCommands),
 	// In the order in which they need each other.
 	Scripts: []string{
 		"script/core.tcl", "script/connection.tcl", "script/jetstream.tcl", "script/consumer.tcl",
-		"script/keyvalue.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
+		"script/keyvalue.tcl", "script/object.tcl", "script/transfer.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
 	},
 	Files:     scripts,
 	ErrorCode: errorCode,

@@ -137,10 +137,11 @@ func (s *Store) readInfo(m *js.Message) (*Info, error) {
 		{d.Path("chunks"), &i.Chunks, "chunks"},
 		{d.Path("options", "max_chunk_size"), &i.ChunkSize, "max_chunk_size"},
 	} {
-		if n, isNumber := field.value.(dict.Number); isNumber {
+		n, isNumber := field.value.(dict.Number)
+		if isNumber {
 			*field.to, err = strconv.ParseUint(string(n), 10, 64)
 		}
-		if err != nil {
+		if err != nil || !isNumber && field.value != nil {
 			return bad(field.name + " is no count")
 		}
 	}

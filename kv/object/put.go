@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
+	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 )
 
@@ -130,7 +131,8 @@ func (w *Writer) send() bool {
 	w.mu.Unlock()
 	w.digest.Write(chunk)
 	n, began := len(chunk), time.Now()
-	err := w.store.js.PublishForSeq(&nats.Msg{Subject: w.subject, Data: chunk}, func(_ uint64, err error) {
+	// Tried once: a second try would come behind the chunks that follow.
+	_, err := w.store.js.Publish(&nats.Msg{Subject: w.subject, Data: chunk}, w.store.js.Timeout(), wire.Retry{}, func(_ dict.Dict, err error) {
 		w.acknowledged(n, time.Since(began), err)
 	})
 	if err != nil {

@@ -7,6 +7,7 @@
 package object
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,6 +90,11 @@ func (c *Config) apply(d *dict.Dict) {
 	}
 	if c.TTL != nil {
 		d.Set("max_age", int64(*c.TTL))
+		// The server refuses to remember message IDs longer than messages.
+		window, err := strconv.ParseInt(d.Text("duplicate_window"), 10, 64)
+		if err == nil && *c.TTL > 0 && window > int64(*c.TTL) {
+			d.Set("duplicate_window", int64(*c.TTL))
+		}
 	}
 	if c.MaxBytes != nil {
 		d.Set("max_bytes", *c.MaxBytes)

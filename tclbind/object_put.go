@@ -1,0 +1,171 @@
+package tclbind
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/object"
+	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+)
+
+// payload is an option's value that is handed on as it is, for the command to read.
+var payload = &option.Kind{Word: "str", Takes: "bytes", Parse: func(_ *option.Row, v bridge.Value) (any, error) { return v, nil }}
+
+var objectPutOptions = option.Table{
+	{Name: "data", Kind: payload, About: "the object's bytes; excludes -channel"},
+	{Name: "channel", Kind: option.Nonempty, About: "is read to its end; it stays open"},
+	{Name: "size", Kind: option.Natural, About: "how many bytes the channel has, for -progress alone"},
+	{Name: "description", Kind: option.Text, About: "a text for people"},
+	{Name: "header", Kind: headers, About: "keys and their values"},
+	{Name: "metadata", Kind: pairs, About: "texts for programs"},
+	{Name: "chunk_size", Kind: option.Natural, About: "bytes of each message; by default 131072, or what the server takes"},
+	{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "of all of it; 0: as long as each chunk is acknowledged in the time of the jet_stream"},
+	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what is stored so far; total is -1 for a channel without -size"},
+}
+
+// objectWriter is an object that is being put. It lives until its end is told.
+type objectWriter struct {
+	bridge.Object
+	transferProgress
+	hold
+	w     *object.Writer // nil where the bytes were given at once
+	abort func(error)
+
+	room   hold             // of object_write
+	end    func(any, error) // of object_put_end; nil: nobody waits yet
+	result *object.Info     // nil: it has failed, or is not over
+	err    error
+	over   bool
+}
+
+// A put that goes on when its object goes is given up: what is stored of it is removed.
+func (w *objectWriter) Release(*bridge.Package) {
+	w.transferProgress.release()
+	if w.over || w.abort == nil {
+		return
+	}
+	w.over, w.err = true, wire.Fail("ErrConnectionClosed", "The object store was destroyed")
+	w.abort(w.err)
+	w.room.end(w.err)
+	w.hold.end(w.err)
+	if w.end != nil {
+		w.tell()
+	}
+}
+
+// cmdObjectPut begins to put an object. The result is a list of the writer's handle and the channel, which
+// is empty where the bytes were given.
+func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, error) {
+	o, err := objectPutOptions.Parse(args[1:])
+	if err != nil {
+		return nil, err
+	}
+	if o.Has("data") == o.Has("channel") {
+		return nil, invalid("Exactly one of -data and -channel must be given")
+	}
+	if o.Has("chunk_size") && o.Int("chunk_size") == 0 {
+		return nil, invalid("Invalid value for the pos_int option chunk_size : 0")
+	}
+	w := &objectWriter{}
+	w.c, w.total = s.j.c, -1
+	if o.Has("size") {
+		w.total = o.Int("size")
+	}
+	meta := object.Meta{Name: args[0].Text(), Description: o.Text("description"), Metadata: dictOf(o, "metadata")}
+	if header, ok := o["header"].(nats.Header); ok {
+		meta.Header = headerDict(header)
+	}
+	options := object.PutOptions{ChunkSize: small(o.Int("chunk_size")), Timeout: o.Duration("timeout")}
+	command, hasProgress := o["progress"].(bridge.Value)
+	if hasProgress {
+		options.Progress = func(stored uint64) { w.at(p, stored) }
+	}
+	done := func(i *object.Info, err error) { p.Post(&putEnd{w, i, err}) }
+	if data, ok := o["data"].(bridge.Value); ok {
+		bytes := s.j.c.outgoing(data)
+		w.total = int64(len(bytes))
+		err = s.store.PutBytes(meta, bytes, options, done)
+	} else {
+		options.Room = func() { p.Post(&putRoom{w}) }
+		if w.w, err = s.store.Put(meta, options, done); err == nil {
+			w.abort = w.w.Abort
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if hasProgress {
+		w.command = command.Retain()
+	}
+	return []any{p.Add(w, s), o.Text("channel")}, nil
+}
+
+// putRoom is the word that more bytes may be written.
+type putRoom struct{ w *objectWriter }
+
+func (r *putRoom) Run(*bridge.Package) { r.w.room.end(nil) }
+
+// putEnd is the end of a put.
+type putEnd struct {
+	w    *objectWriter
+	info *object.Info
+	err  error
+}
+
+func (e *putEnd) Run(p *bridge.Package) {
+	w := e.w
+	if !p.Alive(w) {
+		return
+	}
+	w.over, w.result, w.err = true, e.info, e.err
+	w.room.end(e.err)
+	w.hold.end(e.err)
+	if w.end != nil {
+		w.tell()
+		p.Drop(w)
+	}
+}
+
+func (w *objectWriter) tell() {
+	if w.err != nil {
+		w.end(nil, w.err)
+		return
+	}
+	w.end(objectDict(w.result), nil)
+}
+
+// cmdObjectWrite takes the next bytes, and waits until there is room for more.
+func cmdObjectWrite(p *bridge.Package, w *objectWriter, args []bridge.Value) (any, error) {
+	if w.over {
+		return nil, w.err
+	}
+	if w.w.Write(args[0].View()) {
+		return nil, nil
+	}
+	return w.room.wait(p)
+}
+
+// cmdObjectPutHold waits for cmdObjectGo, or for the put's failure.
+func cmdObjectPutHold(p *bridge.Package, w *objectWriter, _ []bridge.Value) (any, error) {
+	if w.over {
+		return nil, w.err
+	}
+	return w.hold.wait(p)
+}
+
+// cmdObjectPutEnd waits for the end of the put, whose result is the info.
+func cmdObjectPutEnd(p *bridge.Package, w *objectWriter, _ []bridge.Value) (any, error) {
+	return bridge.Begin(p, func(done func(any, error)) error {
+		w.end = done
+		switch {
+		case w.over:
+			w.tell()
+			p.Drop(w)
+		case w.w != nil:
+			w.w.Close()
+		}
+		return nil
+	}, bridge.Plain)
+}

@@ -1,0 +1,123 @@
+# The bytes of objects on their way between Tcl's channels and the core. Nothing here
+# blocks: a channel that has nothing, or takes nothing, is waited for with its events.
+
+# Puts what a channel has, or waits for a put whose bytes were given.
+#
+# writer  - handle of the put, which ends here
+# channel - "" where the bytes were given
+# Returns the info.
+proc ::nats::core::transfer_in {writer channel} {
+    if {$channel eq ""} {
+        return [do object_put_end $writer]
+    }
+    try {
+        with_binary $channel read {
+            while {1} {
+                set data [read $channel 131072]
+                if {$data ne ""} {
+                    do object_write $writer $data
+                } elseif {[eof $channel]} {
+                    break
+                } else {
+                    chan event $channel readable [list ::nats::core::object_go $writer]
+                    do object_put_hold $writer
+                    chan event $channel readable {}
+                }
+            }
+        }
+    } on error {message options} {
+        end_transfer $writer
+        return -options $options $message
+    }
+    return [do object_put_end $writer]
+}
+
+# Ends a transfer, unless it has gone with its store.
+proc ::nats::core::end_transfer {handle} {
+    catch {release $handle}
+}
+
+# Writes what comes to a channel.
+#
+# reader - handle of the get
+# Returns the info.
+proc ::nats::core::transfer_out {reader channel} {
+    with_binary $channel write {
+        while {[set data [do object_next $reader]] ne ""} {
+            puts -nonewline $channel $data
+            chan flush $channel
+            while {[chan pending output $channel] > 0} {
+                chan event $channel writable [list ::nats::core::object_go $reader]
+                do object_get_hold $reader
+                chan event $channel writable {}
+            }
+        }
+    }
+    return [object_info_of $reader]
+}
+
+# Gives what comes to a callback, at global level. Its error ends the get.
+proc ::nats::core::transfer_by {reader callback} {
+    while {[set data [do object_next $reader]] ne ""} {
+        uplevel #0 [list {*}$callback $data]
+    }
+    uplevel #0 [list {*}$callback {}]
+    return [object_info_of $reader]
+}
+
+# Has a file written under another name, which becomes its own when it is whole. What is no
+# plain file, a device say, is written directly.
+#
+# get - a command prefix that takes the channel
+# Returns what get does.
+proc ::nats::core::transfer_file {file get} {
+    set plain [expr {![file exists $file] || [file type $file] eq "file"}]
+    set target $file
+    if {$plain} {
+        while {[file exists [set target $file.[format %08x [expr {int(rand() * 0x7fffffff)}]].part]]} {}
+    }
+    set channel [::open $target wb]
+    try {
+        set info [{*}$get $channel]
+        close $channel
+        set channel ""
+        if {$plain} {
+            if {[file exists $file]} {
+                catch {file attributes $target -permissions [file attributes $file -permissions]}
+            }
+            file rename -force $target $file
+        }
+        return $info
+    } on error {message options} {
+        if {$channel ne ""} {
+            catch {close $channel}
+        }
+        if {$plain} {
+            file delete $target
+        }
+        return -options $options $message
+    }
+}
+
+# Runs a script in its caller with a channel that carries bytes and does not block; then the
+# channel is as it was.
+#
+# side - read or write
+proc ::nats::core::with_binary {channel side script} {
+    set event [dict get {read readable write writable} $side]
+    set before [chan configure $channel]
+    set handler [chan event $channel $event]
+    chan event $channel $event {}
+    chan configure $channel -blocking 0 -translation binary -buffersize 131072
+    set code [catch {uplevel 1 $script} result options]
+    # The script may have closed it.
+    catch {
+        foreach option {-blocking -translation -encoding -eofchar -buffersize} {
+            if {[dict exists $before $option]} {
+                chan configure $channel $option [dict get $before $option]
+            }
+        }
+        chan event $channel $event $handler
+    }
+    return -options $options $result
+}
