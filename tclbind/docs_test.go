@@ -68,35 +68,57 @@ var place = regexp.MustCompile(`(?s)(<!-- options (\w+) -->\n).*?(<!-- end -->)`
 
 func TestDocsHaveTheOptionsAsTheyAre(t *testing.T) {
 	for file, tables := range references {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
 		missing := make(map[string]bool)
 		for name := range tables {
 			missing[name] = true
 		}
-		made := place.ReplaceAllStringFunc(string(text), func(part string) string {
-			m := place.FindStringSubmatch(part)
-			delete(missing, m[2])
-			table, ok := tables[m[2]]
-			if !ok {
-				t.Errorf("%s: there is no table %s", file, m[2])
-			}
-			return m[1] + "\n" + markdown(t, table) + "\n" + m[3]
+		upToDate(t, file, func(text string) string {
+			return place.ReplaceAllStringFunc(text, func(part string) string {
+				m := place.FindStringSubmatch(part)
+				delete(missing, m[2])
+				table, ok := tables[m[2]]
+				if !ok {
+					t.Errorf("%s: there is no table %s", file, m[2])
+				}
+				return m[1] + "\n" + markdown(t, table) + "\n" + m[3]
+			})
 		})
 		for name := range missing {
 			t.Errorf("%s has no <!-- options %s -->", file, name)
 		}
-		switch {
-		case made == string(text):
-		case *update:
-			if err := os.WriteFile(file, []byte(made), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		default:
-			t.Errorf("%s is not up to date (go test ./tclbind -run Docs -update):\n%s", file, difference(string(text), made))
+	}
+}
+
+var errorsPlace = regexp.MustCompile(`(?s)(<!-- errors -->\n).*?(<!-- end -->)`)
+
+func TestDocsHaveTheErrorsAsTheyAre(t *testing.T) {
+	upToDate(t, "../README.md", func(text string) string {
+		if !errorsPlace.MatchString(text) {
+			t.Error("the README has no <!-- errors -->")
 		}
+		return errorsPlace.ReplaceAllStringFunc(text, func(part string) string {
+			m := errorsPlace.FindStringSubmatch(part)
+			return m[1] + "\n" + errorTable() + "\n" + m[2]
+		})
+	})
+}
+
+// upToDate checks that a file is what is made of it, or with -update writes that.
+func upToDate(t *testing.T, file string, makeOf func(text string) string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := makeOf(string(text))
+	switch {
+	case made == string(text):
+	case *update:
+		if err := os.WriteFile(file, []byte(made), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is not up to date (go test ./tclbind -run Docs -update):\n%s", file, difference(string(text), made))
 	}
 }
 

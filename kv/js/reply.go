@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -100,16 +101,6 @@ func count(d dict.Dict, keys ...string) uint64 {
 	return n
 }
 
-// apiCodes is the contract's table: the server's err_code -> ours.
-var apiCodes = map[string]string{
-	"10014": "ErrConsumerNotFound",
-	"10037": "ErrMsgNotFound",
-	"10039": "ErrJetStreamNotEnabledForAccount",
-	"10059": "ErrStreamNotFound",
-	"10071": "ErrWrongLastSequence",
-	"10164": "ErrWrongLastSequence", // what a cluster says where two race
-}
-
 // APIError is an error that a server's reply told, with the numbers of that reply. In
 // its chain is the wire.Error that it is by the contract.
 type APIError struct {
@@ -137,10 +128,9 @@ func apiError(d dict.Dict) *APIError {
 	if text == "" {
 		text = "JetStream error " + e.Code
 	}
-	if code, ok := apiCodes[e.ErrCode]; ok {
-		e.cause = wire.Fail(code, text)
-	} else {
-		e.cause = &wire.Error{Code: "ErrJSResponse", Words: []string{e.Code, e.ErrCode}, Text: text}
+	e.cause = fault.New(fault.Of(e.ErrCode), text)
+	if e.cause.Code == fault.JSResponse {
+		e.cause.Words = []string{e.Code, e.ErrCode}
 	}
 	return e
 }

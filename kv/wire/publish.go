@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 // DefaultMaxWaiting is that of Options.MaxWaiting.
@@ -179,15 +180,15 @@ func tooLong(most int64) *Error {
 // publishErrorLocked finds the contract's error for one of nats.go's.
 func (c *Conn) publishErrorLocked(err error) *Error {
 	var ours *Error
-	switch {
-	case errors.As(err, &ours):
+	if errors.As(err, &ours) {
 		return ours
-	case errors.Is(err, nats.ErrMaxPayload):
-		return tooLong(c.maxPayload)
-	case errors.Is(err, nats.ErrHeadersNotSupported):
-		return Fail("ErrHeadersNotSupported", "Headers are not supported by this server")
-	case errors.Is(err, nats.ErrBadSubject):
-		return Fail("ErrBadSubject", "Invalid subject")
 	}
-	return Fail("ErrServer", err.Error())
+	switch code := fault.OfClient(err); code {
+	case "":
+		return Fail(fault.Server, err.Error())
+	case fault.MaxPayload:
+		return tooLong(c.maxPayload)
+	default:
+		return Fail(code, "")
+	}
 }

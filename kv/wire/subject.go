@@ -3,46 +3,27 @@ package wire
 import (
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // tokenChars are the characters of a subject's token beside letters and digits
-// (docs/connection.md, Subjects).
+// (core-nats.md, Subjects).
 const tokenChars = "-!#$%&'()+,/:;<=?@^_`|~"
 
-// inToken are those of ASCII.
-var inToken = func() (set [utf8.RuneSelf]bool) {
-	for c := range set {
+var inToken = func() (set [256]bool) {
+	for c := range 256 {
 		set[c] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' ||
-			strings.IndexByte(tokenChars, byte(c)) >= 0
+			strings.IndexByte(tokenChars, byte(c)) >= 0 && c < 128
 	}
 	return set
 }()
 
 func validToken(t string) bool {
 	for i := range len(t) {
-		if t[i] >= utf8.RuneSelf {
-			return validLetters(t)
-		}
 		if !inToken[t[i]] {
 			return false
 		}
 	}
 	return t != ""
-}
-
-// validLetters is validToken for one with characters beyond ASCII: letters and digits of all languages.
-func validLetters(t string) bool {
-	for _, r := range t {
-		switch {
-		case r == utf8.RuneError:
-			return false
-		case r < utf8.RuneSelf && !inToken[r], r >= utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r):
-			return false
-		}
-	}
-	return true
 }
 
 // ValidSubject tells whether a subject is made of the contract's tokens; * and > are
@@ -87,8 +68,14 @@ func checkSubject(what, subject string, check, wildcards bool) error {
 	return nil
 }
 
-// hasEmptyToken tells whether nats.go refuses to subscribe to a subject, and a server would.
-func hasEmptyToken(subject string) bool { return slices.Contains(strings.Split(subject, "."), "") }
+// checkSubscription is checkSubject for a subscription, of which nats.go refuses empty
+// tokens too, at the latest when it comes back after a reconnect.
+func checkSubscription(subject string, check bool) error {
+	if slices.Contains(strings.Split(subject, "."), "") {
+		return badSubject("subject", subject)
+	}
+	return checkSubject("subject", subject, check, true)
+}
 
 func badSubject(what, subject string) error {
 	return Fail("ErrBadSubject", "Invalid "+what+" "+subject)

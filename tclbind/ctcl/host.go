@@ -4,7 +4,8 @@
 // place that knows of cgo. It is bound by Tcl's stubs to whatever Tcl loads it.
 package ctcl
 
-// #cgo CFLAGS: -Wall -Wextra
+// // The C that cgo writes itself has parameters that it does not use.
+// #cgo CFLAGS: -Wall -Wextra -Wno-unused-parameter
 // #include <stdlib.h>
 // #include "shim.h"
 import "C"

@@ -17,9 +17,6 @@ oo::class create ::nats::connection {
     }
 
     method configure {args} {
-        if {[llength $args] == 1} {
-            return [my cget [lindex $args 0]]
-        }
         return [::nats::core::configure $handle {*}$args]
     }
 

@@ -121,9 +121,8 @@ namespace eval ::nats::header {
         return [lindex [values $msg $key] 0]
     }
 
-    # An empty pattern is none.
-    proc keys {msg {pattern {}}} {
-        return [dict keys [dict get $msg header] {*}[expr {$pattern eq {} ? {} : [list $pattern]}]]
+    proc keys {msg {pattern *}} {
+        return [dict keys [dict get $msg header] $pattern]
     }
 
     # The first value, or a default where the key is missing.

@@ -1,0 +1,54 @@
+package tclbind
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"natstcl/kv/fault"
+)
+
+// Every code that is thrown anywhere, in Go, in C or in Tcl, has its row.
+func TestEveryCodeHasARow(t *testing.T) {
+	known := map[string]bool{}
+	for _, row := range fault.Table {
+		if row.When == "" || known[row.Code] {
+			t.Errorf("%s: there are two of it, or nothing is said of it", row.Code)
+		}
+		known[row.Code] = true
+	}
+	code := regexp.MustCompile(`"(Err[A-Z]\w+)"|NATS (Err[A-Z]\w+)`)
+	for _, pattern := range []string{"../kv/*.go", "../kv/*/*.go", "*.go", "*/*.go", "bridge/*/*.go", "ctcl/*.[ch]", "script/*.tcl"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range code.FindAllStringSubmatch(string(text), -1) {
+				if name := m[1] + m[2]; !known[name] {
+					t.Errorf("%s: %s has no row in fault.Table", file, name)
+				}
+			}
+		}
+	}
+}
+
+// errorTable is the README's.
+func errorTable() string {
+	var b strings.Builder
+	b.WriteString("| errorCode | when |\n|---|---|\n")
+	for _, row := range fault.Table {
+		fmt.Fprintf(&b, "| %s | %s |\n", strings.TrimSpace("NATS "+row.Code+" "+row.Words), row.When)
+	}
+	return b.String()
+}
