@@ -74,7 +74,7 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 		return nil, err
 	}
 	c := &connection{words: wordsOf(p), subscriptions: map[int]*subscription{}, requests: map[int64]*request{}}
-	if c.log, err = newLogger(o); err != nil {
+	if c.log, err = newLogger(p, o); err != nil {
 		return nil, err
 	}
 	c.Bind(namespace)

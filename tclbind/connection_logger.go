@@ -10,7 +10,7 @@ import (
 )
 
 var loggerOptions = option.Table{
-	{Name: "logger", Kind: option.Nonempty, About: "an object of tcllib's logger, in place of the other two"},
+	{Name: "logger", Kind: option.Nonempty, About: "an object of tcllib's logger; the other two count for nothing then"},
 	{Name: "log_chan", Kind: option.Nonempty, Default: "stdout", About: "a channel"},
 	{Name: "log_level", Kind: option.Nonempty, Default: "warn", About: "error, warn, info, debug: lines above it are not written"},
 }
@@ -27,16 +27,22 @@ type logger struct {
 // logLevels in order of importance.
 var logLevels = map[wire.Level]int{wire.LogError: 0, wire.LogWarn: 1, wire.LogInfo: 2, wire.LogDebug: 3}
 
-func newLogger(o option.Values) (logger, error) {
+// newLogger is the logger by the constructor's options. ErrInvalidArg: a level that there is not, or
+// an object that takes no log lines. With an object the other two options are not looked at.
+func newLogger(p *bridge.Package, o option.Values) (logger, error) {
+	if object := o.Text("logger"); object != "" {
+		check := p.Host.NewValue([]string{namespace + "check_logger", object})
+		defer check.Release()
+		if p.Host.Eval(check.Text()) != nil {
+			return logger{}, invalid("Invalid -logger " + object)
+		}
+		return logger{object: object, level: logLevels[wire.LogDebug]}, nil
+	}
 	level, ok := logLevels[wire.Level(o.Text("log_level"))]
 	if !ok {
 		return logger{}, invalid("Invalid -log_level " + o.Text("log_level"))
 	}
-	l := logger{object: o.Text("logger"), channel: o.Text("log_chan"), level: level}
-	if l.object != "" {
-		l.level = logLevels[wire.LogDebug]
-	}
-	return l, nil
+	return logger{channel: o.Text("log_chan"), level: level}, nil
 }
 
 // takes tells whether a line of this level is wanted. Any goroutine may ask.

@@ -120,6 +120,7 @@ func (s *settings) wire(p *bridge.Package) wire.Options {
 	out.RequestTimeout = v.Duration("request_timeout")
 	out.MaxWaiting = int(v.Int("pending_out"))
 	out.InboxPrefix = v.Text("inbox_prefix")
+	out.Language, out.Version = "Tcl", Version
 	out.User, out.Password, out.Token = v.Text("user"), v.Text("password"), v.Text("token")
 	out.Credentials, out.JWT, out.NKey, out.NKeySeed = v.Text("credentials"), v.Text("jwt"), v.Text("nkey"), v.Text("nkey_seed")
 	out.TLS = tlsOptions(p, dictOf(v, "tls_opts"))
@@ -183,18 +184,15 @@ func withoutPassword(text string) string {
 	return before + "password xxxxx"
 }
 
-// cmdConfigure reads all options, reads one, or sets some; a call that is refused
-// changes nothing.
+// cmdConfigure reads all options, or sets some; a call that is refused changes nothing. (To read
+// one is cget's.)
 func cmdConfigure(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
-	switch len(args) {
-	case 0:
+	if len(args) == 0 {
 		all := dict.Dict{}
 		for _, o := range connectionOptions {
 			all = append(all, dict.Field{Key: o.Name, Value: c.settings.read(o.Name)})
 		}
 		return all, nil
-	case 1:
-		return c.cget(args[0].Text())
 	}
 	given, err := connectionOptions.ParseGiven(args)
 	if err != nil {
@@ -228,16 +226,12 @@ func (c *connection) change(p *bridge.Package, given option.Values, defaults boo
 }
 
 func cmdCget(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
-	return c.cget(args[0].Text())
-}
-
-func (c *connection) cget(option string) (any, error) {
-	name := option
+	name := args[0].Text()
 	if name != "" && name[0] == '-' {
 		name = name[1:]
 	}
 	if connectionOptions.Row(name) == nil {
-		return nil, invalid("Invalid option " + option)
+		return nil, invalid("Invalid option " + args[0].Text())
 	}
 	return c.settings.read(name), nil
 }

@@ -22,7 +22,7 @@ type request struct {
 
 var requestOptions = option.Table{
 	{Name: "timeout", Kind: option.Millis, About: "by default what -request_timeout says; 0: without end"},
-	{Name: "callback", Kind: option.Prefix, About: "called as `cmd timedOut message`"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut message`; an empty one is none"},
 	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what -dictmsg says"},
 	{Name: "max_msgs", Kind: option.Natural, About: "gathers replies: complete, or as many as come in time (0: all that do); dicts"},
 	{Name: "header", Kind: headers, About: "keys and their values; not with request_msg"},
@@ -70,20 +70,30 @@ func (c *connection) ask(p *bridge.Package, m *nats.Msg, o option.Values) (any, 
 	if o.Has("max_msgs") {
 		return c.gather(p, m, timeout, small(o.Int("max_msgs")))
 	}
+	var pending *wire.Pending
 	return bridge.Begin(p,
-		func(done func(*nats.Msg, error)) error {
-			_, err := c.wire.Request(m, timeout, done)
+		func(done func(*nats.Msg, error)) (err error) {
+			pending, err = c.wire.Request(m, timeout, done)
 			return err
 		},
-		func(reply *nats.Msg) (any, error) { return c.payload(reply, 0, asDict), nil })
+		func(reply *nats.Msg) (any, error) { return c.reply(reply, pending, asDict), nil })
+}
+
+// reply is a message that came for a request, as a callback or a caller gets it.
+func (c *connection) reply(m *nats.Msg, to *wire.Pending, asDict bool) any {
+	if asDict {
+		return c.messageDict(m, to.SubID())
+	}
+	return c.incoming(m.Data)
 }
 
 // gather waits for several replies: complete, or as many as came before the timeout.
 func (c *connection) gather(p *bridge.Package, m *nats.Msg, timeout time.Duration, most int) (any, error) {
+	var pending *wire.Pending
 	return bridge.Begin(p,
-		func(done func([]*nats.Msg, error)) error {
+		func(done func([]*nats.Msg, error)) (err error) {
 			var replies []*nats.Msg
-			_, err := c.wire.Collect(m, timeout,
+			pending, err = c.wire.Collect(m, timeout,
 				func(reply *nats.Msg) bool {
 					replies = append(replies, reply)
 					return len(replies) == most
@@ -99,7 +109,7 @@ func (c *connection) gather(p *bridge.Package, m *nats.Msg, timeout time.Duratio
 		func(replies []*nats.Msg) (any, error) {
 			list := make([]any, len(replies))
 			for i, reply := range replies {
-				list[i] = c.messageDict(reply, 0)
+				list[i] = c.reply(reply, pending, true)
 			}
 			return list, nil
 		})
@@ -186,7 +196,7 @@ func (a *answer) Run(p *bridge.Package) {
 	}
 	var message any = ""
 	if a.m != nil {
-		message = r.c.payload(a.m, 0, r.asDict)
+		message = r.c.reply(a.m, r.pending, r.asDict)
 	}
 	timedOut := 0
 	if a.timedOut {

@@ -102,10 +102,11 @@ func cmdFetch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error)
 
 // fetchAll waits for the messages: all, or as many as came before the end.
 func (j *jetStream) fetchAll(p *bridge.Package, number int64, stream, consumer string, config js.FetchConfig) (any, error) {
+	var pull *js.Fetch
 	return bridge.Begin(p,
-		func(done func([]*nats.Msg, error)) error {
+		func(done func([]*nats.Msg, error)) (err error) {
 			var messages []*nats.Msg
-			_, err := j.js.Fetch(stream, consumer, config,
+			pull, err = j.js.Fetch(stream, consumer, config,
 				func(m *nats.Msg) { messages = append(messages, m) },
 				func(status *nats.Msg, err error) {
 					j.logEnd(number, status, err)
@@ -119,7 +120,7 @@ func (j *jetStream) fetchAll(p *bridge.Package, number int64, stream, consumer s
 		func(messages []*nats.Msg) (any, error) {
 			list := make([]any, len(messages))
 			for i, m := range messages {
-				list[i] = j.c.messageDict(m, 0)
+				list[i] = j.c.messageDict(m, pull.SubID())
 			}
 			return list, nil
 		})
@@ -178,9 +179,9 @@ func (d *fetched) Run(p *bridge.Package) {
 	}
 	switch {
 	case !d.last:
-		p.Host.Callback(callback, 0, f.j.c.messageDict(d.m, 0))
+		p.Host.Callback(callback, 0, f.j.c.messageDict(d.m, f.pull.SubID()))
 	case d.m != nil:
-		p.Host.Callback(callback, 1, f.j.c.messageDict(d.m, 0))
+		p.Host.Callback(callback, 1, f.j.c.messageDict(d.m, f.pull.SubID()))
 	case d.err != nil && wire.CodeOf(d.err) != "ErrConnectionClosed":
 		p.Host.Callback(callback, 1, "")
 	}

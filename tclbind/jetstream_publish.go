@@ -20,7 +20,7 @@ var publishCommands = []bridge.Command{
 // Those behind stream the contract has not (ADR-4, 43).
 var jsPublishOptions = option.Table{
 	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
-	{Name: "callback", Kind: option.Prefix, About: "called as `cmd timedOut pubAck pubError`"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut pubAck pubError`; an empty one is none"},
 	{Name: "stream", Kind: option.Nonempty, Sent: "Nats-Expected-Stream", About: "that is expected to take it"},
 	{Name: "msg_id", Kind: option.Nonempty, Sent: "Nats-Msg-Id", About: "twice the same within the duplicate_window is stored once"},
 	{Name: "expect_last_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Sequence", About: "of the stream: else ErrWrongLastSequence"},
@@ -65,7 +65,7 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 		}
 		value := headerValue(o, row)
 		if !headerSafe(value) {
-			return nil, invalid("Invalid value for the option " + row.Name + " : " + value)
+			return nil, invalid("Invalid value for the " + row.Kind.Word + " option " + row.Name + " : " + value)
 		}
 		if m.Header == nil {
 			m.Header = nats.Header{}
@@ -133,8 +133,8 @@ func (d *published) Run(p *bridge.Package) {
 		told = pubError(api.Code, api.ErrCode, d.err)
 	case wire.CodeOf(d.err) == "ErrConnectionClosed":
 		return // dropped: nobody is called
-	case wire.CodeOf(d.err) == "ErrProtocol":
-		told = pubError("0", "0", d.err) // a reply that is none of JetStream's
+	case wire.CodeOf(d.err) == "ErrProtocol", wire.CodeOf(d.err) == "ErrPermissions":
+		told = pubError("0", "0", d.err) // a reply that is none of JetStream's, or its refusal by the server
 	case d.err != nil:
 		p.Host.Callback(callback, 1, "", "")
 		return

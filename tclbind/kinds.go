@@ -18,7 +18,7 @@ var (
 	// metadata is pairs that are not empty.
 	metadata = &option.Kind{Word: "metadata", Takes: "dict", Parse: parseMetadata}
 	// headers are keys with lists of values, as a nats.Header.
-	headers = &option.Kind{Word: "header", Takes: "dict of lists", Parse: parseHeaders}
+	headers = &option.Kind{Word: "dict", Takes: "dict of lists", Parse: parseHeaders}
 	// nested is a JSON object, or a dict of the row's fields, as a dict.Dict.
 	nested = &option.Kind{Word: "json", Parse: parseNested}
 	// nestedIn is a list of those, as a []any.
@@ -53,7 +53,12 @@ func parseMetadata(row *option.Row, v bridge.Value) (any, error) {
 	return nil, row.Refuse(v)
 }
 
-func parseHeaders(_ *option.Row, v bridge.Value) (any, error) { return header(v) }
+func parseHeaders(row *option.Row, v bridge.Value) (any, error) {
+	if list, err := v.List(); err != nil || len(list)%2 == 1 {
+		return nil, row.Refuse(v)
+	}
+	return header(v)
+}
 
 func parseNested(row *option.Row, v bridge.Value) (any, error) {
 	if d, ok := nestedDict(row, v); ok {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -11,12 +12,12 @@ import (
 )
 
 // headerDict sorts the keys, for nats.go has lost their order: Status and Description
-// first. Lines without a value are skipped.
+// first. A line without a value is one with an empty value.
 func headerDict(h nats.Header) dict.Dict {
 	out := make(dict.Dict, 0, len(h))
 	for key, lines := range h {
-		if values := headerValues(lines); len(values) > 0 {
-			out = append(out, dict.Field{Key: strings.TrimSpace(key), Value: values})
+		if key = headerText(key); key != "" {
+			out = append(out, dict.Field{Key: key, Value: headerValues(lines)})
 		}
 	}
 	rank := func(key string) int {
@@ -38,19 +39,26 @@ func headerDict(h nats.Header) dict.Dict {
 	return out
 }
 
-// headerValues trims what stands in the lines of one key. Nearly always there is nothing to do.
+// headerValues is what stands in the lines of one key. Nearly always there is nothing to do.
 func headerValues(lines []string) []string {
-	blank := func(value string) bool { return value == "" || value != strings.TrimSpace(value) }
-	if !slices.ContainsFunc(lines, blank) {
+	if !slices.ContainsFunc(lines, func(value string) bool { return value != headerText(value) }) {
 		return lines
 	}
-	values := make([]string, 0, len(lines))
-	for _, value := range lines {
-		if value = strings.TrimSpace(value); value != "" {
-			values = append(values, value)
-		}
+	values := make([]string, len(lines))
+	for i, value := range lines {
+		values[i] = headerText(value)
 	}
 	return values
+}
+
+// headerText is a header's key or value without blanks around it. Nobody says how it is encoded:
+// bytes that are no UTF-8 are ISO 8859-1.
+func headerText(s string) string {
+	s = strings.TrimSpace(s)
+	if utf8.ValidString(s) {
+		return s
+	}
+	return bridge.DecodeUTF8([]byte(s))
 }
 
 // header reads a header dict: each key with a list of values. Keys and values are

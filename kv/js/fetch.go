@@ -189,6 +189,13 @@ func (f *Fetch) body(left time.Duration) []byte {
 // place is what a pin belongs to.
 func (f *Fetch) place() string { return f.stream + "." + f.consumer + "." + f.config.Group.Name }
 
+// SubID is the number of the subscription by which the messages come, as wire.Pending has it.
+func (f *Fetch) SubID() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pending.SubID()
+}
+
 // send makes one request, which may take so long (0: without end).
 func (f *Fetch) send(timeout time.Duration) error {
 	j := f.js

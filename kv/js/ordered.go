@@ -481,8 +481,8 @@ func (c *OrderedConsumer) stop() bool {
 	}
 	if name != "" {
 		// The server would find out by itself, but one that makes many consumers would
-		// reach its limit first. Nobody waits for the answer.
-		_ = c.js.conn.Publish(&nats.Msg{Subject: c.js.prefix + ".CONSUMER.DELETE." + c.stream + "." + name})
+		// reach its limit first.
+		c.js.conn.CleanUp(&nats.Msg{Subject: c.js.prefix + ".CONSUMER.DELETE." + c.stream + "." + name})
 	}
 	return true
 }

@@ -2,6 +2,7 @@ package js
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -9,9 +10,10 @@ import (
 )
 
 // ValidName tells whether a stream or consumer can have this name (jetstream.md,
-// Fetching): a subject's token, without a few.
+// Fetching): a subject's token of ASCII, without a few.
 func ValidName(name string) bool {
-	return wire.ValidQueue(name) && !strings.ContainsAny(name, `'/"*>.\`)
+	return wire.ValidQueue(name) && !strings.ContainsAny(name, `'/"*>.\`) &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 func checkStreamName(name string) error {

@@ -85,14 +85,16 @@ type Options struct {
 	// last one for which Acknowledge was called, so that none fails because of what its caller cannot know
 	// yet. A connection that has ended takes what is called as one that reconnects does, until the owner
 	// has shown its end. Without it each status counts at once.
-	Acknowledged   bool
-	InboxPrefix    string // of the subjects of replies; DefaultInboxPrefix where empty
-	User, Password string
-	Token          string
-	Credentials    string // name of a file with a user's JWT and seed
-	JWT, NKey      string // the same by value: NKey is the seed, alone it is a login by NKey
-	NKeySeed       string // name of a file with the seed, in place of NKey
-	TLS            TLSOptions
+	Acknowledged bool
+	// Language and Version are what a server is told of the client, nats.go's where Language is empty.
+	Language, Version string
+	InboxPrefix       string // of the subjects of replies; DefaultInboxPrefix where empty
+	User, Password    string
+	Token             string
+	Credentials       string // name of a file with a user's JWT and seed
+	JWT, NKey         string // the same by value: NKey is the seed, alone it is a login by NKey
+	NKeySeed          string // name of a file with the seed, in place of NKey
+	TLS               TLSOptions
 	// ReadFile opens the files that TLS and the credentials name, at connect time. nil: os.ReadFile.
 	// It may be called by any goroutine.
 	ReadFile func(name string) ([]byte, error)

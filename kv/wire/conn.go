@@ -106,7 +106,7 @@ func (c *Conn) Configure(options Options) {
 	defer c.mu.Unlock()
 	if options.InboxPrefix != c.options.InboxPrefix {
 		// Requests that wait go on listening below the old one.
-		c.inbox, c.pending.muxed = newInbox(options.InboxPrefix)+".", false
+		c.inbox, c.pending.mux = newInbox(options.InboxPrefix)+".", nil
 	}
 	c.options = options
 	if c.engine != nil {
@@ -562,7 +562,7 @@ func (c *Conn) forgetLocked(why *Error) (end func()) {
 	c.kept, c.keptBytes = nil, 0
 	clear(c.subs)
 	clear(c.internal)
-	c.pending.muxed = false
+	c.pending.mux = nil
 	pings := c.pings
 	c.pings = map[*ping]struct{}{}
 	requests := c.pending.takeAll()

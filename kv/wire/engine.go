@@ -1,9 +1,11 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -427,7 +429,20 @@ func (t *tap) Write(b []byte) (n int, err error) {
 			n, err = 0, t.e.because(t.e.conn.recovered(r))
 		}
 	}()
+	if language := t.e.options.Language; language != "" && bytes.HasPrefix(b, []byte("CONNECT ")) {
+		// nats.go says of itself what the server tells its operators of the client.
+		said := bytes.Replace(b, speaks(nats.LangString, nats.Version), speaks(language, t.e.options.Version), 1)
+		if _, err := t.e.out.Write(said); err != nil {
+			return 0, err
+		}
+		return len(b), nil
+	}
 	return t.e.out.Write(b)
+}
+
+// speaks is how a CONNECT says what a client is written in.
+func speaks(language, version string) []byte {
+	return fmt.Appendf(nil, `"lang":%q,"version":%q`, language, version)
 }
 
 // send never fails by itself: what the server said before it closed the connection (an
@@ -508,9 +523,7 @@ func (e *engine) serverError(text string) error {
 	lower := strings.ToLower(text)
 	switch code := fault.OfServer(lower); code {
 	case fault.Permissions:
-		refusal := Fail(code, text)
-		e.conn.ReportAsync(refusal)
-		e.conn.refused(refusal)
+		e.conn.refused(e, text)
 		return nil
 	case fault.BadSubject:
 		e.conn.ReportAsync(Fail(code, text))
@@ -596,6 +609,11 @@ func (e *engine) one(m *nats.Msg) (goOn bool) {
 // subscribe brings a subscription to the server. left is how many messages it may
 // still have, 0 for no limit.
 func (e *engine) subscribe(s *Sub, left int) error {
+	if hasEmptyToken(s.subject) {
+		// nats.go would not send it, and the owner wants the server to judge: it says ErrBadSubject.
+		_, err := fmt.Fprintf(e.out, "SUB %s %s 0\r\n", s.subject, s.queue)
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var ns *nats.Subscription

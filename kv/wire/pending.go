@@ -22,7 +22,9 @@ type Pending struct {
 	subject  string
 	deadline time.Time // zero: without end
 	place    int       // in the heap of deadlines, -1: not there
-	sub      *Sub      // of Collect
+	by       *Sub      // by which replies come
+	own      bool      // by is for this request alone: Collect
+	cleanUp  bool      // see CleanUp
 	again    *again    // how it is tried again; nil: it is not
 	reply    func(*nats.Msg, error)
 }
@@ -42,7 +44,7 @@ type pendings struct {
 	open atomic.Int64 // those whose end is not told yet
 	idle []func()     // what waits for none to be open
 
-	muxed bool // the inbox subscription is there; guarded by Conn.mu
+	mux *Sub // by which the replies to all but Collect come, nil until it is needed; guarded by Conn.mu
 }
 
 func (t *pendings) init(c *Conn) { t.conn, t.byID = c, map[uint64]*Pending{} }
@@ -162,8 +164,8 @@ func (t *pendings) takeAll() []*Pending {
 
 // finish tells the end; whoever has taken p out of the table calls it.
 func (p *Pending) finish(m *nats.Msg, err error) {
-	if p.sub != nil {
-		p.sub.Stop()
+	if p.own {
+		p.by.Stop()
 	}
 	p.reply(m, err)
 	p.conn.pending.told()
@@ -175,8 +177,8 @@ func (p *Pending) Cancel() bool {
 	if p.conn.pending.remove(p.id) == nil {
 		return false
 	}
-	if p.sub != nil {
-		p.sub.Stop()
+	if p.own {
+		p.by.Stop()
 	}
 	p.conn.pending.told()
 	return true
@@ -186,29 +188,30 @@ func (p *Pending) Cancel() bool {
 // one reply. It waits through reconnects.
 //
 // Errors of done: ErrTimeout (after timeout; 0: without end; or the connection is lost
-// for good), ErrNoResponders (with the server's message), ErrConnectionClosed.
+// for good), ErrNoResponders (with the server's message), ErrPermissions, ErrConnectionClosed.
 func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, error)) (*Pending, error) {
 	return c.RequestAgain(m, timeout, Retry{}, done)
 }
 
 // RequestAgain is Request that tries again where nobody listens.
 func (c *Conn) RequestAgain(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
-	return c.request(m, timeout, retry, false, done)
+	return c.request(&Pending{reply: done, again: retry.begin(m, timeout, false)}, m, timeout, false)
 }
 
 // RequestLiteral is RequestAgain to a subject in which wildcards stand for themselves, as those
 // of a consumer's filter do in a subject of the JetStream API.
 func (c *Conn) RequestLiteral(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
-	return c.request(m, timeout, retry, true, done)
+	return c.request(&Pending{reply: done, again: retry.begin(m, timeout, true)}, m, timeout, true)
 }
 
-func (c *Conn) request(m *nats.Msg, timeout time.Duration, retry Retry, wildcards bool, done func(*nats.Msg, error)) (*Pending, error) {
+// request sends what p stands for.
+func (c *Conn) request(p *Pending, m *nats.Msg, timeout time.Duration, wildcards bool) (*Pending, error) {
 	c.mu.Lock()
 	if err := c.muxLocked(); err != nil {
 		c.mu.Unlock()
 		return nil, err
 	}
-	p := &Pending{conn: c, subject: m.Subject, reply: done, again: retry.begin(m, timeout, wildcards)}
+	p.conn, p.subject, p.by = c, m.Subject, c.pending.mux
 	c.pending.add(p)
 	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
 	err := c.publishLocked(m, wildcards)
@@ -223,12 +226,12 @@ func (c *Conn) request(m *nats.Msg, timeout time.Duration, retry Retry, wildcard
 
 // muxLocked sees to it that replies are listened to.
 func (c *Conn) muxLocked() error {
-	if c.pending.muxed {
+	if c.pending.mux != nil {
 		return nil
 	}
 	inbox := c.inbox
-	_, err := c.listenLocked(inbox+"*", "", func(m *nats.Msg) { c.replied(strings.TrimPrefix(m.Subject, inbox), m) })
-	c.pending.muxed = err == nil
+	var err error
+	c.pending.mux, err = c.listenLocked(inbox+"*", "", func(m *nats.Msg) { c.replied(strings.TrimPrefix(m.Subject, inbox), m) })
 	return err
 }
 
@@ -254,7 +257,7 @@ func IsNoResponders(m *nats.Msg) bool {
 
 // Collect sends m with a reply subject of its own, and has take called with each reply
 // until it returns true. done gets nil then, or the error: ErrTimeout, ErrNoResponders
-// (nobody listens; with the server's message), ErrConnectionClosed.
+// (nobody listens; with the server's message), ErrPermissions, ErrConnectionClosed.
 func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) (end bool), done func(*nats.Msg, error)) (*Pending, error) {
 	// The deadline comes from another goroutine: it waits for a take that is running.
 	var turn sync.Mutex
@@ -288,7 +291,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 		c.mu.Unlock()
 		return nil, err
 	}
-	p.sub = sub
+	p.by, p.own = sub, true
 	c.pending.add(p)
 	err = c.publishLocked(m, false)
 	c.mu.Unlock()
@@ -298,6 +301,19 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	}
 	c.pending.expect(p, timeout)
 	return p, nil
+}
+
+// SubID is the number of the subscription by which the reply comes, counted with those of Subscribe.
+// The one for many requests has none until somebody asks.
+func (p *Pending) SubID() int {
+	c := p.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.by.number == 0 {
+		c.lastID++
+		p.by.number = c.lastID
+	}
+	return p.by.number
 }
 
 func (t *pendings) has(id uint64) bool {

@@ -2,9 +2,16 @@ package wire
 
 import (
 	"maps"
-	"regexp"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
 )
+
+// What the server refuses for want of a permission ends what waits for it at once: the -ERR names
+// the subject, and no reply will come.
 
 // OnRefusal has f called, by a goroutine of the Conn, whenever the server refuses a subscription for want
 // of permission, with its subject. A server tells that some time after Subscribe and Listen have returned.
@@ -21,18 +28,100 @@ func (c *Conn) OnRefusal(f func(subject string, why *Error)) (stop func()) {
 	}
 }
 
-// refusedSubject is how a server names the subscription that it refuses.
-var refusedSubject = regexp.MustCompile(`(?i)^permissions violation for subscription to "([^"]*)"`)
-
-func (c *Conn) refused(why *Error) {
-	m := refusedSubject.FindStringSubmatch(why.Text)
-	if m == nil {
+// refused is called by an engine's reader at each such -ERR.
+func (c *Conn) refused(e *engine, text string) {
+	failure := Fail("ErrPermissions", text)
+	subject, publishing := refusedSubject(text)
+	if publishing && c.pending.isCleanUp(subject) {
+		c.Logf(LogDebug, "%s", text)
+	} else {
+		c.ReportAsync(failure)
+	}
+	if subject == "" {
 		return
 	}
-	c.mu.Lock()
-	tell := slices.Collect(maps.Values(c.refusals))
-	c.mu.Unlock()
-	for _, f := range tell {
-		f(m[1], why)
+	if !publishing {
+		c.mu.Lock()
+		tell := slices.Collect(maps.Values(c.refusals))
+		c.mu.Unlock()
+		for _, f := range tell {
+			f(subject, failure)
+		}
+	}
+	// Behind the replies that have come before.
+	e.mark(func() {
+		if publishing {
+			c.pending.fail(failure, func(p *Pending) bool { return p.subject == subject })
+			return
+		}
+		c.pending.fail(failure, func(p *Pending) bool { return p.by != nil && p.by.subject == subject })
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if mux := c.pending.mux; mux != nil && mux.subject == subject {
+			// The next request tries anew.
+			c.dropLocked(mux)
+			c.pending.mux = nil
+		}
+	}, false)
+}
+
+// refusedSubject finds the subject in a server's words: Permissions Violation for Publish to "x",
+// Permissions Violation for Subscription to "x" using queue "q". It is "" where they are others.
+func refusedSubject(text string) (subject string, publishing bool) {
+	_, rest, publishing := strings.Cut(text, " Publish to ")
+	if !publishing {
+		_, rest, _ = strings.Cut(text, " Subscription to ")
+	}
+	quoted, err := strconv.QuotedPrefix(rest)
+	if err != nil {
+		return "", publishing
+	}
+	subject, _ = strconv.Unquote(quoted)
+	return subject, publishing
+}
+
+// fail ends the requests that are meant, in the order in which they began.
+func (t *pendings) fail(why *Error, meant func(*Pending) bool) {
+	t.mu.Lock()
+	var ids []uint64
+	for id, p := range t.byID {
+		if meant(p) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	failed := make([]*Pending, len(ids))
+	for i, id := range ids {
+		failed[i] = t.removeLocked(id)
+	}
+	t.mu.Unlock()
+	for _, p := range failed {
+		p.finish(nil, why)
 	}
 }
+
+// isCleanUp tells whether what was sent to a subject was sent by CleanUp alone.
+func (t *pendings) isCleanUp(subject string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	found := false
+	for _, p := range t.byID {
+		if p.subject == subject {
+			if !p.cleanUp {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// CleanUp sends a request by which the client removes from the server what it has made itself. Nobody
+// waits for the answer; that it is not permitted is a line of the debug log, and no error.
+func (c *Conn) CleanUp(m *nats.Msg) {
+	// Where the connection has ended there is nobody to ask.
+	_, _ = c.request(&Pending{cleanUp: true, reply: func(*nats.Msg, error) {}}, m, cleanUpTimeout, false)
+}
+
+// cleanUpTimeout is how long an answer to CleanUp is told from one to a script.
+const cleanUpTimeout = 5 * time.Second

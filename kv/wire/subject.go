@@ -3,27 +3,46 @@ package wire
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // tokenChars are the characters of a subject's token beside letters and digits
-// (core-nats.md, Subjects).
+// (docs/connection.md, Subjects).
 const tokenChars = "-!#$%&'()+,/:;<=?@^_`|~"
 
-var inToken = func() (set [256]bool) {
-	for c := range 256 {
+// inToken are those of ASCII.
+var inToken = func() (set [utf8.RuneSelf]bool) {
+	for c := range set {
 		set[c] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' ||
-			strings.IndexByte(tokenChars, byte(c)) >= 0 && c < 128
+			strings.IndexByte(tokenChars, byte(c)) >= 0
 	}
 	return set
 }()
 
 func validToken(t string) bool {
 	for i := range len(t) {
+		if t[i] >= utf8.RuneSelf {
+			return validLetters(t)
+		}
 		if !inToken[t[i]] {
 			return false
 		}
 	}
 	return t != ""
+}
+
+// validLetters is validToken for one with characters beyond ASCII: letters and digits of all languages.
+func validLetters(t string) bool {
+	for _, r := range t {
+		switch {
+		case r == utf8.RuneError:
+			return false
+		case r < utf8.RuneSelf && !inToken[r], r >= utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			return false
+		}
+	}
+	return true
 }
 
 // ValidSubject tells whether a subject is made of the contract's tokens; * and > are
@@ -68,14 +87,8 @@ func checkSubject(what, subject string, check, wildcards bool) error {
 	return nil
 }
 
-// checkSubscription is checkSubject for a subscription, of which nats.go refuses empty
-// tokens too, at the latest when it comes back after a reconnect.
-func checkSubscription(subject string, check bool) error {
-	if slices.Contains(strings.Split(subject, "."), "") {
-		return badSubject("subject", subject)
-	}
-	return checkSubject("subject", subject, check, true)
-}
+// hasEmptyToken tells whether nats.go refuses to subscribe to a subject, and a server would.
+func hasEmptyToken(subject string) bool { return slices.Contains(strings.Split(subject, "."), "") }
 
 func badSubject(what, subject string) error {
 	return Fail("ErrBadSubject", "Invalid "+what+" "+subject)

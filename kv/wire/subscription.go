@@ -11,6 +11,7 @@ import (
 type Sub struct {
 	conn    *Conn
 	id      int // 0 for one of Listen's
+	number  int // of one of Listen's, once somebody has asked for it; guarded by conn.mu
 	subject string
 	queue   string
 	deliver Deliver
@@ -41,7 +42,7 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 		return nil, Fail("ErrConnectionDraining", "Connection is draining")
 	}
 	check := c.options.CheckSubjects
-	if err := checkSubscription(subject, check); err != nil {
+	if err := checkSubject("subject", subject, check, true); err != nil {
 		return nil, err
 	}
 	if queue != "" && (!SafeSubject(queue) || check && !ValidQueue(queue)) {
@@ -79,8 +80,8 @@ func (c *Conn) listenLocked(subject, queue string, deliver Deliver) (*Sub, error
 	if c.closedLocked() {
 		return nil, errNoConnection()
 	}
-	if err := checkSubscription(subject, false); err != nil {
-		return nil, err
+	if !SafeSubject(subject) || hasEmptyToken(subject) {
+		return nil, badSubject("subject", subject)
 	}
 	if queue != "" && !SafeSubject(queue) {
 		return nil, Fail("ErrBadQueueName", "Invalid queue "+queue)

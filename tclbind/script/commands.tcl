@@ -36,9 +36,21 @@ proc ::nats::timestamp {} {
     return [msec_to_isotime [clock milliseconds] :localtime]
 }
 
-# The other way round: ms since the epoch. A zone at its end counts, none means UTC.
+# The other way round: ms since the epoch. A zone at its end counts, a number or a name that clock
+# knows; none means UTC.
 proc ::nats::isotime_to_msec {iso} {
-    return [::nats::core::isotime $iso]
+    lassign [::nats::core::isotime $iso] msec zone
+    if {$zone eq ""} {
+        return $msec
+    }
+    # There are abbreviations, which clock scan takes in the text, and names of places.
+    set format {%Y-%m-%d %H:%M:%S}
+    set there [clock format [expr {$msec / 1000}] -gmt 1 -format $format]
+    if {[catch {clock scan "$there $zone" -format "$format %Z"} seconds]
+        && [catch {clock scan $there -timezone $zone -format $format} seconds]} {
+        throw {NATS ErrInvalidArg} "Invalid time $iso"
+    }
+    return [expr {$seconds * 1000 + $msec % 1000}]
 }
 
 # tz - a zone as clock format takes it

@@ -17,6 +17,9 @@ oo::class create ::nats::connection {
     }
 
     method configure {args} {
+        if {[llength $args] == 1} {
+            return [my cget [lindex $args 0]]
+        }
         return [::nats::core::configure $handle {*}$args]
     }
 

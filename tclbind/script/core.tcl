@@ -95,3 +95,12 @@ proc ::nats::core::ask_password {question command} {
     }
     password_answer $question $failed $text
 }
+
+# Throws an error where an object has not the commands of tcllib's loggers that are called.
+proc ::nats::core::check_logger {logger} {
+    foreach level {error warn info debug} {
+        if {[namespace eval :: [list namespace which -command ${logger}::$level]] eq ""} {
+            error "there is no command ${logger}::$level"
+        }
+    }
+}

@@ -121,8 +121,9 @@ namespace eval ::nats::header {
         return [lindex [values $msg $key] 0]
     }
 
-    proc keys {msg {pattern *}} {
-        return [dict keys [dict get $msg header] $pattern]
+    # An empty pattern is none.
+    proc keys {msg {pattern {}}} {
+        return [dict keys [dict get $msg header] {*}[expr {$pattern eq {} ? {} : [list $pattern]}]]
     }
 
     # The first value, or a default where the key is missing.
