@@ -89,6 +89,11 @@ func (s *drainStep) Run(p *bridge.Package) {
 
 // emptied comes behind the last delivery of the subscriptions.
 func (d *draining) emptied(p *bridge.Package) {
+	d.c.stopServices(p, d.step(p, (*draining).served))
+}
+
+// served comes behind the end of the last service.
+func (d *draining) served(p *bridge.Package) {
 	d.empty = true
 	d.settle(p)
 }

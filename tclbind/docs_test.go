@@ -42,6 +42,15 @@ var references = map[string]map[string]option.Table{
 		"link":        objectLinkOptions,
 		"watch":       objectWatchOptions,
 	},
+	"../docs/services.md": {
+		"service":         serviceOptions,
+		"endpoint":        endpointOptions,
+		"group":           serviceGroupOptions,
+		"respond":         respondOptions,
+		"stop":            serviceStopOptions,
+		"ask":             serviceAskOptions,
+		"service_request": serviceRequestOptions,
+	},
 	"../docs/jetstream.md": {
 		"jet_stream":              jetStreamOptions,
 		"publish":                 jsPublishOptions,

@@ -29,11 +29,11 @@ var Nats = &bridge.Extension{
 	Namespace: namespace,
 	Commands: slices.Concat(packageCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
 		fetchCommands, pullCommands, consumerCommands, orderedCommands, bucketCommands,
-		objectCommands, serverCommands),
+		objectCommands, serviceCommands, serverCommands),
 	// In the order in which they need each other.
 	Scripts: []string{
 		"script/core.tcl", "script/connection.tcl", "script/jetstream.tcl", "script/consumer.tcl",
-		"script/keyvalue.tcl", "script/object.tcl", "script/transfer.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
+		"script/keyvalue.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
 	},
 	Files:     scripts,
 	ErrorCode: errorCode,
