@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -103,6 +104,7 @@ type transaction struct {
 	changes  []Change
 	expected []*uint64 // the last revision that each needs
 	tries    int
+	begun    time.Time // the last try
 	done     func([]uint64, error)
 }
 
@@ -127,6 +129,7 @@ func (t *transaction) send() error {
 		}
 		messages[i] = m
 	}
+	t.begun = time.Now()
 	return t.bucket.js.PublishBatch(messages, t.bucket.js.Timeout(), wire.DefaultRetry, t.acknowledged)
 }
 
@@ -135,7 +138,7 @@ func (t *transaction) acknowledged(ack dict.Dict, err error) {
 	case wire.CodeOf(err) == "ErrWrongLastSequence":
 		t.explain(err)
 	case err != nil:
-		t.bucket.told(err, func(err error) { t.done(nil, err) })
+		t.bucket.told(t.begun, true, err, func(err error) { t.done(nil, err) })
 	default:
 		last, _ := strconv.ParseUint(ack.Text("seq"), 10, 64)
 		revisions := make([]uint64, len(t.changes))
@@ -163,7 +166,7 @@ func (t *transaction) explain(refusal error) {
 			continue
 		}
 		open.Add(1)
-		err := t.bucket.last(c.Key, ReadOptions{Leader: true}, func(e Entry, err error) {
+		err := t.bucket.lastWritten(c.Key, func(e Entry, err error) {
 			last[i], failures[i] = e, err
 			ended()
 		})

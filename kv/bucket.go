@@ -20,6 +20,11 @@ type Bucket struct {
 	read   string // what precedes a key in the stream's subjects
 	write  string // and where it is written
 	direct bool   // the stream answers direct gets
+	whole  bool   // all subjects of the stream are keys of the bucket
+
+	// The stream that is written to: a mirror's origin, elsewhere the bucket's own.
+	origin       *js.JetStream
+	originStream string
 
 	history int64 // revisions kept of each key, when it was bound
 	ttls    bool  // keys may have a time to live of their own
@@ -27,37 +32,48 @@ type Bucket struct {
 	mirror  bool  // what is written goes to another bucket
 }
 
-// newBucket finds out where keys are read and written (kv-details.md, Where a key is read
-// and written).
+// newBucket finds out where keys are read and written: docs/key-value.md, Domains, prefixes,
+// mirrors.
 func newBucket(j *js.JetStream, name string, info dict.Dict) *Bucket {
 	b := &Bucket{js: j, name: name, stream: streamPrefix + name}
-	b.direct, _ = info.Path("config", "allow_direct").(bool)
-	b.ttls, _ = info.Path("config", "allow_msg_ttl").(bool)
-	b.atomic, _ = info.Path("config", "allow_atomic").(bool)
 	config, _ := info.Path("config").(dict.Dict)
+	b.direct, _ = config.Path("allow_direct").(bool)
+	b.ttls, _ = config.Path("allow_msg_ttl").(bool)
+	b.atomic, _ = config.Path("allow_atomic").(bool)
 	b.history = integer(config, "max_msgs_per_subject")
+	b.origin, b.originStream = j, b.stream
 	b.read = subjectPrefix + name + "."
-	b.write = b.read
-	if j.Foreign() {
-		b.write = j.APIPrefix() + "." + b.read
-	}
 	if mirror, ok := config.Path("mirror").(dict.Dict); ok {
 		b.mirror = true
-		b.read = subjectPrefix + strings.TrimPrefix(mirror.Text("name"), streamPrefix) + "."
-		b.write = b.read
+		b.originStream = mirror.Text("name")
+		b.read = subjectPrefix + strings.TrimPrefix(b.originStream, streamPrefix) + "."
 		if api := mirror.Text("external", "api"); api != "" {
-			b.write = api + "." + b.read
-		} else if j.Foreign() {
-			b.write = j.APIPrefix() + "." + b.read
+			b.origin = j.At(api)
 		}
 	}
+	b.write = b.read
+	if b.origin.Foreign() {
+		b.write = b.origin.APIPrefix() + "." + b.read
+	}
+	b.whole = onlyKeys(config, b.read)
 	return b
+}
+
+// onlyKeys tells whether a stream has no subjects but those of a bucket's keys.
+func onlyKeys(config dict.Dict, prefix string) bool {
+	if mirror, ok := config.Path("mirror").(dict.Dict); ok {
+		return mirror.Path("subject_transforms") == nil
+	}
+	sources, _ := config.Path("sources").([]any)
+	subjects, _ := config.Path("subjects").([]any)
+	return len(sources) == 0 && config.Path("subject_transform") == nil && len(subjects) == 1 && subjects[0] == prefix+">"
 }
 
 // WithTimeout returns the same bucket with another limit of how long a request may take; 0: without end.
 func (b *Bucket) WithTimeout(limit time.Duration) *Bucket {
 	other := *b
 	other.js = b.js.WithTimeout(limit)
+	other.origin = b.origin.WithTimeout(limit)
 	return &other
 }
 
@@ -84,18 +100,7 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	return b.last(key, o, func(e Entry, err error) {
-		if err == nil && e.Operation != Put && !o.Deleted {
-			err = wire.Fail("ErrKeyNotFound", "Key "+key+" was deleted or purged")
-		}
-		done(e, err)
-	})
-}
-
-// last is Read that finds deletions as well.
-func (b *Bucket) last(key string, o ReadOptions, done func(Entry, error)) error {
-	subject := b.read + key
-	which := js.Which{LastBySubject: subject}
+	which := js.Which{LastBySubject: b.read + key}
 	if o.Revision > 0 {
 		which = js.Which{Seq: o.Revision}
 	}
@@ -103,18 +108,34 @@ func (b *Bucket) last(key string, o ReadOptions, done func(Entry, error)) error 
 	if b.direct && !o.Leader {
 		read = b.js.DirectGet
 	}
+	begun := time.Now()
 	return read(b.stream, which, func(m *js.Message, err error) {
-		if wire.CodeOf(err) == "ErrMsgNotFound" {
-			err = wire.Fail("ErrKeyNotFound", "Key "+key+" not found in bucket "+b.name)
+		e, err := b.found(key, m, err)
+		if err == nil && e.Operation != Put && !o.Deleted {
+			err = wire.Fail("ErrKeyNotFound", "Key "+key+" was deleted or purged")
 		}
-		if err == nil && m.Subject != subject {
-			err = wire.Fail("ErrKeyNotFound", "Expected "+subject+", got "+m.Subject)
-		}
-		if err != nil {
-			b.told(err, func(err error) { done(Entry{}, err) })
-			return
-		}
-		done(b.stored(m), nil)
+		b.told(begun, false, err, func(err error) { done(e, err) })
+	})
+}
+
+// found makes an entry of what a stream has for a key, or the error of what is none.
+func (b *Bucket) found(key string, m *js.Message, err error) (Entry, error) {
+	switch subject := b.read + key; {
+	case wire.CodeOf(err) == "ErrMsgNotFound":
+		return Entry{}, wire.Fail("ErrKeyNotFound", "Key "+key+" not found in bucket "+b.name)
+	case err != nil:
+		return Entry{}, err
+	case m.Subject != subject:
+		return Entry{}, wire.Fail("ErrKeyNotFound", "Expected "+subject+", got "+m.Subject)
+	}
+	return b.stored(m), nil
+}
+
+// lastWritten reads the last entry of a key, or the marker of its deletion, from the leader of the stream
+// that is written to: nobody else is sure to have what a write was refused for.
+func (b *Bucket) lastWritten(key string, done func(Entry, error)) error {
+	return b.origin.MsgGet(b.originStream, js.Which{LastBySubject: b.read + key}, func(m *js.Message, err error) {
+		done(b.found(key, m, err))
 	})
 }
 
@@ -135,8 +156,9 @@ func (b *Bucket) publish(key string, value []byte, header nats.Header, expected 
 	}
 	return b.whereTTL(w, func() error {
 		m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
+		begun := time.Now()
 		return b.js.PublishForSeq(m, func(seq uint64, err error) {
-			b.told(err, func(err error) { done(seq, err) })
+			b.told(begun, true, err, func(err error) { done(seq, err) })
 		})
 	}, func(err error) { done(0, err) })
 }
@@ -150,28 +172,47 @@ func checkRevision(revision uint64) error {
 	return nil
 }
 
-// told finds out whether an error means that the bucket is gone. Where nobody listens the
-// server says so at once, but not behind a domain or an API prefix: there silence is all,
-// and the stream has to be asked for.
-func (b *Bucket) told(err error, done func(error)) {
+// told finds out whether an error means that the bucket is gone: a stream that has no leader for
+// a moment is as silent as one that is not there. begun is when the operation began, which
+// has the JetStream's timeout in all.
+func (b *Bucket) told(begun time.Time, writing bool, err error, done func(error)) {
+	j, stream := b.js, b.stream
+	if writing {
+		j, stream = b.origin, b.originStream
+	}
 	switch wire.CodeOf(err) {
-	case "ErrNoResponders", "ErrStreamNotFound":
-		err = errBucketNotFound(b.name)
+	case "ErrStreamNotFound":
+		done(errBucketNotFound(b.name))
+		return
+	case "ErrNoResponders":
 	case "ErrTimeout":
-		if !b.js.Foreign() {
-			break
-		}
-		asked := b.js.StreamInfo(b.stream, func(_ dict.Dict, answer error) {
-			if wire.CodeOf(answer) == "ErrStreamNotFound" {
-				err = errBucketNotFound(b.name)
-			}
-			done(err)
-		})
-		if asked == nil {
+		if !j.Foreign() {
+			done(err) // the server says at once where nobody listens
 			return
 		}
+		// Behind a domain or an API prefix silence is all: the question gets a time of its own.
+		begun = time.Now()
+	default:
+		done(err)
+		return
 	}
-	done(err)
+	if timeout := j.Timeout(); timeout > 0 {
+		left := timeout - time.Since(begun)
+		if left <= 0 {
+			done(err)
+			return
+		}
+		j = j.WithTimeout(left)
+	}
+	asked := j.StreamState(stream, "", func(state js.StreamState, answer error) {
+		if wire.CodeOf(answer) == "ErrStreamNotFound" || answer == nil && writing && !state.Takes {
+			err = errBucketNotFound(b.name)
+		}
+		done(err)
+	})
+	if asked != nil {
+		done(err)
+	}
 }
 
 // Put writes a value, and returns its revision. value belongs to the Bucket from then on.
@@ -207,9 +248,9 @@ func (b *Bucket) Create(key string, value []byte, done func(uint64, error), opti
 			done(revision, refusal)
 			return
 		}
-		// A follower may not have the marker yet.
-		err := b.last(key, ReadOptions{Leader: true}, func(e Entry, err error) {
-			if err != nil || e.Operation == Put {
+		err := b.lastWritten(key, func(e Entry, err error) {
+			gone := wire.CodeOf(err) == "ErrKeyNotFound" // the marker, too
+			if !gone && (err != nil || e.Operation == Put) {
 				done(0, refusal)
 				return
 			}

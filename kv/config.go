@@ -48,6 +48,9 @@ func (c *BucketConfig) settings() (dict.Dict, error) {
 	if c.History < 1 || c.History > 64 {
 		return nil, invalid("History must be between 1 and 64")
 	}
+	if c.TTL < 0 {
+		return nil, invalid("The time to live must not be negative")
+	}
 	window := duplicateWindow
 	if c.TTL > 0 {
 		window = min(window, c.TTL)

@@ -75,9 +75,12 @@ func ownHeader(h nats.Header) nats.Header {
 	return out
 }
 
+// keyOf is the key of a subject. A server may deliver what it was not asked for.
+func (b *Bucket) keyOf(subject string) string { return strings.TrimPrefix(subject, b.read) }
+
 // stored makes an entry of a message that was read by its place.
 func (b *Bucket) stored(m *js.Message) Entry {
-	e := Entry{Bucket: b.name, Key: strings.TrimPrefix(m.Subject, b.read), Revision: m.Seq, Created: m.Time}
+	e := Entry{Bucket: b.name, Key: b.keyOf(m.Subject), Revision: m.Seq, Created: m.Time}
 	e.fill(m.Header, m.Data)
 	return e
 }
@@ -114,7 +117,7 @@ func ttlOf(text string) time.Duration {
 
 // entryOf makes an entry of a message that a consumer brought.
 func (b *Bucket) entryOf(m *nats.Msg, meta js.Metadata) Entry {
-	e := Entry{Bucket: b.name, Key: strings.TrimPrefix(m.Subject, b.read), Revision: meta.StreamSeq, Created: meta.Time, Delta: meta.Pending}
+	e := Entry{Bucket: b.name, Key: b.keyOf(m.Subject), Revision: meta.StreamSeq, Created: meta.Time, Delta: meta.Pending}
 	e.fill(m.Header, m.Data)
 	return e
 }

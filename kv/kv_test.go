@@ -110,18 +110,7 @@ func TestFlowControlBoundsWhatIsDeliveredAhead(t *testing.T) {
 	b := newBucket(t, j, 1)
 	value := make([]byte, 64<<10)
 	const n = 2000 // 128 MB
-	var left atomic.Int64
-	left.Store(n)
-	for i := range n {
-		if err := b.Put(fmt.Sprintf("k%d", i), value, func(_ uint64, err error) {
-			if err == nil {
-				left.Add(-1)
-			}
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	until(t, "the puts", func() bool { return left.Load() == 0 })
+	fillBucket(t, b, n, value)
 
 	var delivered atomic.Int64
 	var last uint64

@@ -75,7 +75,7 @@ var bucketOptions = option.Table{
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
 	{Name: "max_value_size", Kind: option.Int, About: "bytes; -1: no limit"},
 	{Name: "history", Kind: option.Natural, Default: dict.Number("1"), About: "revisions kept of each key, 1 to 64"},
-	{Name: "ttl", Kind: option.Duration, About: "how long values live; 0: for ever"},
+	{Name: "ttl", Kind: option.Lifetime, About: "how long values live; 0: for ever"},
 	{Name: "max_bucket_size", Kind: option.Int, About: "bytes; -1: no limit"},
 	{Name: "storage", Kind: option.Enum, Allowed: []string{"memory", "file"}, Default: "file", About: "where values are kept"},
 	{Name: "num_replicas", Kind: option.Int, Default: dict.Number("1"), About: "copies in a cluster"},
@@ -83,7 +83,7 @@ var bucketOptions = option.Table{
 	{Name: "mirror_name", Kind: option.Nonempty, About: "the bucket that a new one mirrors"},
 	{Name: "mirror_domain", Kind: option.Nonempty, About: "and its domain"},
 	{Name: "metadata", Kind: metadata, About: "texts for programs"},
-	{Name: "limit_marker_ttl", Kind: option.Duration, About: "lets keys have a time to live of their own, and is how long a marker stays where a value's time was over: 1000 at least; not to be taken back; servers from 2.11"},
+	{Name: "limit_marker_ttl", Kind: option.Lifetime, About: "lets keys have a time to live of their own, and is how long a marker stays where a value's time was over: 1000 at least; not to be taken back; servers from 2.11"},
 	{Name: "placement", Kind: nested, Fields: placementOptions, About: "where the copies are"},
 	{Name: "republish", Kind: nested, Fields: republishOptions, About: "`nats::make_republish`: values are published once more when they are stored"},
 	{Name: "mirror", Kind: nested, Fields: streamSourceFields, About: "`nats::make_stream_source`: the bucket that a new one mirrors, by the name of the bucket or its stream"},
@@ -304,7 +304,7 @@ func parseDerived(p *bridge.Package, args []bridge.Value) (option.Values, *coded
 var originOptions = option.Table{
 	{Name: "bucket", Kind: option.Nonempty, Required: true},
 	{Name: "stream", Kind: option.Nonempty},
-	{Name: "keys", Kind: option.List},
+	{Name: "keys", Kind: option.List, Empty: true},
 	{Name: "transform", Kind: nestedIn, Fields: subjectTransformOptions},
 	{Name: "domain", Kind: option.Nonempty},
 	{Name: "api", Kind: option.Nonempty},
@@ -330,6 +330,9 @@ func parseOrigin(args []bridge.Value) (option.Values, error) {
 	o, err := originOptions.Parse(args)
 	if err != nil {
 		return nil, err
+	}
+	if len(o.List("keys")) == 0 {
+		delete(o, "keys") // all of them
 	}
 	if o.Has("domain") {
 		if o.Has("api") {

@@ -2,7 +2,6 @@ package tclbind
 
 import (
 	"encoding/json"
-	"math"
 	"math/big"
 	"slices"
 	"time"
@@ -104,6 +103,9 @@ func revisionOf(n any) (uint64, error) {
 	return big.Uint64(), nil
 }
 
+// errNoRevision is the error of reading a revision below 1.
+func errNoRevision() error { return invalid("Invalid request") }
+
 // getEntry begins a get; finish turns the entry into the result.
 func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(*kv.Entry, option.Values) any) (any, error) {
 	key, err := b.coded.encodeKey(args[0].Text())
@@ -112,10 +114,8 @@ func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(*kv
 	}
 	return b.call(p, getOptions, args[1:], func(core *kv.Bucket, o option.Values) (any, error) {
 		wanted := o.Int("revision")
-		if wanted < 0 {
-			// There is no such revision, and there never was: the answer is that of a
-			// revision that the stream does not have yet.
-			wanted = math.MaxInt64
+		if o.Has("revision") && wanted < 1 {
+			return nil, errNoRevision()
 		}
 		read := kv.ReadOptions{Revision: uint64(wanted), Leader: o.Bool("leader"), Deleted: o.Bool("deleted")}
 		return bridge.Begin(p, func(done func(kv.Entry, error)) error {
@@ -246,6 +246,9 @@ func cmdTouch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 
 func cmdRevert(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	wanted, err := revision(args[1])
+	if err == nil && wanted == 0 {
+		err = errNoRevision()
+	}
 	if err != nil {
 		return nil, err
 	}

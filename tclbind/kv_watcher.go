@@ -25,8 +25,8 @@ type watcher struct {
 }
 
 var watchOptions = option.Table{
-	{Name: "callback", Kind: option.Prefix},
-	{Name: "values_array", Kind: option.Nonempty},
+	{Name: "callback", Kind: option.Prefix, Empty: true},
+	{Name: "values_array", Kind: option.Text},
 	{Name: "include_history", Kind: option.Bool},
 	{Name: "meta_only", Kind: option.Bool},
 	{Name: "ignore_deletes", Kind: option.Bool},
@@ -42,7 +42,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		return nil, err
 	}
 	callback, hasCallback := o["callback"].(bridge.Value)
-	if !hasCallback && !o.Has("values_array") {
+	if !hasCallback && o.Text("values_array") == "" {
 		// A bucket that is gone is told first.
 		return bridge.Begin(p, b.kv.Status, func(dict.Dict) (any, error) {
 			return nil, invalid("At least one of -callback or -values_array must be provided")
@@ -61,6 +61,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		UpdatesOnly:    o.Bool("updates_only"),
 		IdleHeartbeat:  time.Duration(o.Nanos("idle_heartbeat")),
 		Failed:         consumer.failed,
+		Replaced:       func(keys []string) { w.source.Post(&replacement{w, keys}) },
 	}
 	id, err := bridge.Begin(p,
 		func(done func(*kv.Watcher, error)) error {
@@ -155,6 +156,22 @@ func (c *change) Run(p *bridge.Package) {
 		return
 	}
 	p.Host.Deliver(w.callback, c)
+}
+
+// replacement tells that another bucket has taken the place of the one that was watched: these are
+// all keys that came from it.
+type replacement struct {
+	w    *watcher
+	keys []string
+}
+
+func (r *replacement) Run(p *bridge.Package) {
+	if r.w.ended || r.w.array == "" {
+		return
+	}
+	keep := p.Host.NewValue([]any{r.w.Namespace() + "::my", "Keep"})
+	defer keep.Release()
+	p.Host.Callback(keep, r.keys)
 }
 
 // store writes an entry into the array, which the object's variable values is linked to.

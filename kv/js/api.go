@@ -50,6 +50,13 @@ func New(conn *wire.Conn, o Options) (*JetStream, error) {
 	return &JetStream{conn: conn, options: o, prefix: prefix, pins: &pins{}}, nil
 }
 
+// At is this JetStream under another API prefix, in another domain or account.
+func (j *JetStream) At(prefix string) *JetStream {
+	other := *j
+	other.prefix = prefix
+	return &other
+}
+
 // Conn is the connection beneath.
 func (j *JetStream) Conn() *wire.Conn { return j.conn }
 

@@ -399,7 +399,7 @@ func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
 
 func TestOrderedConsumersThatAreStoppedAtAnyTimeLeaveNothing(t *testing.T) {
 	s := startServer(t)
-	j := connect(t, s.URL())
+	j := connectFor(t, s.URL(), patience)
 	fill(t, j, 200)
 	var made sync.WaitGroup
 	for i := range 200 {

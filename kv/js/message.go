@@ -107,11 +107,17 @@ func storedHeader(raw string) (header nats.Header, ok bool) {
 // DirectGet reads one message from any replica or mirror that answers direct gets.
 // Nobody does: ErrNoResponders.
 func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, error)) error {
-	subject, err := j.subject(at("DIRECT.GET", stream))
+	e, body := at("DIRECT.GET", stream), which.json()
+	// The last message of a subject is asked for by that subject: this is the form that a user's
+	// permissions can name, key by key (ADR-31). Wildcards are for subscribing.
+	if subject := which.LastBySubject; which == (Which{LastBySubject: subject}) && subject != "" && !strings.ContainsAny(subject, "*>") {
+		e.path, body = e.path+"."+subject, nil
+	}
+	subject, err := j.subject(e)
 	if err != nil {
 		return err
 	}
-	request := &nats.Msg{Subject: subject, Data: which.json()}
+	request := &nats.Msg{Subject: subject, Data: body}
 	return j.request(j.conn.RequestAgain, request, nil, func(m *nats.Msg, err error) {
 		if err != nil {
 			done(nil, err)

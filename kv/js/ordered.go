@@ -36,6 +36,16 @@ type OrderedConfig struct {
 	// Started is told at each start that has succeeded how many messages are to come of
 	// those that are there now; in order with Deliver. nil: nobody wants to know.
 	Started func(pending uint64)
+	// Idle is told of each heartbeat that shows that the server has nothing more to send
+	// now; in order with Deliver. nil: nobody wants to know.
+	Idle func()
+	// StreamCreated returns the time at which the stream was made, as its info tells it, or ""
+	// where the caller does not know it. A new start compares it, to notice another stream of the
+	// same name. nil: nobody knows it.
+	StreamCreated func() string
+	// Renewed is told that another stream has taken the place of the one that was read: what
+	// is delivered from now on comes from its beginning. nil: nobody wants to know.
+	Renewed func()
 	// Failed is told of each new start, each one that failed, and of the end. nil: nobody
 	// wants to know.
 	Failed func(*wire.Error)
@@ -76,6 +86,8 @@ type OrderedConsumer struct {
 	streamSeq   uint64 // of the last message delivered
 	consumerSeq uint64
 	from        uint64 // where the stream was when the consumer was created
+	policy      string // of the next start that does not begin at a sequence number
+	made        string // when the stream was made, "" where that is not known
 	lastSeen    time.Time
 	restarting  bool
 	retrying    bool // a start has failed, and the next one waits
@@ -103,7 +115,7 @@ func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done fu
 	if config.DeliverPolicy == "" {
 		config.DeliverPolicy = "all"
 	}
-	c := &OrderedConsumer{js: j, stream: stream, config: config}
+	c := &OrderedConsumer{js: j, stream: stream, config: config, policy: config.DeliverPolicy}
 	c.mu.Lock() // until then stop has nothing to call
 	c.stopState = j.conn.OnState(c.stateChanged)
 	c.mu.Unlock()
@@ -131,6 +143,7 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	generation, number := c.generation, c.starts
 	c.consumerSeq = 0
 	c.flowReply = ""
+	policy := c.policy
 	c.mu.Unlock()
 	sub, err := c.js.conn.Listen(inbox, func(m *nats.Msg) { c.receive(generation, m) })
 	if err != nil {
@@ -145,14 +158,14 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	c.sub = sub
 	c.mu.Unlock()
 
-	request, config := c.request(inbox, fromSeq, number)
+	request, config := c.request(inbox, policy, fromSeq, number)
 	body := dict.Dict{
 		{Key: "stream_name", Value: c.stream},
 		{Key: "config", Value: config},
 		{Key: "action", Value: "create"},
 	}
 	err = c.js.call(request, body.JSON(), func(reply dict.Dict, err error) {
-		if err == nil && !c.started(generation, reply) {
+		if err == nil && !c.started(generation, reply) || c.superseded(generation) {
 			err = wire.Fail("ErrConnectionClosed", "stopped")
 		}
 		if err != nil {
@@ -170,12 +183,12 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 }
 
 // request is where the consumer is made, and its config there; from a sequence number where that
-// is not 0. number is that of the start, from 1 on.
-func (c *OrderedConsumer) request(inbox string, fromSeq uint64, number int) (endpoint, dict.Dict) {
+// is not 0, elsewhere by the policy. number is that of the start, from 1 on.
+func (c *OrderedConsumer) request(inbox, policy string, fromSeq uint64, number int) (endpoint, dict.Dict) {
 	o := &c.config
 	config := dict.Dict{
 		{Key: "deliver_subject", Value: inbox},
-		{Key: "deliver_policy", Value: o.DeliverPolicy},
+		{Key: "deliver_policy", Value: policy},
 		{Key: "ack_policy", Value: "none"},
 		{Key: "ack_wait", Value: int64(ackWait)},
 		{Key: "max_deliver", Value: 1},
@@ -191,8 +204,10 @@ func (c *OrderedConsumer) request(inbox string, fromSeq uint64, number int) (end
 			config.Set(key, value)
 		}
 	}
-	set("opt_start_seq", o.OptStartSeq, o.OptStartSeq > 0 && fromSeq == 0)
-	set("opt_start_time", o.OptStartTime, o.OptStartTime != "" && fromSeq == 0)
+	if fromSeq == 0 && policy == o.DeliverPolicy { // not at the beginning of another stream
+		set("opt_start_seq", o.OptStartSeq, o.OptStartSeq > 0)
+		set("opt_start_time", o.OptStartTime, o.OptStartTime != "")
+	}
 	set("deliver_policy", "by_start_sequence", fromSeq > 0)
 	set("opt_start_seq", fromSeq, fromSeq > 0)
 	set("description", o.Description, o.Description != "")
@@ -225,6 +240,14 @@ func (c *OrderedConsumer) started(generation int, reply dict.Dict) bool {
 	c.lastSeen = time.Now()
 	c.watchLocked(c.config.IdleHeartbeat)
 	return true
+}
+
+// superseded tells whether another start has begun since, or there is no more to come: this one
+// has nothing to say then.
+func (c *OrderedConsumer) superseded(generation int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.generation != generation
 }
 
 // toCome is the number of pending messages less those that came before the reply.
@@ -312,8 +335,11 @@ func (c *OrderedConsumer) controlLocked(m *nats.Msg) {
 	last, ok := decimal(m.Header.Get("Nats-Last-Consumer"))
 	missing := ok && last != c.consumerSeq
 	c.mu.Unlock()
-	if missing {
+	switch {
+	case missing:
 		c.restart("ErrConsumerSequenceMismatch")
+	case c.config.Idle != nil:
+		c.config.Idle()
 	}
 }
 
@@ -364,7 +390,7 @@ func (c *OrderedConsumer) restart(code string) {
 	if c.streamSeq > 0 {
 		from = c.streamSeq + 1
 		again = from
-	} else if c.config.DeliverPolicy == "last_per_subject" {
+	} else if c.policy == "last_per_subject" {
 		again = 0 // nothing was delivered yet: as it was created
 	}
 	sub := c.sub
@@ -373,11 +399,75 @@ func (c *OrderedConsumer) restart(code string) {
 	if sub != nil {
 		sub.Stop()
 	}
-	c.fail(wire.Fail(code, fmt.Sprintf("reset with opt_start_seq = %d due to %s", from, code)))
+	if code != "" {
+		c.fail(wire.Fail(code, fmt.Sprintf("reset with opt_start_seq = %d due to %s", from, code)))
+	}
+	if code == "ErrConsumerNotActive" {
+		c.compareStream()
+	}
 	if err := c.start(again, c.restarted); err != nil {
 		c.restarted(err)
 	}
 }
+
+// compareStream asks whether the stream is still the one that was read: where a server was
+// restarted, or somebody deleted the stream, another one may have its name. The question goes
+// out before the new start, and holds it up no more than the network does; a user may not be
+// allowed to ask it, and then goes on as if it were the same.
+func (c *OrderedConsumer) compareStream() {
+	_ = c.js.StreamState(c.stream, "", func(now StreamState, err error) {
+		if err != nil {
+			return
+		}
+		known := ""
+		if c.config.StreamCreated != nil {
+			known = c.config.StreamCreated()
+		}
+		c.mu.Lock()
+		before := cmp.Or(c.made, known)
+		c.made = now.Created
+		same := before == "" || before == c.made
+		// A stream that lost what it had counts anew, too.
+		same = same && now.LastSeq >= c.streamSeq
+		c.mu.Unlock()
+		if !same {
+			c.renew()
+		}
+	})
+}
+
+// renew starts the consumer at the beginning of a stream that was made anew.
+func (c *OrderedConsumer) renew() {
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return
+	}
+	c.restarting, c.retrying = true, false
+	c.name = ""
+	c.generation++
+	c.streamSeq, c.from = 0, 1
+	if c.policy != "last_per_subject" {
+		c.policy = "all" // all of it has come since
+	}
+	sub := c.sub
+	c.sub = nil
+	c.mu.Unlock()
+	if sub != nil {
+		sub.Stop()
+	}
+	c.fail(wire.Fail("ErrConsumerNotActive", "stream "+c.stream+" was made anew: reset with opt_start_seq = 1"))
+	if c.config.Renewed != nil {
+		c.config.Renewed()
+	}
+	if err := c.start(0, c.restarted); err != nil {
+		c.restarted(err)
+	}
+}
+
+// StartAgain starts the consumer anew behind the last message delivered, without a word to
+// Failed: for a server that does not go on by itself.
+func (c *OrderedConsumer) StartAgain() { c.restart("") }
 
 // restarted is the end of one try.
 func (c *OrderedConsumer) restarted(err error) {

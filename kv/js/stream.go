@@ -1,6 +1,7 @@
 package js
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -28,6 +29,41 @@ func (j *JetStream) StreamInfo(stream string, done func(dict.Dict, error)) error
 	return j.call(at("STREAM.INFO", stream), nil, func(reply dict.Dict, err error) {
 		done(reply.Without("total", "offset", "limit"), err)
 	}, streamInfo...)
+}
+
+// StreamState is what a stream holds at one moment.
+type StreamState struct {
+	Created  string // when the stream was made, as the server tells it
+	LastSeq  uint64
+	Subjects uint64 // how many there are that match the filter
+	Takes    bool   // the stream has subjects of its own, to publish on
+}
+
+// StreamState asks for it; subjects is a filter, "" for all subjects. Errors: those of
+// StreamInfo.
+func (j *JetStream) StreamState(stream, subjects string, done func(StreamState, error)) error {
+	var body []byte
+	if subjects != "" {
+		// The server tells how many match beside a page of their names, and there is none here.
+		body = dict.Dict{{Key: "subjects_filter", Value: subjects}, {Key: "offset", Value: math.MaxInt32}}.JSON()
+	}
+	return j.call(at("STREAM.INFO", stream), body, func(reply dict.Dict, err error) {
+		if err != nil {
+			done(StreamState{}, err)
+			return
+		}
+		of := StreamState{
+			Created:  reply.Text("created"),
+			LastSeq:  count(reply, "state", "last_seq"),
+			Subjects: count(reply, "state", "num_subjects"),
+		}
+		if subjects != "" {
+			of.Subjects = count(reply, "total")
+		}
+		own, _ := reply.Path("config", "subjects").([]any)
+		of.Takes = len(own) > 0
+		done(of, nil)
+	}, anObject("config"), aCount("state.last_seq"))
 }
 
 // StreamSubjects returns a stream's subjects, each with the number of its messages, or

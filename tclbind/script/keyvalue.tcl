@@ -150,4 +150,19 @@ oo::class create ::nats::kv_watcher {
     method consumer {} {
         return $consumer
     }
+
+    # Takes from the array what is not in the bucket that it follows now.
+    #
+    # keys - those that are
+    method Keep {keys} {
+        set there {}
+        foreach key $keys {
+            dict set there $key {}
+        }
+        foreach key [array names values] {
+            if {![dict exists $there $key]} {
+                unset -nocomplain values($key)
+            }
+        }
+    }
 }

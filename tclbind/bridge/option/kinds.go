@@ -2,6 +2,7 @@ package option
 
 import (
 	"encoding/json"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ var (
 	Millis = &Kind{Word: "timeout", Takes: "ms", Code: bridge.ErrBadTimeout, Parse: natural}
 	// Duration is a number of ms, perhaps with a fraction, as a *big.Rat.
 	Duration = &Kind{Word: "timeout", Takes: "ms, a fraction is fine", Parse: duration}
+	// Lifetime is a Duration that is not negative, and no longer than a server can count: about 292
+	// years.
+	Lifetime = &Kind{Word: "timeout", Takes: "ms, a fraction is fine", Parse: lifetime}
 	// List is a list of texts that is not empty.
 	List = &Kind{Word: "list", Takes: "list", Parse: list}
 	// Durations is a List of Duration.
@@ -82,8 +86,15 @@ func duration(r *Row, v bridge.Value) (any, error) {
 	return nil, r.Refuse(v)
 }
 
+func lifetime(r *Row, v bridge.Value) (any, error) {
+	if ms, ok := bridge.Decimal(v.Text()); ok && ms.Sign() >= 0 && Nanos(ms) < math.MaxInt64 {
+		return ms, nil
+	}
+	return nil, r.Refuse(v)
+}
+
 func list(r *Row, v bridge.Value) (any, error) {
-	if texts, err := bridge.Texts(v); err == nil && len(texts) > 0 {
+	if texts, err := bridge.Texts(v); err == nil && (len(texts) > 0 || r.Empty) {
 		return texts, nil
 	}
 	return nil, r.Refuse(v)

@@ -17,7 +17,7 @@ type Row struct {
 	Allowed  []string // of an Enum
 	Fields   Table    // of what is nested
 	Required bool
-	Empty    bool                      // what is nested, or the Prefix, may be empty
+	Empty    bool                      // what is nested, the List or the Prefix may be empty
 	Sent     string                    // the name by which the value is sent, where that is not Name
 	Shown    func(value string) string // what messages may repeat of a value with a secret in it
 	About    string                    // for the documentation

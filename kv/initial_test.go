@@ -1,0 +1,263 @@
+package kv_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"natstcl/kv"
+	"natstcl/kv/js"
+	"natstcl/kv/wire"
+)
+
+// alongside is another connection to the same server.
+func alongside(t *testing.T, j *js.JetStream) *js.JetStream {
+	t.Helper()
+	conn := wire.New(wire.DefaultOptions(), nil)
+	t.Cleanup(func() { <-conn.Disconnect() })
+	if err := conn.SetServers([]string{j.Conn().ServerURLs()[0]}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, plain(conn.Connect))
+	other, err := js.New(conn, js.Options{Timeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+// fillBucket puts k0, k1, …, a hundred at a time.
+func fillBucket(t *testing.T, b *kv.Bucket, keys int, value []byte) {
+	t.Helper()
+	pairs := make([]kv.KeyValue, keys)
+	for i := range pairs {
+		pairs[i] = kv.KeyValue{Key: fmt.Sprint("k", i), Value: value}
+	}
+	outcomes := wait(t, func(done func([]kv.Outcome, error)) error {
+		b.PutMany(pairs, kv.ManyOptions{InFlight: 100}, func(out []kv.Outcome) { done(out, nil) })
+		return nil
+	})
+	for _, o := range outcomes {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+	}
+}
+
+// hammer writes to the keys k0, k1, … of a bucket, ten at a time, as fast as the server takes them, until
+// the test ends.
+func hammer(t *testing.T, b *kv.Bucket, keys int) {
+	stop := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		stored := make(chan error, 10)
+		for {
+			for range cap(stored) {
+				if err := b.Put(fmt.Sprint("k", rand.IntN(keys)), []byte("y"), func(_ uint64, err error) { stored <- err }); err != nil {
+					stored <- err
+				}
+			}
+			for range cap(stored) {
+				if err := <-stored; err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	t.Cleanup(func() { close(stop); writer.Wait() })
+}
+
+// watchOnce returns the keys that have come when the initial data is complete.
+func watchOnce(t *testing.T, b *kv.Bucket, key string, o kv.WatchOptions) map[string]bool {
+	t.Helper()
+	seen := map[string]bool{}
+	var mu sync.Mutex
+	var w *kv.Watcher
+	taken := 0
+	ends := 0
+	complete := make(chan struct{})
+	w = wait(t, func(done func(*kv.Watcher, error)) error {
+		return b.Watch(key, o, func(e *kv.Entry) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case e == nil:
+				if ends++; ends == 1 {
+					close(complete)
+				}
+			case ends == 0:
+				seen[e.Key] = true
+			}
+			taken++
+		}, done)
+	})
+	defer w.Stop()
+	select {
+	case <-complete:
+	case <-time.After(patience):
+		t.Fatal("the initial data does not end")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if ends != 1 {
+		t.Errorf("the initial data ended %d times", ends)
+	}
+	return seen
+}
+
+func TestWhatIsThereIsWholeWhileOthersWrite(t *testing.T) {
+	const keys, calls = 2000, 10
+	for _, history := range []int64{1, 5} {
+		t.Run(fmt.Sprint("history ", history), func(t *testing.T) {
+			j := startJetStream(t)
+			b := newBucket(t, j, history)
+			fillBucket(t, b, keys, []byte("x"))
+			other := alongside(t, j)
+			hammer(t, wait(t, func(done func(*kv.Bucket, error)) error { return kv.BindBucket(other, "test", done) }), keys)
+			for call := range calls {
+				names := wait(t, b.Keys)
+				if n := len(names); n != keys {
+					t.Errorf("call %d: %d keys", call, n)
+				}
+				if slices.Sort(names); len(slices.Compact(names)) != keys {
+					t.Errorf("call %d: some keys are missing, or twice there", call)
+				}
+				if n := len(watchOnce(t, b, ">", kv.WatchOptions{})); n != keys {
+					t.Errorf("call %d: a watch has %d keys", call, n)
+				}
+				if n := len(watchOnce(t, b, "*", kv.WatchOptions{IncludeHistory: true})); n != keys {
+					t.Errorf("call %d: a watch with history has %d keys", call, n)
+				}
+				entries := wait(t, func(done func([]kv.Entry, error)) error { return b.History(">", done) })
+				of := map[string]bool{}
+				for _, e := range entries {
+					of[e.Key] = true
+				}
+				if len(of) != keys {
+					t.Errorf("call %d: history has %d keys", call, len(of))
+				}
+			}
+		})
+	}
+}
+
+// What was to come is removed before it came. The initial data ends all the same, and what is put
+// then comes.
+func TestInitialDataThatIsEmptiedEnds(t *testing.T) {
+	for _, history := range []int64{1, 5} {
+		t.Run(fmt.Sprint("history ", history), func(t *testing.T) {
+			j := startJetStream(t)
+			b := newBucket(t, j, history)
+			other := alongside(t, j)
+			fillBucket(t, b, 3000, make([]byte, 20<<10))
+			var delivered, ends atomic.Int64
+			fresh := make(chan struct{})
+			w := wait(t, func(done func(*kv.Watcher, error)) error {
+				return b.Watch(">", kv.WatchOptions{IdleHeartbeat: 200 * time.Millisecond}, func(e *kv.Entry) {
+					switch {
+					case e == nil:
+						ends.Add(1)
+					case e.Key == "fresh":
+						close(fresh)
+					default:
+						delivered.Add(1)
+					}
+				}, done)
+			})
+			defer w.Stop()
+			// Nothing is taken: flow control holds the rest back.
+			until(t, "the first ones", func() bool { return delivered.Load() > 0 })
+			wait(t, func(done func(uint64, error)) error { return kv.EmptyBucket(other, "test", done) })
+			taken := int64(0)
+			until(t, "the end of the initial data", func() bool {
+				for ; taken < delivered.Load(); taken++ {
+					w.Taken()
+				}
+				return ends.Load() == 1
+			})
+			if delivered.Load() == 3000 {
+				t.Fatal("all had come before")
+			}
+			put(t, b, "fresh", "x")
+			select {
+			case <-fresh:
+			case <-time.After(patience):
+				t.Fatal("what is put afterwards does not come")
+			}
+			if ends.Load() != 1 {
+				t.Errorf("it ended %d times", ends.Load())
+			}
+		})
+	}
+}
+
+func TestABucketThatIsMadeAnewIsReadFromItsBeginning(t *testing.T) {
+	for _, o := range []kv.WatchOptions{{}, {IncludeHistory: true}, {UpdatesOnly: true}} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			j := startJetStream(t)
+			b := newBucket(t, j, 1)
+			fillBucket(t, b, 20, []byte("x"))
+			var mu sync.Mutex
+			var seen, told, left []string
+			ends := 0
+			o.IdleHeartbeat = 200 * time.Millisecond
+			o.Failed = func(e *wire.Error) {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, e.Code+" "+e.Text)
+			}
+			o.Replaced = func(keys []string) {
+				mu.Lock()
+				defer mu.Unlock()
+				left = keys
+			}
+			w := wait(t, func(done func(*kv.Watcher, error)) error {
+				return b.Watch(">", o, func(e *kv.Entry) {
+					mu.Lock()
+					defer mu.Unlock()
+					if e == nil {
+						ends++
+						return
+					}
+					seen = append(seen, fmt.Sprint(e.Key, " ", e.Revision))
+				}, done)
+			})
+			defer w.Stop()
+			until(t, "the end of the initial data", func() bool { mu.Lock(); defer mu.Unlock(); return ends == 1 })
+			wait(t, plain(func(done func(error)) error { return kv.DeleteBucket(j, "test", done) }))
+			newBucket(t, j, 1)
+			put(t, b, "k3", "again")
+			put(t, b, "other", "x")
+			until(t, "the new bucket's keys", func() bool { mu.Lock(); defer mu.Unlock(); return len(left) > 0 })
+			put(t, b, "later", "x")
+			until(t, "what comes later", func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return len(seen) > 0 && seen[len(seen)-1] == "later 3"
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			slices.Sort(left)
+			if got := strings.Join(left, " "); got != "k3 other" || ends != 1 {
+				t.Errorf("left %s, ended %d times", got, ends)
+			}
+			if tail := strings.Join(seen[max(0, len(seen)-3):], " "); tail != "k3 1 other 2 later 3" {
+				t.Errorf("got %s", tail)
+			}
+			if last := told[len(told)-1]; last != "ErrConsumerNotActive stream KV_test was made anew: reset with opt_start_seq = 1" {
+				t.Errorf("told %q", told)
+			}
+		})
+	}
+}
