@@ -32,6 +32,7 @@ var references = map[string]map[string]option.Table{
 		"ping":        pingOptions,
 		"drain":       drainOptions,
 	},
+	"../docs/server.md": {"server": serverOptions},
 	"../docs/object-store.md": {
 		"store":       objectStoreFreshOptions,
 		"put":         objectPutOptions,

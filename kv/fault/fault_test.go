@@ -18,7 +18,7 @@ func TestWhatOthersSayHasItsCode(t *testing.T) {
 		}
 	}
 	for said, want := range map[string]string{
-		"authorization violation": fault.Authorization, "authentication timeout": fault.Authorization,
+		"authorization violation": fault.Authorization, "authentication timeout": fault.Server,
 		"user authentication expired": fault.AuthExpired, "permissions violation for publish to \"a\"": fault.Permissions,
 		"maximum connections exceeded": fault.Server,
 	} {

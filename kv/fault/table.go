@@ -121,7 +121,7 @@ var Table = []Row{
 	{Code: BrokenSocket, When: "the connection was lost"},
 	{Code: TLS, When: "TLS failed, or its options cannot be"},
 	{Code: SecureConnWanted, When: "one side wants TLS, and the other has none"},
-	{Code: Authorization, When: "the server refused the login, or there is none to show", Said: []string{"authorization violation", "authorization timeout", "authentication timeout"}, Client: []error{nats.ErrNkeysNotSupported}},
+	{Code: Authorization, When: "the server refused the login, or there is none to show", Said: []string{"authorization violation", "authorization timeout"}, Client: []error{nats.ErrNkeysNotSupported}},
 	{Code: AuthExpired, When: "the login has expired", Said: []string{"user authentication expired"}},
 	{Code: AuthRevoked, When: "the login was revoked", Said: []string{"user authentication revoked"}},
 	{Code: AccountAuthExpired, When: "that of the account has expired", Said: []string{"account authentication expired"}},
