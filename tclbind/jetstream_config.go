@@ -145,6 +145,18 @@ func configInMillis(table option.Table) func(dict.Dict) (any, error) {
 	}
 }
 
+// configsInMillis is configInMillis for a list of replies.
+func configsInMillis(table option.Table) func([]dict.Dict) (any, error) {
+	one := configInMillis(table)
+	return func(replies []dict.Dict) (any, error) {
+		list := make([]any, len(replies))
+		for i, reply := range replies {
+			list[i], _ = one(reply) // which only turns what is there into something else
+		}
+		return list, nil
+	}
+}
+
 // inMillis returns a config with its durations in ms. Others may hold the one that it is
 // given.
 func inMillis(config dict.Dict, table option.Table) dict.Dict {

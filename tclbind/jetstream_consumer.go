@@ -17,6 +17,10 @@ var consumerCommands = []bridge.Command{
 	{Name: "delete_consumer", Usage: "jet_stream stream consumer", Run: bridge.On(cmdDeleteConsumer)},
 	{Name: "consumer_info", Usage: "jet_stream stream consumer", Run: bridge.On(cmdConsumerInfo)},
 	{Name: "consumer_names", Usage: "jet_stream stream", Run: bridge.On(cmdConsumerNames)},
+	{Name: "create_or_update_consumer", Usage: "jet_stream stream args", Run: bridge.On(cmdCreateOrUpdateConsumer)},
+	{Name: "consumer_list", Usage: "jet_stream stream", Run: bridge.On(cmdConsumerList)},
+	{Name: "reset_consumer", Usage: "jet_stream stream consumer args", Run: bridge.On(cmdResetConsumer)},
+	{Name: "unpin_consumer", Usage: "jet_stream stream consumer group", Run: bridge.On(cmdUnpinConsumer)},
 	{Name: "pause_consumer", Usage: "jet_stream stream consumer ?until", Run: bridge.On(cmdPauseConsumer)},
 }
 
@@ -59,8 +63,12 @@ func cmdUpdateConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (an
 	return changeConsumer(p, args[0], args[1:], nil, j.js.UpdateConsumer)
 }
 
+func cmdCreateOrUpdateConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeConsumer(p, args[0], args[1:], nil, j.js.CreateOrUpdateConsumer)
+}
+
 // changeConsumer sends a consumer's config: the options, and what the method itself says,
-// nil for an update.
+// nil where that may be the config that was read.
 func changeConsumer(p *bridge.Package, stream bridge.Value, args []bridge.Value, own option.Values, send func(string, dict.Dict, func(dict.Dict, error)) error) (any, error) {
 	o, err := consumerOptions.Parse(args)
 	if err != nil {
@@ -115,4 +123,28 @@ func cmdPauseConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any
 	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
 		return j.js.PauseConsumer(args[0].Text(), args[1].Text(), until, done)
 	}, bridge.Plain)
+}
+
+func cmdConsumerList(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.Begin(p, func(done func([]dict.Dict, error)) error {
+		return j.js.ConsumerList(args[0].Text(), done)
+	}, configsInMillis(consumerOptions))
+}
+
+var resetConsumerOptions = option.Table{{Name: "seq", Kind: option.Natural, About: "the message to begin at; without it, or 0, where the consumer's deliver_policy says"}}
+
+func cmdResetConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := resetConsumerOptions.Parse(args[2:])
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
+		return j.js.ResetConsumer(args[0].Text(), args[1].Text(), uint64(o.Int("seq")), done)
+	}, configInMillis(consumerOptions))
+}
+
+func cmdUnpinConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return bridge.BeginPlain(p, nil, func(done func(error)) error {
+		return j.js.UnpinConsumer(args[0].Text(), args[1].Text(), args[2].Text(), done)
+	})
 }

@@ -2,14 +2,39 @@ package tclbind
 
 import (
 	"natstcl/kv/dict"
+	"natstcl/kv/js"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
 
+var streamInfoOptions = option.Table{
+	{Name: "deleted_details", Kind: option.Bool, About: "the field deleted of state: the sequence numbers of messages that are deleted"},
+	{Name: "subjects_filter", Kind: option.Nonempty, About: "the field subjects of state: those that match, with the numbers of their messages"},
+}
+
 func cmdStreamInfo(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := streamInfoOptions.Parse(args[1:])
+	if err != nil {
+		return nil, err
+	}
 	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
-		return j.js.StreamInfo(args[0].Text(), done)
+		if len(o) == 0 {
+			return j.js.StreamInfo(args[0].Text(), done)
+		}
+		details := js.Details{Deleted: o.Bool("deleted_details"), Subjects: o.Text("subjects_filter")}
+		return j.js.StreamDetails(args[0].Text(), details, done)
 	}, configInMillis(streamOptions))
+}
+
+// cmdStreamList takes the same options as cmdStreamNames.
+func cmdStreamList(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	o, err := streamNamesOptions.Parse(args)
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Begin(p, func(done func([]dict.Dict, error)) error {
+		return j.js.StreamList(o.Text("subject"), done)
+	}, configsInMillis(streamOptions))
 }
 
 var streamNamesOptions = option.Table{{Name: "subject", Kind: option.Nonempty, About: "of streams that listen to it"}}
@@ -42,6 +67,10 @@ func cmdAddStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, er
 
 func cmdUpdateStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	return changeStream(p, args, j.js.UpdateStream)
+}
+
+func cmdCreateOrUpdateStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
+	return changeStream(p, args, j.js.CreateOrUpdateStream)
 }
 
 // changeStream sends a stream's config. Options that the table does not know are

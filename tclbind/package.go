@@ -28,7 +28,7 @@ var Nats = &bridge.Extension{
 	Version:   Version,
 	Namespace: namespace,
 	Commands: slices.Concat(packageCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
-		fetchCommands, pullCommands, consumerCommands, orderedCommands, bucketCommands,
+		fetchCommands, consumingCommands, pullCommands, pushCommands, consumerCommands, orderedCommands, bucketCommands,
 		objectCommands, serviceCommands, serverCommands),
 	// In the order in which they need each other.
 	Scripts: []string{

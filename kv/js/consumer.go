@@ -1,6 +1,7 @@
 package js
 
 import (
+	"cmp"
 	"strings"
 
 	"natstcl/kv/dict"
@@ -25,6 +26,13 @@ func (j *JetStream) UpdateConsumer(stream string, config dict.Dict, done func(di
 	return j.sendConsumer(stream, config, "update", done)
 }
 
+// CreateOrUpdateConsumer changes a consumer, or makes it where it is not there.
+func (j *JetStream) CreateOrUpdateConsumer(stream string, config dict.Dict, done func(dict.Dict, error)) error {
+	return j.sendConsumer(stream, config, "", done)
+}
+
+// sendConsumer sends a consumer's config; action is the only thing that may be done with it, empty
+// for either.
 func (j *JetStream) sendConsumer(stream string, config dict.Dict, action string, done func(dict.Dict, error)) error {
 	endpoint, err := j.consumerEndpoint(stream, config)
 	if err != nil {
@@ -33,7 +41,9 @@ func (j *JetStream) sendConsumer(stream string, config dict.Dict, action string,
 	body := dict.Dict{
 		{Key: "stream_name", Value: stream},
 		{Key: "config", Value: config},
-		{Key: "action", Value: action},
+	}
+	if action != "" {
+		body.Set("action", action)
 	}
 	return j.call(endpoint, body.JSON(), done, consumerInfo...)
 }
@@ -103,4 +113,27 @@ func (j *JetStream) PauseConsumer(stream, consumer, until string, done func(dict
 		request.Set("pause_until", until)
 	}
 	return j.call(at("CONSUMER.PAUSE", stream, consumer), request.JSON(), done, aBool("paused"))
+}
+
+// ResetConsumer lets a consumer begin anew where its deliver policy says, or with seq above 0 at
+// that message (servers from 2.14 on). The reply is its info with reset_seq. Servers do not
+// answer for a consumer that is not there: ErrConsumerNotFound when the time is over.
+func (j *JetStream) ResetConsumer(stream, consumer string, seq uint64, done func(dict.Dict, error)) error {
+	var body []byte
+	if seq > 0 {
+		body = dict.Dict{{Key: "seq", Value: seq}}.JSON()
+	}
+	return j.call(at("CONSUMER.RESET", stream, consumer), body, func(reply dict.Dict, err error) {
+		if !wire.IsDeadline(err) {
+			done(reply, err)
+			return
+		}
+		j.absent(stream, consumer, func(why error) { done(nil, cmp.Or(why, err)) })
+	}, append(consumerInfo[:len(consumerInfo):len(consumerInfo)], aCount("reset_seq"))...)
+}
+
+// UnpinConsumer ends the turn of a group's pinned client: another may be the next (ADR-42).
+func (j *JetStream) UnpinConsumer(stream, consumer, group string, done func(error)) error {
+	body := dict.Dict{{Key: "group", Value: group}}.JSON()
+	return j.call(at("CONSUMER.UNPIN", stream, consumer), body, func(_ dict.Dict, err error) { done(err) })
 }

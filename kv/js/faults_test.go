@@ -465,6 +465,7 @@ func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
 				r.queue <- m
 			},
 			Failed: func(e *wire.Error) { t.Log(e.Code, e.Text) },
+			Ended:  func(*wire.Error) {},
 		}, done)
 	})
 	close(made)

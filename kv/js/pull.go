@@ -20,12 +20,16 @@ type PullConfig struct {
 	Expires       time.Duration // of each request; 1 s and more
 	IdleHeartbeat time.Duration // of the server while it has nothing to send
 	Group         GroupConfig
+	StopAfter     int // messages, then it ends; 0: without end
 
 	// Deliver gets each message, in the order in which they come, by a goroutine of the
 	// connection. It must not block; whoever has dealt with a message calls Taken.
 	Deliver func(*nats.Msg)
 	// Failed is told what was wrong, and was mended or is about to be; and of the end.
 	Failed func(*wire.Error)
+	// Ended is told, after Failed, of an end that it does not come to by Stop or Drain; nil where
+	// StopAfter messages have come.
+	Ended func(*wire.Error)
 }
 
 const (
@@ -52,6 +56,7 @@ type PullConsumer struct {
 	asked      int   // messages that the server may still send
 	askedBytes int64 // and bytes, where MaxBytes is given: there is one request at a time then,
 	tooFew     int64 // for the server does not tell when one is used up; it refused so many
+	received   int   // in all
 	open       int   // delivered, and not taken
 	openBytes  int64
 	lastSeen   time.Time
@@ -112,6 +117,11 @@ func (c *PullConsumer) refillLocked() {
 		return
 	}
 	n := c.config.MaxMessages - out
+	if c.config.StopAfter > 0 {
+		if n = min(n, c.config.StopAfter-c.received-c.asked); n <= 0 {
+			return
+		}
+	}
 	bytes := c.config.MaxBytes - c.openBytes
 	if c.config.MaxBytes > 0 && (c.asked > 0 || bytes < c.config.MaxBytes/2 || bytes <= c.tooFew) {
 		return
@@ -218,7 +228,7 @@ func size(m *nats.Msg) int64 { return int64(m.Size()) }
 // receive takes what comes for the requests; the connection's reader calls it.
 func (c *PullConsumer) receive(m *nats.Msg) {
 	c.mu.Lock()
-	if c.stopped {
+	if c.stopped || c.config.StopAfter > 0 && c.received >= c.config.StopAfter {
 		c.mu.Unlock()
 		return
 	}
@@ -237,14 +247,26 @@ func (c *PullConsumer) receive(m *nats.Msg) {
 		c.asked = 0
 	}
 	c.tooFew = 0
+	c.received++
 	c.open++
 	c.openBytes += size(m)
 	if pin := m.Header.Get("Nats-Pin-Id"); pin != "" && c.config.Group.Name != "" {
 		c.pin = pin
 	}
+	last := c.config.StopAfter > 0 && c.received == c.config.StopAfter
 	c.refillLocked()
 	c.mu.Unlock()
 	c.config.Deliver(m)
+	if last && c.stop() {
+		c.config.Ended(nil)
+	}
+}
+
+// Pinned is the ID that the server gave the pinned client of a group; empty for another.
+func (c *PullConsumer) Pinned() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pin
 }
 
 // statusLocked handles the server's word about a request, and unlocks.
@@ -315,9 +337,7 @@ func (c *PullConsumer) stateChanged(s wire.Status) {
 	switch s {
 	case wire.Closed:
 		go c.js.conn.Guarded(func() {
-			if c.stop() {
-				c.fail(wire.Fail("ErrConnectionClosed", "stopped"))
-			}
+			c.over(wire.Fail("ErrConnectionClosed", "stopped"))
 		})
 	case wire.Connected:
 		go c.js.conn.Guarded(func() {
@@ -346,8 +366,13 @@ func (c *PullConsumer) failOnce(e *wire.Error) {
 
 // end stops the consumer for good, and tells why.
 func (c *PullConsumer) end(why error) {
+	c.over(retold("stopped due to ", why))
+}
+
+func (c *PullConsumer) over(e *wire.Error) {
 	if c.stop() {
-		c.fail(retold("stopped due to ", why))
+		c.fail(e)
+		c.config.Ended(e)
 	}
 }
 

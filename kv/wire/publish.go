@@ -62,6 +62,7 @@ func (c *Conn) Hold() {
 	}
 }
 
+// publishLocked sends a message, or keeps it. wildcards allows them in its subject.
 func (c *Conn) publishLocked(m *nats.Msg, wildcards bool) error {
 	if c.closedLocked() {
 		return errNoConnection()

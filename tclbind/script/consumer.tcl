@@ -23,7 +23,7 @@ oo::class create ::nats::ordered_consumer {
     }
 }
 
-# What fetches on and on from a pull consumer: made by a jet_stream's method pull_consumer.
+# What reads a consumer on and on: made by a jet_stream's methods pull_consumer and push_consumer.
 # It is no part of the pure-Tcl client.
 oo::class create ::nats::consumer {
     superclass ::nats::core::handled
@@ -39,22 +39,39 @@ oo::class create ::nats::consumer {
 
     # The consumer_info as it is now.
     method info {} {
-        return [::nats::core::do consumer_info {*}[::nats::core::pull_place $handle]]
+        return [::nats::core::do consumer_info {*}[::nats::core::consumer_place $handle]]
     }
 
     method last_error {} {
         return $last_error
     }
 
+    # Returns the next message, of a consumer without a callback.
+    #
+    # args - ?-timeout ms?
+    method next {args} {
+        return [::nats::core::do consumer_next $handle {*}$args]
+    }
+
     # No callback starts after it. What was not given to one comes again later.
     method stop {} {
-        ::nats::core::pull_stop $handle
+        ::nats::core::consumer_stop $handle
         return
     }
 
-    # Asks for no more; returns when what has come was given to the callback.
+    # Asks for no more; returns when what has come was given to the callback, or is there for next.
     method drain {} {
-        ::nats::core::do pull_drain $handle
+        ::nats::core::do consumer_drain $handle
         return
+    }
+
+    # True when nothing comes any more, and all is given out.
+    method closed {} {
+        return [::nats::core::consumer_closed $handle]
+    }
+
+    # The ID of a group's pinned client; empty for another.
+    method pinned {} {
+        return [::nats::core::consumer_pinned $handle]
     }
 }

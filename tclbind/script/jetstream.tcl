@@ -148,6 +148,11 @@ oo::class create ::nats::jet_stream {
         return [::nats::core::do update_stream $handle $stream {*}$args]
     }
 
+    # Changes it, or makes it where it is not there.
+    method create_or_update_stream {stream args} {
+        return [::nats::core::do create_or_update_stream $handle $stream {*}$args]
+    }
+
     method delete_stream {stream} {
         return [::nats::core::do delete_stream $handle $stream]
     }
@@ -159,8 +164,16 @@ oo::class create ::nats::jet_stream {
         return [::nats::core::do purge_stream $handle $stream {*}$args]
     }
 
-    method stream_info {stream} {
-        return [::nats::core::do stream_info $handle $stream]
+    # args - ?-deleted_details bool? ?-subjects_filter subject?
+    method stream_info {stream args} {
+        return [::nats::core::do stream_info $handle $stream {*}$args]
+    }
+
+    # Returns a list of infos.
+    #
+    # args - ?-subject subject?
+    method stream_list {args} {
+        return [::nats::core::do stream_list $handle {*}$args]
     }
 
     # args - ?-subject subject?
@@ -205,7 +218,7 @@ oo::class create ::nats::jet_stream {
 
     # Consumers ------------------------------------------------------------
 
-    # The next four return the consumer's info; their options are in docs/jetstream.md.
+    # The next five return the consumer's info; their options are in docs/jetstream.md.
     method add_consumer {stream args} {
         return [::nats::core::do add_consumer $handle $stream {*}$args]
     }
@@ -220,6 +233,10 @@ oo::class create ::nats::jet_stream {
 
     method update_consumer {stream args} {
         return [::nats::core::do update_consumer $handle $stream {*}$args]
+    }
+
+    method create_or_update_consumer {stream args} {
+        return [::nats::core::do create_or_update_consumer $handle $stream {*}$args]
     }
 
     # json - the config, which goes as it is; the reply's JSON comes as it is
@@ -239,6 +256,24 @@ oo::class create ::nats::jet_stream {
         return [::nats::core::do consumer_names $handle $stream]
     }
 
+    # Returns a list of infos.
+    method consumer_list {stream} {
+        return [::nats::core::do consumer_list $handle $stream]
+    }
+
+    # Lets it begin anew. Returns its info with reset_seq.
+    #
+    # args - ?-seq n?
+    method reset_consumer {stream consumer args} {
+        return [::nats::core::do reset_consumer $handle $stream $consumer {*}$args]
+    }
+
+    # Ends the turn of a group's pinned client.
+    method unpin_consumer {stream consumer group} {
+        ::nats::core::do unpin_consumer $handle $stream $consumer $group
+        return
+    }
+
     # These two return the reply, a dict: paused, pause_until, pause_remaining (in ns).
     #
     # until - the time, as 2030-01-01T00:00:00Z
@@ -256,12 +291,17 @@ oo::class create ::nats::jet_stream {
         return [::nats::core::adopt ::nats::ordered_consumer $consumer]
     }
 
-    # Returns a nats::consumer, which fetches on and on.
+    # These two return a nats::consumer, which reads on and on.
     #
-    # args - -callback cmdPrefix ?-max_messages n? ?-max_bytes n? ?-expires ms? ?-threshold n?
-    #        ?-idle_heartbeat ms? ?-group name? ?-min_pending n? ?-min_ack_pending n? ?-priority n?
+    # args - ?-callback cmdPrefix? ?-error_callback cmdPrefix? ?-stop_after n?; the other options are
+    #        in docs/jetstream.md
     method pull_consumer {stream consumer args} {
         set pulling [::nats::core::do pull_consumer $handle $stream $consumer {*}$args]
         return [::nats::core::adopt ::nats::consumer $pulling]
+    }
+
+    method push_consumer {stream consumer args} {
+        set pushed [::nats::core::do push_consumer $handle $stream $consumer {*}$args]
+        return [::nats::core::adopt ::nats::consumer $pushed]
     }
 }

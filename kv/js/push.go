@@ -1,0 +1,222 @@
+package js
+
+import (
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/wire"
+)
+
+// PushConfig configures the reading of a push consumer.
+type PushConfig struct {
+	StopAfter int // messages, then it ends; 0: without end
+
+	// Deliver gets each message, in the order in which they come, by a goroutine of the
+	// connection. It must not block; whoever has dealt with a message calls Taken.
+	Deliver func(*nats.Msg)
+	// Failed is told what was wrong, and of an end that it does not come to by Stop or Drain.
+	Failed func(*wire.Error)
+	// Ended is told, after Failed, of such an end; nil where StopAfter messages have come.
+	Ended func(*wire.Error)
+}
+
+// PushConsumer reads a push consumer that is there: it listens where that publishes, answers its
+// flow control when messages are taken, and watches its heartbeats where it has some. It survives
+// reconnects.
+type PushConsumer struct {
+	js               *JetStream
+	stream, consumer string
+	config           PushConfig
+	heartbeat        time.Duration // 0: none
+
+	mu        sync.Mutex
+	sub       *wire.Sub
+	received  int // in all
+	delivered uint64
+	taken     uint64
+	flowReply string // owed to the server when flowAt messages are taken
+	flowAt    uint64
+	lastSeen  time.Time
+	told      string // the error of Failed since the server has last shown itself
+	stopped   bool
+	timer     *time.Timer
+	stopState func()
+}
+
+// PushConsumer begins to read; it may deliver before done is called.
+// ErrInvalidArg: the consumer is a pull consumer.
+func (j *JetStream) PushConsumer(stream, consumer string, config PushConfig, done func(*PushConsumer, error)) error {
+	if err := checkStreamName(stream); err != nil {
+		return err
+	}
+	if err := checkConsumerName(consumer); err != nil {
+		return err
+	}
+	return j.ConsumerInfo(stream, consumer, func(info dict.Dict, err error) {
+		subject := info.Text("config", "deliver_subject")
+		if err == nil && subject == "" {
+			err = wire.Fail("ErrInvalidArg", "Consumer "+consumer+" is pull based")
+		}
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		c := &PushConsumer{js: j, stream: stream, consumer: consumer, config: config, lastSeen: time.Now()}
+		c.heartbeat = time.Duration(count(info, "config", "idle_heartbeat"))
+		if err := c.listen(subject, info.Text("config", "deliver_group")); err != nil {
+			done(nil, err)
+			return
+		}
+		done(c, nil)
+	})
+}
+
+func (c *PushConsumer) listen(subject, queue string) (err error) {
+	c.mu.Lock() // what comes meanwhile waits
+	defer c.mu.Unlock()
+	if c.sub, err = c.js.conn.ListenQueue(subject, queue, c.receive); err != nil {
+		return err
+	}
+	c.stopState = c.js.conn.OnState(c.stateChanged)
+	if c.heartbeat > 0 {
+		c.timer = time.AfterFunc(c.heartbeat, func() { c.js.conn.Guarded(c.tick) })
+	}
+	return nil
+}
+
+// receive takes what the consumer publishes; the connection's reader calls it.
+func (c *PushConsumer) receive(m *nats.Msg) {
+	c.mu.Lock()
+	if c.stopped || c.config.StopAfter > 0 && c.received >= c.config.StopAfter {
+		c.mu.Unlock()
+		return
+	}
+	c.lastSeen, c.told = time.Now(), ""
+	if len(m.Data) == 0 && len(m.Header) > 0 && m.Header.Get("Status") == "100" {
+		if reply := m.Reply; reply != "" { // flow control
+			c.flowReply, c.flowAt = reply, c.delivered
+		} else if stalled := m.Header.Get("Nats-Consumer-Stalled"); stalled != "" {
+			c.flowReply, c.flowAt = stalled, c.delivered
+		}
+		c.mu.Unlock()
+		c.pay()
+		return
+	}
+	c.received++
+	c.delivered++
+	last := c.config.StopAfter > 0 && c.received == c.config.StopAfter
+	c.mu.Unlock()
+	c.config.Deliver(m)
+	if last && c.stop() {
+		c.config.Ended(nil)
+	}
+}
+
+// pay answers flow control when all that came before it is taken: until then the server's window
+// bounds what is in memory.
+func (c *PushConsumer) pay() {
+	c.mu.Lock()
+	reply := c.flowReply
+	if reply == "" || c.taken < c.flowAt {
+		c.mu.Unlock()
+		return
+	}
+	c.flowReply = ""
+	c.mu.Unlock()
+	_ = c.js.conn.Publish(&nats.Msg{Subject: reply}) // where the connection has gone, so has the question
+}
+
+// Taken tells that a message has been dealt with. Any goroutine may call it.
+func (c *PushConsumer) Taken(*nats.Msg) {
+	c.mu.Lock()
+	c.taken++
+	c.mu.Unlock()
+	c.pay()
+}
+
+// tick looks for signs of life, where the consumer has heartbeats.
+func (c *PushConsumer) tick() {
+	c.mu.Lock()
+	limit := missedHeartbeats * c.heartbeat
+	silence := time.Since(c.lastSeen)
+	if c.stopped {
+		c.mu.Unlock()
+		return
+	}
+	c.timer.Reset(c.heartbeat)
+	dead := silence >= limit && c.js.conn.Status() == wire.Connected
+	c.mu.Unlock()
+	if !dead {
+		return
+	}
+	c.failOnce(wire.Fail("ErrConsumerNotActive", "nothing came for "+limit.String()))
+	c.js.absent(c.stream, c.consumer, func(why error) {
+		switch wire.CodeOf(why) {
+		case "ErrStreamNotFound", "ErrConsumerNotFound":
+			c.end(retold("stopped due to ", why))
+		}
+	})
+}
+
+// stateChanged is called under the connection's lock.
+func (c *PushConsumer) stateChanged(s wire.Status) {
+	switch s {
+	case wire.Closed:
+		go c.js.conn.Guarded(func() { c.end(wire.Fail("ErrConnectionClosed", "stopped")) })
+	case wire.Connected:
+		go c.js.conn.Guarded(func() {
+			c.mu.Lock()
+			c.lastSeen = time.Now()
+			c.flowReply = "" // the question of another server
+			c.mu.Unlock()
+		})
+	}
+}
+
+// failOnce does not tell again what was the last that it told, while nothing has come.
+func (c *PushConsumer) failOnce(e *wire.Error) {
+	c.mu.Lock()
+	again := c.stopped || c.told == e.Text
+	c.told = e.Text
+	c.mu.Unlock()
+	if !again {
+		c.config.Failed(e)
+	}
+}
+
+func (c *PushConsumer) end(why *wire.Error) {
+	if c.stop() {
+		c.config.Failed(why)
+		c.config.Ended(why)
+	}
+}
+
+// Stop ends the reading: nothing that comes later is delivered. It may be called more than once.
+func (c *PushConsumer) Stop() { c.stop() }
+
+func (c *PushConsumer) stop() bool {
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return false
+	}
+	c.stopped = true
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	sub, stopState := c.sub, c.stopState
+	c.mu.Unlock()
+	stopState()
+	sub.Stop()
+	return true
+}
+
+// Drain listens no longer, and has done called when what the server has sent is delivered.
+func (c *PushConsumer) Drain(done func()) {
+	c.sub.Drain(drainTimeout, func(error) {
+		c.stop()
+		done()
+	})
+}
