@@ -12,6 +12,7 @@ type history struct {
 	entry entryRecord  // what all have; its bucket's name is retained
 	list  bridge.Value // retained
 	chunk []kv.Entry   // on their way into the list; the connection's reader fills it
+	over  bool         // no script gets the list: a deadline does not wait for what is on its way
 }
 
 // chunkSize is how many entries go to the interpreter at once.
@@ -22,7 +23,7 @@ func cmdHistory(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 		entry: entryRecord{c: b.j.c, bucket: b.name.Retain(), delta: true},
 		list:  p.Host.NewValue([]any{}),
 	}
-	id, err := bridge.Begin(p,
+	return bridge.BeginHolding(p, h.letGo,
 		func(done func(struct{}, error)) error {
 			return b.kv.EachEntry(args[0].Text(),
 				func(e kv.Entry) {
@@ -33,20 +34,12 @@ func cmdHistory(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 				func(err error) {
 					h.post(p)
 					done(struct{}{}, err)
-					if err != nil {
-						h.unwanted(p)
-					}
 				})
 		},
 		func(struct{}) (any, error) {
-			h.entry.bucket.Release()
+			h.entry.bucket.(bridge.Value).Release()
 			return bridge.Given{Value: h.list}, nil
-		},
-		func(struct{}) { h.unwanted(p) })
-	if err != nil {
-		h.release()
-	}
-	return id, err
+		})
 }
 
 func (h *history) post(p *bridge.Package) {
@@ -61,17 +54,14 @@ type historyChunk struct {
 }
 
 func (c historyChunk) Run(p *bridge.Package) {
-	p.Host.Append(c.h.list, &entryRecords{c.h.entry, c.entries})
+	if !c.h.over {
+		p.Host.Append(c.h.list, &entryRecords{c.h.entry, c.entries})
+	}
 }
 
-// unwanted lets go of a list that no script gets. Any goroutine may call it.
-func (h *history) unwanted(p *bridge.Package) { p.Post(unwantedHistory{h}) }
-
-type unwantedHistory struct{ h *history }
-
-func (u unwantedHistory) Run(*bridge.Package) { u.h.release() }
-
-func (h *history) release() {
-	h.entry.bucket.Release()
+// letGo is the end of a list that no script gets.
+func (h *history) letGo() {
+	h.over = true
+	h.entry.bucket.(bridge.Value).Release()
 	h.list.Release()
 }

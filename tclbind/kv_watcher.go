@@ -63,7 +63,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		Failed:         consumer.failed,
 		Replaced:       func(keys []string) { w.source.Post(&replacement{w, keys}) },
 	}
-	id, err := bridge.Begin(p,
+	return bridge.BeginHolding(p, w.letGo,
 		func(done func(*kv.Watcher, error)) error {
 			return b.kv.Watch(args[0].Text(), settings, func(e *kv.Entry) { w.source.Post(&change{w, e}) }, done)
 		},
@@ -75,10 +75,6 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 			return w.ID(), nil
 		},
 		(*kv.Watcher).Stop)
-	if err != nil {
-		w.letGo()
-	}
-	return id, err
 }
 
 func (w *watcher) Release(*bridge.Package) {
@@ -155,7 +151,7 @@ func (c *change) Run(p *bridge.Package) {
 	if w.callback == nil {
 		return
 	}
-	p.Host.Deliver(w.callback, c)
+	w.j.c.deliver(p, w.callback, c)
 }
 
 // replacement tells that another bucket has taken the place of the one that was watched: these are
