@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
@@ -56,7 +57,7 @@ func (b *Bucket) Atomic(changes []Change, done func([]uint64, error)) error {
 	return bucketInfo(b.js, b.name, func(info dict.Dict, err error) {
 		if err == nil {
 			if allowed, _ := info.Path("config", "allow_atomic").(bool); !allowed {
-				err = wire.Fail("ErrNotSupported", "Bucket "+b.name+" takes no changes that are all done or none: it needs allow_atomic (update_kv_bucket), and a nats-server of 2.12 or newer")
+				err = fault.New(fault.NotSupported, "Bucket "+b.name+" takes no changes that are all done or none: it needs allow_atomic (update_kv_bucket), and a nats-server of 2.12 or newer")
 			}
 		}
 		if err == nil {
@@ -95,7 +96,7 @@ func checkChange(c Change) error {
 
 // inChange says which change an error is about.
 func inChange(i int, c Change, err error) error {
-	return wire.Fail(wire.CodeOf(err), fmt.Sprintf("change %d (%s): %s", i+1, c, err))
+	return fault.New(fault.CodeOf(err), fmt.Sprintf("change %d (%s): %s", i+1, c, err))
 }
 
 // transaction is an Atomic on its way.
@@ -135,7 +136,7 @@ func (t *transaction) send() error {
 
 func (t *transaction) acknowledged(ack dict.Dict, err error) {
 	switch {
-	case wire.CodeOf(err) == "ErrWrongLastSequence":
+	case fault.CodeOf(err) == fault.WrongLastSequence:
 		t.explain(err)
 	case err != nil:
 		t.bucket.told(t.begun, true, err, func(err error) { t.done(nil, err) })
@@ -184,7 +185,7 @@ func (t *transaction) judge(last []Entry, failures []error, refusal error) {
 		if t.expected[i] == nil {
 			continue
 		}
-		if err := failures[i]; err != nil && wire.CodeOf(err) != "ErrKeyNotFound" {
+		if err := failures[i]; err != nil && fault.CodeOf(err) != fault.KeyNotFound {
 			t.done(nil, refusal)
 			return
 		}
@@ -212,8 +213,8 @@ func (t *transaction) judge(last []Entry, failures []error, refusal error) {
 
 func (t *transaction) lost(i int, why string) {
 	c := t.changes[i]
-	t.done(nil, &wire.Error{
-		Code: "ErrWrongLastSequence", Words: []string{strconv.Itoa(i + 1), c.Key},
+	t.done(nil, &fault.Error{
+		Code: fault.WrongLastSequence, Words: []string{strconv.Itoa(i + 1), c.Key},
 		Text: fmt.Sprintf("change %d (%s) lost: %s; nothing was written", i+1, c, why),
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"natstcl/kv"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
 func change(b *kv.Bucket, changes ...kv.Change) ([]uint64, error) {
@@ -40,7 +40,7 @@ func TestAllChangesAreDoneAndEachHasItsRevision(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"d", "e"} {
-		if _, err := get(b, key); wire.CodeOf(err) != "ErrKeyNotFound" {
+		if _, err := get(b, key); fault.CodeOf(err) != "ErrKeyNotFound" {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
@@ -60,11 +60,11 @@ func TestAConflictWritesNothingAndSaysWhichChangeLost(t *testing.T) {
 		"delete": {What: "delete", Key: "c", Revision: revision(7)},
 	} {
 		_, err := change(b, kv.Change{What: "put", Key: "a"}, lost)
-		var e *wire.Error
+		var e *fault.Error
 		if !errors.As(err, &e) || e.Code != "ErrWrongLastSequence" || fmt.Sprint(e.Words) != "[2 c]" {
 			t.Errorf("%s: %#v", name, err)
 		}
-		if _, err := get(b, "a"); wire.CodeOf(err) != "ErrKeyNotFound" {
+		if _, err := get(b, "a"); fault.CodeOf(err) != "ErrKeyNotFound" {
 			t.Errorf("%s: half of it was done: %v", name, err)
 		}
 	}
@@ -86,17 +86,17 @@ func TestWhatCannotBeIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		"too large":    {{What: "update", Key: "a", Revision: revision(1 << 63)}},
 		"too long":     {{What: "put", Key: "a"}, {What: "put", Key: "b", Value: make([]byte, 2<<20)}},
 	} {
-		if _, err := change(b, changes...); wire.CodeOf(err) != "ErrInvalidArg" && wire.CodeOf(err) != "ErrMaxPayload" {
+		if _, err := change(b, changes...); fault.CodeOf(err) != "ErrInvalidArg" && fault.CodeOf(err) != "ErrMaxPayload" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if s := streamConfig(t, j, "KV_test"); s == nil {
 		t.Fatal()
 	}
-	if _, err := get(b, "a"); wire.CodeOf(err) != "ErrKeyNotFound" {
+	if _, err := get(b, "a"); fault.CodeOf(err) != "ErrKeyNotFound" {
 		t.Errorf("something was written: %v", err)
 	}
-	if _, err := change(create(t, j, kv.BucketConfig{Bucket: "plain"}), kv.Change{What: "put", Key: "a"}); wire.CodeOf(err) != "ErrNotSupported" {
+	if _, err := change(create(t, j, kv.BucketConfig{Bucket: "plain"}), kv.Change{What: "put", Key: "a"}); fault.CodeOf(err) != "ErrNotSupported" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -137,7 +137,7 @@ func TestRacingChangesAreNeverHalfDone(t *testing.T) {
 				_, err = change(b,
 					kv.Change{What: "update", Key: from, Value: fmt.Append(nil, m-1), Revision: &x.Revision},
 					kv.Change{What: "update", Key: to, Value: fmt.Append(nil, n+1), Revision: &y.Revision})
-				switch wire.CodeOf(err) {
+				switch fault.CodeOf(err) {
 				case "":
 					done++
 				case "ErrWrongLastSequence":

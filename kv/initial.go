@@ -1,6 +1,8 @@
 package kv
 
 import (
+	"cmp"
+	"strings"
 	"sync"
 
 	"natstcl/kv/js"
@@ -17,11 +19,12 @@ import (
 // written anew: the stream is asked again. Only a key that is written anew once more in the
 // time of one such question is missing still, so that a few rounds are enough.
 type initial struct {
-	mu     sync.Locker // the owner's: it is held in every method
-	bucket *Bucket
-	filter string // of the subjects; "" for all of the stream
-	newest bool   // the consumer brings the last entry of each key alone
-	none   bool   // the consumer brings what is new alone: there is no initial data
+	mu      sync.Locker // the owner's: it is held in every method
+	bucket  *Bucket
+	filters []string // of the subjects, none of which overlaps another; none: all of the stream
+	newest  bool     // the consumer brings the last entry of each key alone
+	none    bool     // the consumer brings what is new alone: there is no initial data
+	part    bool     // the consumer begins at a revision: what there is before it does not count
 	// complete is called once, with mu held. silent tells that it took a heartbeat to see it: the
 	// server had announced more than it had to send.
 	complete func(silent bool)
@@ -57,14 +60,16 @@ const mostRounds = 64
 const mostVain = 3
 
 // newInitial is the initial data of a consumer of the matching keys.
-func (b *Bucket) newInitial(mu sync.Locker, key, policy string, complete func(silent bool)) initial {
+func (b *Bucket) newInitial(mu sync.Locker, keys []string, policy string, complete func(silent bool)) initial {
 	i := initial{
 		mu: mu, bucket: b, complete: complete,
-		newest: policy == "last_per_subject", none: policy == "new",
+		newest: policy == "last_per_subject", none: policy == "new", part: policy == "by_start_sequence",
 		seen: map[string]uint64{},
 	}
-	if key != ">" || !b.whole {
-		i.filter = b.read + key
+	if len(keys) != 1 || keys[0] != ">" || !b.whole {
+		for _, key := range keys {
+			i.filters = append(i.filters, b.read+key)
+		}
 	}
 	return i
 }
@@ -81,13 +86,49 @@ func (i *initial) ask() error {
 	i.rounds++
 	i.asking, i.askedAt, i.settled = true, i.last, false
 	question := i.question
-	return i.bucket.js.StreamState(i.bucket.stream, i.filter, func(state js.StreamState, err error) {
+	return i.bucket.state(i.filters, func(state js.StreamState, err error) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		if i.question == question {
 			i.answered(state, err)
 		}
 	})
+}
+
+// state asks for the state of the stream, with the subjects that match one of the filters. Where there are several,
+// each is asked for by itself, and the state is the earliest of them with the subjects of all.
+func (b *Bucket) state(filters []string, done func(js.StreamState, error)) error {
+	if len(filters) <= 1 {
+		return b.js.StreamState(b.stream, strings.Join(filters, ""), done)
+	}
+	var mu sync.Mutex
+	var all js.StreamState
+	var failure error
+	open := len(filters)
+	told := func(state js.StreamState, err error) {
+		mu.Lock()
+		subjects := all.Subjects + state.Subjects
+		if open == len(filters) || state.LastSeq < all.LastSeq {
+			all = state
+		}
+		all.Subjects = subjects
+		failure = cmp.Or(failure, err)
+		open--
+		last, all, failure := open == 0, all, failure
+		mu.Unlock()
+		if last {
+			done(all, failure)
+		}
+	}
+	for i, filter := range filters {
+		if err := b.js.StreamState(b.stream, filter, told); err != nil {
+			if i == 0 {
+				return err
+			}
+			told(js.StreamState{}, err)
+		}
+	}
+	return nil
 }
 
 func (i *initial) answered(state js.StreamState, err error) {
@@ -166,7 +207,7 @@ func (i *initial) check() {
 	}
 	// The part of the stream that was asked about has been read.
 	read := i.silent || i.settled || i.last >= i.state.LastSeq
-	all := i.found >= i.state.Subjects
+	all := i.part || i.found >= i.state.Subjects
 	switch {
 	case i.none, i.failed && i.idle, !i.failed && all && (read || i.newest && i.rounds == 1):
 		i.end()

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 // CreateBucket makes a bucket; one of the same configuration may be there already.
@@ -65,7 +65,7 @@ func supported(config, info dict.Dict) error {
 	level, _ := strconv.ParseInt(info.Text("api", "level"), 10, 64)
 	for _, f := range features {
 		if _, there := config.Get(f.field); there && level < f.level {
-			return wire.Fail("ErrNotSupported", "Option "+f.option+" needs a nats-server of "+f.release+
+			return fault.New(fault.NotSupported, "Option "+f.option+" needs a nats-server of "+f.release+
 				" or newer (JetStream API level "+strconv.FormatInt(f.level, 10)+"); this one has level "+strconv.FormatInt(level, 10))
 		}
 	}
@@ -100,7 +100,7 @@ func updateStream(j *js.JetStream, bucket string, old, config dict.Dict, done fu
 	}
 	return whereSupported(j, added, func() error {
 		return j.UpdateStream(streamPrefix+bucket, config, func(info dict.Dict, err error) {
-			if wire.CodeOf(err) == "ErrStreamNotFound" {
+			if fault.CodeOf(err) == fault.StreamNotFound {
 				err = errBucketNotFound(bucket)
 			}
 			if err != nil {
@@ -147,7 +147,7 @@ func same(a, b any) bool {
 // where there is no such bucket.
 func CreateOrUpdateBucket(j *js.JetStream, bucket string, change func(*BucketConfig), done func(*Bucket, error)) error {
 	return UpdateBucket(j, bucket, change, func(b *Bucket, err error) {
-		if wire.CodeOf(err) != "ErrBucketNotFound" {
+		if fault.CodeOf(err) != fault.BucketNotFound {
 			done(b, err)
 			return
 		}
@@ -205,7 +205,7 @@ func bucketInfo(j *js.JetStream, bucket string, done func(dict.Dict, error)) err
 		return err
 	}
 	return j.StreamInfo(streamPrefix+bucket, func(info dict.Dict, err error) {
-		if wire.CodeOf(err) == "ErrStreamNotFound" {
+		if fault.CodeOf(err) == fault.StreamNotFound {
 			err = errBucketNotFound(bucket)
 		} else if err == nil && !isBucket(info) {
 			err = errBucketNotFound(bucket)
@@ -226,7 +226,7 @@ func DeleteBucket(j *js.JetStream, bucket string, done func(error)) error {
 		return err
 	}
 	return j.DeleteStream(streamPrefix+bucket, func(err error) {
-		if wire.CodeOf(err) == "ErrStreamNotFound" {
+		if fault.CodeOf(err) == fault.StreamNotFound {
 			err = errBucketNotFound(bucket)
 		}
 		done(err)

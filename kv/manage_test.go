@@ -8,8 +8,8 @@ import (
 
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 func create(t *testing.T, j *js.JetStream, c kv.BucketConfig) *kv.Bucket {
@@ -72,14 +72,14 @@ func TestAnUpdateChangesWhatItNamesAndNothingElse(t *testing.T) {
 func TestAnUpdateOfNoBucketIsToldAndSoIsWhatTheServerRefuses(t *testing.T) {
 	j := startJetStream(t)
 	none := func(*kv.BucketConfig) {}
-	if err := update(j, "test", none); !errors.Is(err, wire.Fail("ErrBucketNotFound", "")) {
+	if err := update(j, "test", none); !errors.Is(err, fault.New(fault.BucketNotFound, "")) {
 		t.Errorf("got %v", err)
 	}
 	create(t, j, kv.BucketConfig{Bucket: "test"})
-	if err := update(j, "test", func(c *kv.BucketConfig) { c.Storage = "file" }); wire.CodeOf(err) != "ErrJSResponse" {
+	if err := update(j, "test", func(c *kv.BucketConfig) { c.Storage = "file" }); fault.CodeOf(err) != "ErrJSResponse" {
 		t.Errorf("got %v", err)
 	}
-	if err := update(j, "test", func(c *kv.BucketConfig) { c.History = 65 }); wire.CodeOf(err) != "ErrInvalidArg" {
+	if err := update(j, "test", func(c *kv.BucketConfig) { c.History = 65 }); fault.CodeOf(err) != "ErrInvalidArg" {
 		t.Errorf("got %v", err)
 	}
 }

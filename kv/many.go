@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
 // ManyOptions say how an operation on many keys goes on.
@@ -33,7 +33,7 @@ type Outcome struct {
 	Err      error // ErrCanceled: it was not begun
 }
 
-var errCanceled = wire.Fail("ErrCanceled", "The operation was canceled")
+var errCanceled = fault.New(fault.Canceled, "The operation was canceled")
 
 // PutMany puts many values, in their order, without waiting for each. done gets an outcome for
 // each of them, in the same order, when all have come. A key or value that cannot be fails by itself; once
@@ -116,8 +116,8 @@ func (p *pipe) ended(err error) {
 
 // endsAll tells whether an error will be that of all others, too.
 func endsAll(err error) bool {
-	switch wire.CodeOf(err) {
-	case "ErrConnectionClosed", "ErrBucketNotFound", "ErrTimeout", "ErrNoResponders", "ErrBufferExceeded":
+	switch fault.CodeOf(err) {
+	case fault.ConnectionClosed, fault.BucketNotFound, fault.Timeout, fault.NoResponders, fault.BufferExceeded:
 		return true
 	}
 	return false

@@ -2,12 +2,13 @@ package kv
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 // snapshot reads what is there now of the matching keys, for no longer than the JetStream's
@@ -31,7 +32,7 @@ type snapshot struct {
 const snapshotHeartbeat = time.Second
 
 // start begins to read. It returns an error where nothing was sent.
-func (s *snapshot) start(key string, config js.OrderedConfig) error {
+func (s *snapshot) start(keys []string, config js.OrderedConfig) error {
 	b := s.bucket
 	config.IdleHeartbeat = snapshotHeartbeat
 	config.Deliver = s.deliver
@@ -43,18 +44,18 @@ func (s *snapshot) start(key string, config js.OrderedConfig) error {
 		defer s.mu.Unlock()
 		return s.initial.state.Created
 	}
-	config.Ended = func(why *wire.Error) {
+	config.Ended = func(why *fault.Error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if why.Code == "ErrConnectionClosed" {
-			why = wire.Fail("ErrConnectionClosed", "Connection closed")
+		if why.Code == fault.ConnectionClosed {
+			why = fault.New(fault.ConnectionClosed, "Connection closed")
 		}
 		s.finish(b.gone(why))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.initial = b.newInitial(&s.mu, key, config.DeliverPolicy, func(bool) { s.finish(nil) })
-	err := b.consume(key, &s.initial, config, func(c *js.OrderedConsumer, err error) {
+	s.initial = b.newInitial(&s.mu, keys, config.DeliverPolicy, func(bool) { s.finish(nil) })
+	err := b.consume(keys, &s.initial, config, func(c *js.OrderedConsumer, err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if err != nil {
@@ -104,7 +105,7 @@ func (s *snapshot) deliver(c *js.OrderedConsumer, m *nats.Msg, meta js.Metadata)
 func (s *snapshot) late() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.finish(wire.Fail("ErrTimeout", "Timeout while gathering "+s.what+" in bucket "+s.bucket.name))
+	s.finish(fault.New(fault.Timeout, "Timeout while gathering "+s.what+" in bucket "+s.bucket.name))
 }
 
 // finish ends it, with mu held.
@@ -122,50 +123,117 @@ func (s *snapshot) finish(err error) {
 	s.done(err)
 }
 
+// HistoryOptions refine what History and EachEntry read.
+type HistoryOptions struct {
+	Keys               []string // filters that do not overlap, in place of the one key; none: that key
+	MetaOnly           bool     // entries without values, with their Size
+	IgnoreDeletes      bool
+	ResumeFromRevision uint64 // entries from that revision on; 0: all
+}
+
 // History returns all entries of the matching keys, in stream order. ErrKeyNotFound: there
 // is none.
 func (b *Bucket) History(key string, done func([]Entry, error)) error {
 	var entries []Entry
-	return b.EachEntry(key,
+	return b.EachEntry(key, HistoryOptions{},
 		func(e Entry) { entries = append(entries, e) },
 		func(err error) { done(entries, err) })
 }
 
 // EachEntry is History for one who takes the entries as they come. take is called by a
 // goroutine of the connection; done behind the last one.
-func (b *Bucket) EachEntry(key string, take func(Entry), done func(error)) error {
+func (b *Bucket) EachEntry(key string, o HistoryOptions, take func(Entry), done func(error)) error {
 	some := false
+	keys := o.Keys
+	if len(keys) == 0 {
+		keys = []string{key}
+	}
 	s := &snapshot{bucket: b, what: "history"}
 	s.take = func(m *nats.Msg, meta js.Metadata) {
+		e := b.entryOf(m, meta)
+		if o.MetaOnly {
+			e.Value = nil
+		}
+		if o.IgnoreDeletes && e.Operation != Put {
+			return
+		}
 		some = true
-		take(b.entryOf(m, meta))
+		take(e)
 	}
 	s.done = func(err error) {
 		if err == nil && !some {
-			err = wire.Fail("ErrKeyNotFound", "Key "+key+" not found in bucket "+b.name)
+			err = fault.New(fault.KeyNotFound, "Key "+strings.Join(keys, " ")+" not found in bucket "+b.name)
 		}
 		done(err)
 	}
-	return s.start(key, js.OrderedConfig{DeliverPolicy: "all"})
+	config := js.OrderedConfig{DeliverPolicy: "all", HeadersOnly: o.MetaOnly}
+	if o.ResumeFromRevision > 0 {
+		if err := checkRevision(o.ResumeFromRevision); err != nil {
+			return err
+		}
+		config.DeliverPolicy, config.OptStartSeq = "by_start_sequence", o.ResumeFromRevision
+	}
+	return s.start(keys, config)
 }
 
 // Keys returns the current keys, each once, in the order of their last changes. Every key that
 // was there when it was called, and was not deleted since, is among them, however many
 // others write. ErrKeyNotFound: there is none.
-func (b *Bucket) Keys(done func([]string, error)) error {
+func (b *Bucket) Keys(done func([]string, error)) error { return b.KeysMatching(nil, done) }
+
+// KeysMatching is Keys of those that match one of the filters, which must not overlap; none: all keys.
+func (b *Bucket) KeysMatching(filters []string, done func([]string, error)) error {
 	var changes []keyChange
-	s := &snapshot{bucket: b, what: "keys"}
-	s.take = func(m *nats.Msg, _ js.Metadata) {
-		changes = append(changes, keyChange{b.keyOf(m.Subject), operationOf(m.Header) == Put})
-	}
-	s.done = func(err error) {
+	var s *snapshot
+	s = b.eachKey(filters, func(c keyChange) { changes = append(changes, c) }, func(err error) {
 		keys := currentKeys(changes, s.initial.again)
 		if err == nil && len(keys) == 0 {
-			err = wire.Fail("ErrKeyNotFound", "No keys found in bucket "+b.name)
+			err = b.noKeys()
 		}
 		done(keys, err)
+	})
+	return s.startKeys(filters)
+}
+
+// EachKey is KeysMatching for one who takes the keys as they come: each once, as it is found. A key that is deleted while
+// it runs may have come before. take returns whether it wants more: if not, the end is ErrCanceled.
+func (b *Bucket) EachKey(filters []string, take func(key string) (more bool), done func(error)) error {
+	told := map[string]bool{}
+	var s *snapshot
+	s = b.eachKey(filters, func(c keyChange) {
+		if !c.put || told[c.key] {
+			return
+		}
+		told[c.key] = true
+		if !take(c.key) {
+			s.finish(errCanceled)
+		}
+	}, func(err error) {
+		if err == nil && len(told) == 0 {
+			err = b.noKeys()
+		}
+		done(err)
+	})
+	return s.startKeys(filters)
+}
+
+func (b *Bucket) eachKey(filters []string, take func(keyChange), done func(error)) *snapshot {
+	s := &snapshot{bucket: b, what: "keys", done: done}
+	s.take = func(m *nats.Msg, _ js.Metadata) {
+		take(keyChange{b.keyOf(m.Subject), operationOf(m.Header) == Put})
 	}
-	return s.start(">", js.OrderedConfig{DeliverPolicy: "last_per_subject", HeadersOnly: true})
+	return s
+}
+
+func (s *snapshot) startKeys(filters []string) error {
+	if len(filters) == 0 {
+		filters = []string{">"}
+	}
+	return s.start(filters, js.OrderedConfig{DeliverPolicy: "last_per_subject", HeadersOnly: true})
+}
+
+func (b *Bucket) noKeys() error {
+	return fault.New(fault.KeyNotFound, "No keys found in bucket "+b.name)
 }
 
 // keyChange is a key as it came: put, or deleted.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
@@ -18,8 +20,17 @@ type WatchOptions struct {
 	UpdatesOnly    bool
 	IdleHeartbeat  time.Duration // DefaultHeartbeat where 0
 
+	// Keys are filters that do not overlap, in place of the one key; none: that key.
+	Keys []string
+	// ResumeFromRevision delivers all there is from that revision on, in place of what is current: the initial data is
+	// what the bucket has of it. 0: as the other options say.
+	ResumeFromRevision uint64
+	// What the consumer is known by on the server. With NamePrefix p its names are p_1, p_2 and so on.
+	Description, NamePrefix string
+	Metadata                dict.Dict
+
 	// Failed is told of each new start of the consumer, and of its end. It may be nil.
-	Failed func(*wire.Error)
+	Failed func(*fault.Error)
 	// Replaced is told that the bucket was deleted and made anew: the entries of the new one have
 	// come since Failed was told so, and these are all keys that came, in any order. It is
 	// called as the handler is. It may be nil.
@@ -62,18 +73,30 @@ func (b *Bucket) Watch(key string, o WatchOptions, handler func(*Entry), done fu
 		Idle:          w.heartbeat,
 		StreamCreated: w.streamCreated,
 		Failed:        o.Failed,
+		Description:   o.Description,
+		NamePrefix:    o.NamePrefix,
+		Metadata:      o.Metadata,
+	}
+	keys := o.Keys
+	if len(keys) == 0 {
+		keys = []string{key}
 	}
 	switch {
+	case o.ResumeFromRevision > 0:
+		if err := checkRevision(o.ResumeFromRevision); err != nil {
+			return err
+		}
+		config.DeliverPolicy, config.OptStartSeq = "by_start_sequence", o.ResumeFromRevision
 	case o.IncludeHistory:
 		config.DeliverPolicy = "all"
 	case o.UpdatesOnly:
 		config.DeliverPolicy = "new"
 	}
-	config.Renewed = func() { w.renew(key, config.DeliverPolicy) }
+	config.Renewed = func() { w.renew(keys, config.DeliverPolicy) }
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.initial = b.newInitial(&w.mu, key, config.DeliverPolicy, w.current)
-	return b.consume(key, &w.initial, config, func(c *js.OrderedConsumer, err error) {
+	w.initial = b.newInitial(&w.mu, keys, config.DeliverPolicy, w.current)
+	return b.consume(keys, &w.initial, config, func(c *js.OrderedConsumer, err error) {
 		if err != nil {
 			done(nil, err)
 			return
@@ -86,10 +109,18 @@ func (b *Bucket) Watch(key string, o WatchOptions, handler func(*Entry), done fu
 }
 
 // consume makes an ordered consumer of the matching keys, and asks what its initial data is.
-func (b *Bucket) consume(key string, i *initial, config js.OrderedConfig, done func(*js.OrderedConsumer, error)) error {
-	config.FilterSubject = b.read + key
-	if !wire.SafeSubject(config.FilterSubject) || !wire.ValidSubject(config.FilterSubject, true) {
-		return wire.Fail("ErrBadSubject", "Invalid subject "+config.FilterSubject)
+func (b *Bucket) consume(keys []string, i *initial, config js.OrderedConfig, done func(*js.OrderedConsumer, error)) error {
+	subjects := make([]string, len(keys))
+	for i, key := range keys {
+		subjects[i] = b.read + key
+		if !wire.SafeSubject(subjects[i]) || !wire.ValidSubject(subjects[i], true) {
+			return fault.New(fault.BadSubject, "Invalid subject "+subjects[i])
+		}
+	}
+	if len(subjects) == 1 {
+		config.FilterSubject = subjects[0]
+	} else {
+		config.FilterSubjects = subjects
 	}
 	if err := i.ask(); err != nil {
 		return err
@@ -134,14 +165,14 @@ func (w *Watcher) goOn(silent bool) {
 }
 
 // renew is told that another bucket has the name, and is read from its beginning.
-func (w *Watcher) renew(key, policy string) {
+func (w *Watcher) renew(keys []string, policy string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.initial
 	if policy != "last_per_subject" {
 		policy = "all" // even for one who wants what is new: all of it is
 	}
-	w.initial = w.bucket.newInitial(&w.mu, key, policy, func(silent bool) {
+	w.initial = w.bucket.newInitial(&w.mu, keys, policy, func(silent bool) {
 		if !before.over {
 			w.handler(nil)
 		}
@@ -178,6 +209,9 @@ func (w *Watcher) deliver(c *js.OrderedConsumer, m *nats.Msg, meta js.Metadata) 
 // Taken tells that one more entry has been dealt with: the server sends no more than its
 // window ahead of that.
 func (w *Watcher) Taken() { w.consumer.Taken() }
+
+// Bucket is the name of the bucket that it follows.
+func (w *Watcher) Bucket() string { return w.bucket.name }
 
 // Consumer is the ordered consumer behind the watcher.
 func (w *Watcher) Consumer() *js.OrderedConsumer { return w.consumer }

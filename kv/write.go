@@ -6,7 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
 // WriteOption refines one write.
@@ -104,7 +104,7 @@ func (b *Bucket) whereTTL(w write, goOn func() error, failed func(error)) error 
 }
 
 func (b *Bucket) noTTL() error {
-	return wire.Fail("ErrNotSupported", "Keys of bucket "+b.name+" cannot have a time to live of their own: it needs limit_marker_ttl (update_kv_bucket), and a nats-server of 2.11 or newer")
+	return fault.New(fault.NotSupported, "Keys of bucket "+b.name+" cannot have a time to live of their own: it needs limit_marker_ttl (update_kv_bucket), and a nats-server of 2.11 or newer")
 }
 
 // Touch lets the current value of a key begin its life anew: with WithTTL that one, else the one that it was
@@ -125,7 +125,7 @@ func (b *Bucket) Touch(key string, done func(uint64, error), options ...WriteOpt
 				ttl = e.TTL
 			}
 			err = b.Update(key, e.Value, e.Revision, func(revision uint64, err error) {
-				if wire.CodeOf(err) == "ErrWrongLastSequence" {
+				if fault.CodeOf(err) == fault.WrongLastSequence {
 					err = b.Touch(key, done, options...)
 					if err == nil {
 						return

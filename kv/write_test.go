@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
 // try is wait for operations that may fail.
@@ -28,10 +28,10 @@ func TestAKeyWithATimeToLiveGoesAndLeavesAMarkerThatSaysWhy(t *testing.T) {
 	if _, err := createKey(b, "k", "v", kv.WithTTL(time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := createKey(b, "k", "w"); wire.CodeOf(err) != "ErrWrongLastSequence" {
+	if _, err := createKey(b, "k", "w"); fault.CodeOf(err) != "ErrWrongLastSequence" {
 		t.Errorf("got %v", err)
 	}
-	eventually(t, "the end of the key", func() bool { _, err := get(b, "k"); return wire.CodeOf(err) == "ErrKeyNotFound" })
+	eventually(t, "the end of the key", func() bool { _, err := get(b, "k"); return fault.CodeOf(err) == "ErrKeyNotFound" })
 	var marker kv.Entry
 	eventually(t, "the marker", func() bool {
 		var err error
@@ -49,15 +49,15 @@ func TestAKeyWithATimeToLiveGoesAndLeavesAMarkerThatSaysWhy(t *testing.T) {
 func TestATimeToLiveIsRefusedWhereItWouldNotDoWhatItSays(t *testing.T) {
 	j := startJetStream(t)
 	plain := create(t, j, kv.BucketConfig{Bucket: "plain"})
-	if _, err := createKey(plain, "k", "v", kv.WithTTL(time.Minute)); wire.CodeOf(err) != "ErrNotSupported" {
+	if _, err := createKey(plain, "k", "v", kv.WithTTL(time.Minute)); fault.CodeOf(err) != "ErrNotSupported" {
 		t.Errorf("got %v", err)
 	}
 	deep := create(t, j, kv.BucketConfig{Bucket: "deep", History: 2, LimitMarkerTTL: time.Minute})
 	_, err := try(func(done func(uint64, error)) error { return deep.Put("k", nil, done, kv.WithTTL(time.Minute)) })
-	if wire.CodeOf(err) != "ErrInvalidArg" {
+	if fault.CodeOf(err) != "ErrInvalidArg" {
 		t.Errorf("got %v", err)
 	}
-	if _, err := createKey(deep, "k", "v", kv.WithTTL(time.Millisecond)); wire.CodeOf(err) != "ErrInvalidArg" {
+	if _, err := createKey(deep, "k", "v", kv.WithTTL(time.Millisecond)); fault.CodeOf(err) != "ErrInvalidArg" {
 		t.Errorf("got %v", err)
 	}
 	// It is asked for again: the bucket may have been changed since it was bound.
@@ -86,7 +86,7 @@ func TestTouchKeepsTheValueAndItsHeaders(t *testing.T) {
 			t.Errorf("got %+v, %v", e, err)
 		}
 	}
-	if _, err := try(func(done func(uint64, error)) error { return b.Touch("none", done) }); wire.CodeOf(err) != "ErrKeyNotFound" {
+	if _, err := try(func(done func(uint64, error)) error { return b.Touch("none", done) }); fault.CodeOf(err) != "ErrKeyNotFound" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -126,13 +126,13 @@ func TestAPurgeMayDependOnARevision(t *testing.T) {
 		_, err := try(plain(func(done func(error)) error { return b.Purge("k", done, kv.WithRevision(revision)) }))
 		return err
 	}
-	if err := purge(revision + 1); wire.CodeOf(err) != "ErrWrongLastSequence" {
+	if err := purge(revision + 1); fault.CodeOf(err) != "ErrWrongLastSequence" {
 		t.Errorf("got %v", err)
 	}
 	if err := purge(revision); err != nil {
 		t.Error(err)
 	}
-	if err := purge(1 << 63); wire.CodeOf(err) != "ErrInvalidArg" {
+	if err := purge(1 << 63); fault.CodeOf(err) != "ErrInvalidArg" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -144,7 +144,7 @@ func TestHeadersOfTheBucketsOwnAreRefused(t *testing.T) {
 		_, err := try(func(done func(uint64, error)) error {
 			return b.Put("k", nil, done, kv.WithHeader(nats.Header{name: {"x"}}))
 		})
-		if wire.CodeOf(err) != "ErrInvalidArg" {
+		if fault.CodeOf(err) != "ErrInvalidArg" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -168,7 +168,7 @@ func TestManyValuesArePutInOrderAndEachIsToldOf(t *testing.T) {
 	for i, o := range outcomes {
 		switch {
 		case i == 17:
-			if wire.CodeOf(o.Err) != "ErrInvalidArg" {
+			if fault.CodeOf(o.Err) != "ErrInvalidArg" {
 				t.Errorf("got %+v", o)
 			}
 		case o.Err != nil || o.Revision != last+1 || o.Key != pairs[i].Key:
@@ -196,7 +196,7 @@ func TestManyPutsStopWhereTheyAreCanceledOrTheBucketIsGone(t *testing.T) {
 		})
 		codes := map[string]int{}
 		for _, o := range outcomes {
-			codes[wire.CodeOf(o.Err)]++
+			codes[fault.CodeOf(o.Err)]++
 		}
 		return codes
 	}

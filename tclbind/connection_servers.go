@@ -21,7 +21,7 @@ func cmdAllServers(_ *bridge.Package, c *connection, _ []bridge.Value) (any, err
 }
 
 func cmdConnectionInfo(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
-	return c.info, nil
+	return presentInfo(c.wire.Info()), nil
 }
 
 // writeInfo writes the array serverInfo. What a new INFO does not have goes: another server

@@ -89,12 +89,7 @@ func cmdFetch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error)
 		func(m *nats.Msg) { p.Post(&fetched{f: f, m: m}) },
 		func(status *nats.Msg, err error) {
 			j.logEnd(number, status, err)
-			end := &fetched{f: f, m: status, err: err, last: true}
-			if wire.IsLate(err) {
-				p.PostUrgent(end)
-			} else {
-				p.Post(end)
-			}
+			p.Post(&fetched{f: f, m: status, err: err, last: true})
 		})
 	if err != nil {
 		return nil, err
@@ -171,13 +166,6 @@ type fetched struct {
 
 func (d *fetched) Run(p *bridge.Package) {
 	f := d.f
-	if wire.IsLate(d.err) {
-		// It may have come before messages that were there in time.
-		runFirst(p, func(it bridge.Item) bool {
-			other, ok := it.(*fetched)
-			return ok && other.f == f
-		})
-	}
 	if f.ended {
 		return
 	}
@@ -191,11 +179,11 @@ func (d *fetched) Run(p *bridge.Package) {
 	}
 	switch {
 	case !d.last:
-		f.j.c.call(p, callback, 0, f.j.c.messageDict(d.m, f.pull.SubID()))
+		p.Host.Callback(callback, 0, f.j.c.messageDict(d.m, f.pull.SubID()))
 	case d.m != nil:
-		f.j.c.call(p, callback, 1, f.j.c.messageDict(d.m, f.pull.SubID()))
+		p.Host.Callback(callback, 1, f.j.c.messageDict(d.m, f.pull.SubID()))
 	case d.err != nil && wire.CodeOf(d.err) != "ErrConnectionClosed":
-		f.j.c.call(p, callback, 1, "")
+		p.Host.Callback(callback, 1, "")
 	}
 }
 

@@ -70,7 +70,7 @@ func cmdOrderedConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 		Failed:            oc.failed,
 	}
 	oc.deliver = o["callback"].(bridge.Value).Retain()
-	return bridge.BeginHolding(p, oc.deliver.Release,
+	id, err := bridge.Begin(p,
 		func(done func(*js.OrderedConsumer, error)) error {
 			return j.js.OrderedConsumer(args[0].Text(), config, done)
 		},
@@ -79,6 +79,10 @@ func cmdOrderedConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 			return p.Add(oc, j), nil
 		},
 		(*js.OrderedConsumer).Stop)
+	if err != nil {
+		oc.deliver.Release()
+	}
+	return id, err
 }
 
 func (oc *orderedConsumer) Release(*bridge.Package) {
@@ -107,7 +111,7 @@ func (d *consumed) Run(p *bridge.Package) {
 	}
 	// Before the callback, which may destroy the consumer or wait.
 	d.oc.consumer.Taken()
-	d.oc.c.deliver(p, d.oc.deliver, d)
+	p.Host.Deliver(d.oc.deliver, d)
 }
 
 // WriteTo writes the callback's arguments.

@@ -17,7 +17,7 @@ type bucket struct {
 	bridge.Object
 	kv   *kv.Bucket
 	j    *jetStream
-	name bridge.Value // retained; nil where the object is gone
+	name bridge.Value // retained
 
 	coded *coded // nil where keys and values are stored as they are
 }
@@ -25,17 +25,12 @@ type bucket struct {
 // Its watchers belong to the jet_stream, and outlive it.
 func (b *bucket) Release(*bridge.Package) {
 	b.name.Release()
-	b.name = nil
 	b.coded.release()
 }
 
 // entry is one of the bucket's as a script gets it.
 func (b *bucket) entry(e *kv.Entry) *entryRecord {
-	r := &entryRecord{c: b.j.c, bucket: b.name, Entry: e}
-	if b.name == nil { // the object was destroyed while a coroutine waited for the entry
-		r.bucket = b.kv.Name()
-	}
-	return r
+	return &entryRecord{c: b.j.c, bucket: b.name, Entry: e}
 }
 
 var bucketCommands = []bridge.Command{
@@ -66,10 +61,15 @@ var bucketCommands = []bridge.Command{
 	{Name: "kv_name", Usage: "bucket", Run: bridge.On(cmdBucketName)},
 	{Name: "kv_status", Usage: "bucket args", Run: bridge.On(cmdStatus)},
 	{Name: "kv_config", Usage: "bucket args", Run: bridge.On(cmdConfig)},
-	{Name: "kv_history", Usage: "bucket key", Run: bridge.On(cmdHistory)},
-	{Name: "kv_keys", Usage: "bucket", Run: bridge.On(cmdKeys)},
+	{Name: "kv_history", Usage: "bucket key args", Run: bridge.On(cmdHistory)},
+	{Name: "kv_get_many", Usage: "bucket args", Run: bridge.On(cmdGetMany)},
+	{Name: "kv_delete_keys", Usage: "bucket args", Run: bridge.On(cmdDeleteKeys)},
+	{Name: "kv_purge_deletes", Usage: "bucket args", Run: bridge.On(cmdPurgeDeletes)},
+	{Name: "kv_keys", Usage: "bucket args", Run: bridge.On(cmdKeys)},
 
 	{Name: "kv_watch", Usage: "bucket key args", Run: bridge.On(cmdWatch)},
+	{Name: "watch_state", Usage: "watcher", Run: bridge.On(cmdWatchState)},
+	{Name: "watch_wait", Usage: "watcher args", Run: bridge.On(cmdWatchWait)},
 	{Name: "watch_array", Usage: "watcher", Run: bridge.On(cmdWatchArray)},
 	{Name: "watch_consumer", Usage: "watcher", Run: bridge.On(cmdWatchConsumer)},
 }
@@ -196,26 +196,30 @@ func configDict(c *kv.BucketConfig) dict.Dict {
 	return d
 }
 
-// newBucket is the finish of the operations that end in a bucket's handle. The options may have codecs.
-func (j *jetStream) newBucket(p *bridge.Package, o option.Values) func(*kv.Bucket) (any, error) {
+// newBucket is the finish of the operations that end in a bucket's handle.
+func (j *jetStream) newBucket(p *bridge.Package, coded *coded) func(*kv.Bucket) (any, error) {
 	return func(b *kv.Bucket) (any, error) {
-		return p.Add(&bucket{kv: b, j: j, name: p.Host.NewValue(b.Name()), coded: codedBy(p, o).retain()}, j), nil
+		return p.Add(&bucket{kv: b, j: j, name: p.Host.NewValue(b.Name()), coded: coded.retain()}, j), nil
 	}
 }
 
 // withCodecs reads the options of a method that makes a key_value object.
-func withCodecs(table option.Table, args []bridge.Value) (option.Values, error) {
-	return slices.Concat(table, codecOptions).Parse(args)
+func withCodecs(p *bridge.Package, table option.Table, args []bridge.Value) (option.Values, *coded, error) {
+	o, err := slices.Concat(table, codecOptions).Parse(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o, codedBy(p, o), nil
 }
 
 func cmdCreateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	o, err := withCodecs(bucketOptions, args[1:])
+	o, coded, err := withCodecs(p, bucketOptions, args[1:])
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateBucket(j.js, bucketConfig(args[0].Text(), o), done)
-	}, j.newBucket(p, o))
+	}, j.newBucket(p, coded))
 }
 
 // changeBucket is what update_kv_bucket and create_or_update_kv_bucket have in common.
@@ -227,7 +231,7 @@ func changeBucket(p *bridge.Package, j *jetStream, args []bridge.Value,
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return change(j.js, args[0].Text(), func(c *kv.BucketConfig) { apply(given, c) }, done)
-	}, j.newBucket(p, given))
+	}, j.newBucket(p, codedBy(p, given)))
 }
 
 func cmdUpdateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -263,13 +267,13 @@ func cmdCreateAggregate(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 			return nil, err
 		}
 	}
-	o, err := parseDerived(args[3:])
+	o, coded, err := parseDerived(p, args[3:])
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateAggregate(j.js, bucketConfig(args[0].Text(), o), writable, origins, done)
-	}, j.newBucket(p, o))
+	}, j.newBucket(p, coded))
 }
 
 func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -277,7 +281,7 @@ func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	if err != nil {
 		return nil, err
 	}
-	o, err := parseDerived(args[2:])
+	o, _, err := parseDerived(p, args[2:])
 	if err != nil {
 		return nil, err
 	}
@@ -288,18 +292,18 @@ func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 
 // parseDerived reads the options of a bucket that draws from others: the old way
 // of naming a mirror has no place there.
-func parseDerived(args []bridge.Value) (option.Values, error) {
-	o, err := withCodecs(bucketOptions, args)
+func parseDerived(p *bridge.Package, args []bridge.Value) (option.Values, *coded, error) {
+	o, coded, err := withCodecs(p, bucketOptions, args)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if o.Has("mirror_name") || o.Has("mirror_domain") {
-		return nil, invalid("-mirror_name and -mirror_domain are not allowed")
+		return nil, nil, invalid("-mirror_name and -mirror_domain are not allowed")
 	}
 	if o.Has("mirror") || o.Has("sources") {
-		return nil, invalid("-mirror and -sources are not allowed: the origins stand for them")
+		return nil, nil, invalid("-mirror and -sources are not allowed: the origins stand for them")
 	}
-	return o, nil
+	return o, coded, nil
 }
 
 var originOptions = option.Table{
@@ -371,13 +375,13 @@ func originOf(v bridge.Value) (kv.Origin, error) {
 }
 
 func cmdBindBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	o, err := withCodecs(nil, args[1:])
+	_, coded, err := withCodecs(p, nil, args[1:])
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.BindBucket(j.js, args[0].Text(), done)
-	}, j.newBucket(p, o))
+	}, j.newBucket(p, coded))
 }
 
 func cmdDeleteBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -422,8 +426,4 @@ func cmdConfig(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 
 func cmdBucketName(_ *bridge.Package, b *bucket, _ []bridge.Value) (any, error) {
 	return b.kv.Name(), nil
-}
-
-func cmdKeys(p *bridge.Package, b *bucket, _ []bridge.Value) (any, error) {
-	return bridge.Begin(p, b.kv.Keys, bridge.Plain)
 }

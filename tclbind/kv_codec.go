@@ -3,7 +3,7 @@ package tclbind
 import (
 	"natstcl/kv"
 	"natstcl/kv/codec"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -55,14 +55,6 @@ func (c *coded) retain() *coded {
 	return c
 }
 
-// held is retain for the time of an operation, and what ends that: nil where there is nothing to hold.
-func (c *coded) held() (*coded, func()) {
-	if c == nil {
-		return nil, nil
-	}
-	return c.retain(), c.release
-}
-
 func (c *coded) release() {
 	if c == nil {
 		return
@@ -73,7 +65,6 @@ func (c *coded) release() {
 	for _, prefix := range c.prefixes {
 		prefix.Release()
 	}
-	c.keys, c.values = nil, nil // who comes after it gets what is stored
 }
 
 func (c *coded) encodeKey(key string) (string, error) {
@@ -133,7 +124,7 @@ func refused(text string, err error) error {
 	if _, scripts := err.(bridge.ScriptError); err == nil || scripts {
 		return err
 	}
-	return wire.Fail("ErrInvalidArg", text+": "+err.Error())
+	return fault.New(fault.InvalidArg, text+": "+err.Error())
 }
 
 // commandCodec is a command prefix: it is called with encode, decode or filter and a text, and returns a

@@ -8,7 +8,7 @@ import (
 // entryRecord is an entry as Tcl has it (kv-details.md, Entries).
 type entryRecord struct {
 	c      *connection
-	bucket any // its name, as text or as a Value
+	bucket bridge.Value // its name
 	*kv.Entry
 	delta   bool // there is one: it comes from watch or history
 	headers bool // the field header is wanted
@@ -57,6 +57,7 @@ func (e *entryRecord) WriteTo(w bridge.Writer) {
 // entryRecords is a list of entries.
 type entryRecords struct {
 	entryRecord
+	sizes   bool // those that have a value have their size in place of it
 	entries []kv.Entry
 }
 
@@ -64,6 +65,7 @@ func (l *entryRecords) WriteTo(w bridge.Writer) {
 	w.List(len(l.entries))
 	for i := range l.entries {
 		l.Entry = &l.entries[i]
+		l.size = l.sizes && l.Operation == kv.Put
 		l.entryRecord.WriteTo(w)
 	}
 }

@@ -1,9 +1,12 @@
 package tclbind
 
 import (
+	"slices"
+
 	"natstcl/kv"
 
 	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
 )
 
 // history is the list of a bucket's entries that is being made while they come: the script's
@@ -12,20 +15,50 @@ type history struct {
 	entry entryRecord  // what all have; its bucket's name is retained
 	list  bridge.Value // retained
 	chunk []kv.Entry   // on their way into the list; the connection's reader fills it
-	over  bool         // no script gets the list: a deadline does not wait for what is on its way
+
+	coded   *coded
+	sizes   bool  // entries have the field size in place of a value
+	failure error // of the codec
 }
 
 // chunkSize is how many entries go to the interpreter at once.
 const chunkSize = 256
 
+var historyOptions = slices.Concat(option.Table{
+	{Name: "keys", Kind: option.List, About: "several patterns that do not overlap, in place of the one key"},
+	{Name: "meta_only", Kind: option.Bool, About: "entries without values, with their `size`"},
+	{Name: "ignore_deletes", Kind: option.Bool, About: "no DEL and PURGE entries"},
+	{Name: "resume_from_revision", Kind: option.Natural, About: "entries from that revision on"},
+	{Name: "headers", Kind: option.Bool, About: "entries have the field header"},
+}, callOptions)
+
 func cmdHistory(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
+	return b.call(p, historyOptions, args[1:], func(core *kv.Bucket, o option.Values) (any, error) {
+		keys, err := b.filters(args[0].Text(), o)
+		if err != nil {
+			return nil, err
+		}
+		resume, err := resumeFrom(o)
+		if err != nil {
+			return nil, err
+		}
+		options := kv.HistoryOptions{
+			Keys: keys, MetaOnly: o.Bool("meta_only"), IgnoreDeletes: o.Bool("ignore_deletes"), ResumeFromRevision: resume,
+		}
+		return b.history(p, core, options, o.Bool("headers"))
+	})
+}
+
+func (b *bucket) history(p *bridge.Package, core *kv.Bucket, o kv.HistoryOptions, headers bool) (any, error) {
 	h := &history{
-		entry: entryRecord{c: b.j.c, bucket: b.name.Retain(), delta: true},
+		entry: entryRecord{c: b.j.c, bucket: b.name.Retain(), delta: true, headers: headers},
 		list:  p.Host.NewValue([]any{}),
+		coded: b.coded.retain(),
+		sizes: o.MetaOnly,
 	}
-	return bridge.BeginHolding(p, h.letGo,
+	id, err := bridge.Begin(p,
 		func(done func(struct{}, error)) error {
-			return b.kv.EachEntry(args[0].Text(),
+			return core.EachEntry(o.Keys[0], o,
 				func(e kv.Entry) {
 					if h.chunk = append(h.chunk, e); len(h.chunk) == chunkSize {
 						h.post(p)
@@ -34,12 +67,25 @@ func cmdHistory(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 				func(err error) {
 					h.post(p)
 					done(struct{}{}, err)
+					if err != nil {
+						h.unwanted(p)
+					}
 				})
 		},
 		func(struct{}) (any, error) {
-			h.entry.bucket.(bridge.Value).Release()
+			if h.failure != nil {
+				h.release()
+				return nil, h.failure
+			}
+			h.coded.release()
+			h.entry.bucket.Release()
 			return bridge.Given{Value: h.list}, nil
-		})
+		},
+		func(struct{}) { h.unwanted(p) })
+	if err != nil {
+		h.release()
+	}
+	return id, err
 }
 
 func (h *history) post(p *bridge.Package) {
@@ -54,14 +100,28 @@ type historyChunk struct {
 }
 
 func (c historyChunk) Run(p *bridge.Package) {
-	if !c.h.over {
-		p.Host.Append(c.h.list, &entryRecords{c.h.entry, c.entries})
+	h := c.h
+	if h.coded != nil {
+		for i := range c.entries {
+			if err := h.coded.decode(&c.entries[i]); err != nil && h.failure == nil {
+				h.failure = err
+			}
+		}
+	}
+	if h.failure == nil && !p.Closed() {
+		p.Host.Append(h.list, &entryRecords{h.entry, h.sizes, c.entries})
 	}
 }
 
-// letGo is the end of a list that no script gets.
-func (h *history) letGo() {
-	h.over = true
-	h.entry.bucket.(bridge.Value).Release()
+// unwanted lets go of a list that no script gets. Any goroutine may call it.
+func (h *history) unwanted(p *bridge.Package) { p.Post(unwantedHistory{h}) }
+
+type unwantedHistory struct{ h *history }
+
+func (u unwantedHistory) Run(*bridge.Package) { u.h.release() }
+
+func (h *history) release() {
+	h.coded.release()
+	h.entry.bucket.Release()
 	h.list.Release()
 }

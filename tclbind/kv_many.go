@@ -2,12 +2,13 @@ package tclbind
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"sync/atomic"
 
 	"natstcl/kv"
 	"natstcl/kv/dict"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -163,14 +164,14 @@ func (b *bucket) revisions(out []kv.Outcome) (any, error) {
 		}
 		code := bridge.ListText(errorCode(o.Err))
 		failed = append(failed, dict.Field{Key: key, Value: bridge.ListText([]string{"code", code, "errorMessage", o.Err.Error()})})
-		if first == nil || wire.CodeOf(first) == "ErrCanceled" {
+		if first == nil || fault.CodeOf(first) == fault.Canceled {
 			first = o.Err
 		}
 	}
 	if first == nil {
 		return revisions, nil
 	}
-	if len(failed) == len(out) && wire.CodeOf(first) == "ErrCanceled" {
+	if len(failed) == len(out) && fault.CodeOf(first) == fault.Canceled {
 		return nil, first
 	}
 	words := make([]string, 0, 2*len(failed))
@@ -181,8 +182,200 @@ func (b *bucket) revisions(out []kv.Outcome) (any, error) {
 	for i, r := range revisions {
 		texts[i] = fmt.Sprint(r)
 	}
-	return nil, &wire.Error{
-		Code: "ErrIncomplete", Words: []string{bridge.ListText(words), bridge.ListText(texts)},
+	return nil, &fault.Error{
+		Code: fault.Incomplete, Words: []string{bridge.ListText(words), bridge.ListText(texts)},
 		Text: fmt.Sprintf("%d of %d keys were not written: %s", len(failed), len(out), first.Error()),
 	}
+}
+
+var keysOptions = option.Table{
+	{Name: "keys", Kind: option.List, About: "patterns that do not overlap; all keys where it is not given"},
+	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called with each key as it comes, and once more with an empty one at the end; the method returns a number, for `cancel`. An error goes to `interp bgerror`, and then there is no empty one"},
+}
+
+func cmdKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
+	o, err := keysOptions.Parse(args)
+	if err != nil {
+		return nil, err
+	}
+	var filters []string
+	if o.Has("keys") {
+		if filters, err = b.filters("", o); err != nil {
+			return nil, err
+		}
+	}
+	if callback, given := o["callback"].(bridge.Value); given {
+		return b.eachKey(p, o, filters, callback)
+	}
+	return b.callWith(p, o, func(core *kv.Bucket, _ option.Values) (any, error) {
+		return bridge.Begin(p, func(done func([]string, error)) error { return core.KeysMatching(filters, done) }, b.decodeKeys)
+	}, nil)
+}
+
+// decodeKeys leaves out what the codec has not made, as orbit.go does.
+func (b *bucket) decodeKeys(stored []string) (any, error) {
+	if b.coded == nil {
+		return stored, nil
+	}
+	keys := make([]string, 0, len(stored))
+	for _, s := range stored {
+		if key, err := b.coded.decodeKey(s); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// keyStream are keys on their way to a callback.
+type keyStream struct {
+	b        *bucket
+	callback bridge.Value // retained
+	stopped  atomic.Bool
+	ended    bool
+}
+
+// foundKeys are some of them.
+type foundKeys struct {
+	s    *keyStream
+	keys []string
+}
+
+func (f foundKeys) Run(p *bridge.Package) {
+	keys, _ := f.s.b.decodeKeys(f.keys)
+	for _, key := range keys.([]string) {
+		if f.s.stopped.Load() || f.s.ended || !p.Alive(f.s.b.j.c) {
+			return
+		}
+		p.Host.Callback(f.s.callback, key)
+	}
+}
+
+// eachKey is keys with a callback. It takes as many keys at a time as history takes entries.
+func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, callback bridge.Value) (any, error) {
+	s := &keyStream{b: b, callback: callback.Retain()}
+	b.coded.retain()
+	core := b.kv
+	if o.Has("timeout") {
+		core = core.WithTimeout(o.Duration("timeout"))
+	}
+	var chunk []string
+	post := func() {
+		if len(chunk) > 0 {
+			p.Post(foundKeys{s, chunk})
+			chunk = nil
+		}
+	}
+	id, err := bridge.Begin(p, func(done func(error, error)) error {
+		return core.EachKey(filters, func(key string) bool {
+			if chunk = append(chunk, key); len(chunk) == chunkSize {
+				post()
+			}
+			return !s.stopped.Load()
+		}, func(err error) {
+			post()
+			done(err, nil)
+		})
+	}, func(err error) (any, error) {
+		s.ended = true
+		b.coded.release()
+		defer s.callback.Release()
+		if err != nil && fault.CodeOf(err) != fault.KeyNotFound {
+			p.Report(err)
+		} else {
+			p.Host.Callback(s.callback, "")
+		}
+		return nil, nil
+	})
+	if err != nil {
+		s.callback.Release()
+		b.coded.release()
+		return nil, err
+	}
+	nothing := p.Host.NewValue("list")
+	defer nothing.Release()
+	return p.Tell(id, b.j.c, nothing, func() { s.stopped.Store(true) })
+}
+
+var getManyOptions = slices.Concat(option.Table{
+	{Name: "keys", Kind: option.List, About: "patterns, in place of a list of keys"},
+	{Name: "up_to_revision", Kind: option.Natural, About: "what the keys were when that was the last revision, as far as the bucket still has it"},
+	{Name: "up_to_time", Kind: option.Nonempty, About: "the same for a time, as 2026-01-01T00:00:00Z"},
+	{Name: "headers", Kind: option.Bool, About: "entries have the field header"},
+}, manyOptions)
+
+// cmdGetMany reads many keys: its first argument is a list of them, unless -keys names patterns.
+func cmdGetMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
+	var selection kv.Selection
+	var headers bool
+	if len(args)%2 == 1 {
+		keys, err := bridge.Texts(args[0])
+		if err != nil {
+			return nil, invalid("get_many takes a list of keys")
+		}
+		for _, key := range keys {
+			stored, err := b.coded.encodeKey(key)
+			if err != nil {
+				return nil, err
+			}
+			selection.Keys = append(selection.Keys, stored)
+		}
+		args = args[1:]
+	}
+	return many(p, b, getManyOptions, args,
+		func(core *kv.Bucket, o option.Values, report func(done, total int) bool, done func([]kv.Entry, error)) error {
+			var err error
+			if o.Has("keys") {
+				if selection.Filters, err = b.filters("", o); err != nil {
+					return err
+				}
+			}
+			if o.Has("up_to_revision") {
+				if selection.UpToRevision, err = revisionOf(o["up_to_revision"]); err != nil {
+					return err
+				}
+			}
+			selection.UpToTime = o.Text("up_to_time")
+			selection.Progress = report
+			headers = o.Bool("headers")
+			return core.GetMany(selection, done)
+		}, func(entries []kv.Entry) (any, error) {
+			for i := range entries {
+				if err := b.coded.decode(&entries[i]); err != nil {
+					return nil, err
+				}
+			}
+			return &entryRecords{entryRecord: entryRecord{c: b.j.c, bucket: b.name, headers: headers}, entries: entries}, nil
+		})
+}
+
+var deleteKeysOptions = slices.Concat(option.Table{
+	{Name: "keys", Kind: option.List, About: "patterns that do not overlap; all keys where it is not given"},
+	{Name: "purge", Kind: option.Bool, About: "their history goes, too"},
+}, manyOptions)
+
+func cmdDeleteKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
+	return many(p, b, deleteKeysOptions, args,
+		func(core *kv.Bucket, o option.Values, report func(done, total int) bool, done func(int, error)) error {
+			var filters []string
+			if o.Has("keys") {
+				var err error
+				if filters, err = b.filters("", o); err != nil {
+					return err
+				}
+			}
+			return core.DeleteKeys(filters, o.Bool("purge"), kv.ManyOptions{Progress: report}, done)
+		}, bridge.Plain)
+}
+
+var purgeDeletesOptions = slices.Concat(option.Table{
+	{Name: "older_than", Kind: option.Int, Default: dict.Number("1800000"), About: "ms: the age from which on markers go, too; -1: all of them"},
+}, manyOptions)
+
+func cmdPurgeDeletes(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
+	return many(p, b, purgeDeletesOptions, args,
+		func(core *kv.Bucket, o option.Values, report func(done, total int) bool, done func(uint64, error)) error {
+			older := option.FromMillis(big.NewInt(o.Int("older_than")))
+			return core.PurgeDeletes(older, kv.ManyOptions{Progress: report}, done)
+		}, bridge.Plain)
 }

@@ -1,10 +1,12 @@
 package tclbind
 
 import (
+	"sync"
 	"time"
 
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -21,17 +23,31 @@ type watcher struct {
 	array    string       // as it was given, "" for none
 	values   bridge.Value // the name of the variable that is linked to it, retained; nil for none
 	bucket   bridge.Value // the bucket's name, retained
+	coded    *coded
+	keys     []string // as they were given
+	headers  bool     // entries have the field header
+	sizes    bool     // and size, in place of a value
 	ended    bool
+
+	current  bool   // the initial data was delivered
+	revision uint64 // of the last entry that was delivered
+	waiting  []func(error)
 }
 
 var watchOptions = option.Table{
-	{Name: "callback", Kind: option.Prefix, Empty: true},
-	{Name: "values_array", Kind: option.Text},
-	{Name: "include_history", Kind: option.Bool},
-	{Name: "meta_only", Kind: option.Bool},
-	{Name: "ignore_deletes", Kind: option.Bool},
-	{Name: "updates_only", Kind: option.Bool},
-	{Name: "idle_heartbeat", Kind: option.Duration},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called with each entry, from the event loop"},
+	{Name: "values_array", Kind: option.Text, About: "a global or a namespace variable, by a name that is resolved where `watch` is called; it need not exist yet"},
+	{Name: "include_history", Kind: option.Bool, About: "older entries too"},
+	{Name: "meta_only", Kind: option.Bool, About: "entries without values, with their `size`"},
+	{Name: "ignore_deletes", Kind: option.Bool, About: "no DEL and PURGE entries"},
+	{Name: "updates_only", Kind: option.Bool, About: "what is there now is left out"},
+	{Name: "idle_heartbeat", Kind: option.Duration, About: "how often a silent server shows that it lives; 5000 where it is not given"},
+	{Name: "keys", Kind: option.List, About: "several patterns that do not overlap, in place of the one key"},
+	{Name: "resume_from_revision", Kind: option.Natural, About: "all there is from that revision on, in place of what is current"},
+	{Name: "headers", Kind: option.Bool, About: "entries have the field header"},
+	{Name: "description", Kind: option.Nonempty, About: "of the consumer, for people who look at the server"},
+	{Name: "metadata", Kind: metadata, About: "of the consumer"},
+	{Name: "name_prefix", Kind: option.Nonempty, About: "p: the consumer's names are p_1, p_2 and so on"},
 }
 
 // cmdWatch makes the watcher; the wait's result is its handle. Nothing is delivered
@@ -48,24 +64,43 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 			return nil, invalid("At least one of -callback or -values_array must be provided")
 		})
 	}
-	w := &watcher{j: b.j, array: o.Text("values_array"), bucket: b.name.Retain(), source: p.NewSource()}
+	keys, err := b.filters(args[0].Text(), o)
+	if err != nil {
+		return nil, err
+	}
+	resume, err := resumeFrom(o)
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{
+		j: b.j, array: o.Text("values_array"), bucket: b.name.Retain(), source: p.NewSource(), coded: b.coded.retain(),
+		keys: o.List("keys"), headers: o.Bool("headers"), sizes: o.Bool("meta_only"),
+	}
+	if w.keys == nil {
+		w.keys = []string{args[0].Text()}
+	}
 	if hasCallback {
 		w.callback = callback.Retain()
 	}
 	consumer := &orderedConsumer{c: b.j.c, source: p.NewSource()}
 	w.consumer = consumer
 	settings := kv.WatchOptions{
-		IncludeHistory: o.Bool("include_history"),
-		MetaOnly:       o.Bool("meta_only"),
-		IgnoreDeletes:  o.Bool("ignore_deletes"),
-		UpdatesOnly:    o.Bool("updates_only"),
-		IdleHeartbeat:  time.Duration(o.Nanos("idle_heartbeat")),
-		Failed:         consumer.failed,
-		Replaced:       func(keys []string) { w.source.Post(&replacement{w, keys}) },
+		IncludeHistory:     o.Bool("include_history"),
+		MetaOnly:           o.Bool("meta_only"),
+		IgnoreDeletes:      o.Bool("ignore_deletes"),
+		UpdatesOnly:        o.Bool("updates_only"),
+		IdleHeartbeat:      time.Duration(o.Nanos("idle_heartbeat")),
+		Keys:               keys,
+		ResumeFromRevision: resume,
+		Description:        o.Text("description"),
+		NamePrefix:         o.Text("name_prefix"),
+		Metadata:           dictOf(o, "metadata"),
+		Failed:             consumer.failed,
+		Replaced:           func(keys []string) { w.source.Post(&replacement{w, keys}) },
 	}
-	return bridge.BeginHolding(p, w.letGo,
+	id, err := bridge.Begin(p,
 		func(done func(*kv.Watcher, error)) error {
-			return b.kv.Watch(args[0].Text(), settings, func(e *kv.Entry) { w.source.Post(&change{w, e}) }, done)
+			return b.kv.Watch(keys[0], settings, func(e *kv.Entry) { w.source.Post(&change{w, e}) }, done)
 		},
 		func(core *kv.Watcher) (any, error) {
 			w.kv = core
@@ -75,6 +110,34 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 			return w.ID(), nil
 		},
 		(*kv.Watcher).Stop)
+	if err != nil {
+		w.letGo()
+	}
+	return id, err
+}
+
+// filters are the patterns that an operation reads, as they are stored.
+func (b *bucket) filters(key string, o option.Values) ([]string, error) {
+	keys := o.List("keys")
+	if keys == nil {
+		keys = []string{key}
+	}
+	out := make([]string, len(keys))
+	for i, key := range keys {
+		var err error
+		if out[i], err = b.coded.encodeFilter(key); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// resumeFrom is -resume_from_revision, 0 where it is not given.
+func resumeFrom(o option.Values) (uint64, error) {
+	if !o.Has("resume_from_revision") {
+		return 0, nil
+	}
+	return revisionOf(o["resume_from_revision"])
 }
 
 func (w *watcher) Release(*bridge.Package) {
@@ -84,7 +147,9 @@ func (w *watcher) Release(*bridge.Package) {
 }
 
 func (w *watcher) letGo() {
+	w.tellWaiting(fault.New(fault.ConnectionClosed, "The watcher was destroyed"))
 	w.bucket.Release()
+	w.coded.release()
 	for _, v := range []bridge.Value{w.callback, w.values} {
 		if v != nil {
 			v.Release()
@@ -107,6 +172,57 @@ func cmdWatchConsumer(_ *bridge.Package, w *watcher, _ []bridge.Value) (any, err
 	return w.consumer.ID(), nil
 }
 
+func cmdWatchState(_ *bridge.Package, w *watcher, _ []bridge.Value) (any, error) {
+	return dict.Dict{
+		{Key: "bucket", Value: w.bucket.Text()}, {Key: "keys", Value: w.keys},
+		{Key: "current", Value: w.current}, {Key: "revision", Value: w.revision},
+	}, nil
+}
+
+var watchWaitOptions = option.Table{
+	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
+}
+
+// cmdWatchWait waits until the initial data was delivered.
+func cmdWatchWait(p *bridge.Package, w *watcher, args []bridge.Value) (any, error) {
+	o, err := watchWaitOptions.Parse(args)
+	if err != nil || w.current {
+		return nil, err
+	}
+	limit := w.j.js.Timeout()
+	if o.Has("timeout") {
+		limit = o.Duration("timeout")
+	}
+	return bridge.BeginPlain(p, nil, func(done func(error)) error {
+		once := sync.OnceFunc
+		var err error
+		tell := once(func() { done(err) })
+		var late *time.Timer
+		if limit > 0 {
+			late = time.AfterFunc(limit, func() {
+				err = fault.New(fault.Timeout, "The current data of bucket "+w.kv.Bucket()+" has not come in "+limit.String())
+				tell()
+			})
+		}
+		w.waiting = append(w.waiting, func(why error) {
+			if late == nil || late.Stop() {
+				err = why
+				tell()
+			}
+		})
+		return nil
+	})
+}
+
+// tellWaiting ends the waits for the initial data; in the interpreter's thread.
+func (w *watcher) tellWaiting(why error) {
+	waiting := w.waiting
+	w.waiting = nil
+	for _, tell := range waiting {
+		tell(why)
+	}
+}
+
 // change is one entry on its way to the script, or none for the end of the current data. It is
 // also what the callback gets, and what the array does.
 type change struct {
@@ -121,7 +237,7 @@ func (c *change) WriteTo(w bridge.Writer) {
 		w.Any(c.w.j.c.words.empty)
 		return
 	}
-	r := entryRecord{c: c.w.j.c, bucket: c.w.bucket, Entry: c.entry, delta: true}
+	r := entryRecord{c: c.w.j.c, bucket: c.w.bucket, Entry: c.entry, delta: true, headers: c.w.headers, size: c.w.sizes && c.entry.Operation == kv.Put}
 	r.WriteTo(w)
 }
 
@@ -139,8 +255,19 @@ func (c *change) Run(p *bridge.Package) {
 	if w.ended {
 		return
 	}
-	if e != nil {
+	if e == nil {
+		w.current = true
+		w.tellWaiting(nil)
+	} else {
 		w.kv.Taken()
+		if err := w.coded.decode(e); err != nil {
+			p.Report(err)
+			return
+		}
+		if p.Closed() || w.ended {
+			return // a command of the codec ended it
+		}
+		w.revision = e.Revision
 		if w.array != "" {
 			w.store(p, c)
 			if p.Closed() || w.ended {
@@ -151,7 +278,7 @@ func (c *change) Run(p *bridge.Package) {
 	if w.callback == nil {
 		return
 	}
-	w.j.c.deliver(p, w.callback, c)
+	p.Host.Deliver(w.callback, c)
 }
 
 // replacement tells that another bucket has taken the place of the one that was watched: these are
@@ -165,9 +292,15 @@ func (r *replacement) Run(p *bridge.Package) {
 	if r.w.ended || r.w.array == "" {
 		return
 	}
+	keys := make([]string, 0, len(r.keys))
+	for _, stored := range r.keys {
+		if key, err := r.w.coded.decodeKey(stored); err == nil {
+			keys = append(keys, key)
+		}
+	}
 	keep := p.Host.NewValue([]any{r.w.Namespace() + "::my", "Keep"})
 	defer keep.Release()
-	p.Host.Callback(keep, r.keys)
+	p.Host.Callback(keep, keys)
 }
 
 // store writes an entry into the array, which the object's variable values is linked to.

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -24,9 +25,9 @@ const MostInBatch = 1000
 func (j *JetStream) PublishBatch(messages []*nats.Msg, timeout time.Duration, retry wire.Retry, done func(dict.Dict, error)) error {
 	switch n := len(messages); {
 	case n == 0:
-		return wire.Fail("ErrInvalidArg", "A batch has one message or more")
+		return fault.New(fault.InvalidArg, "A batch has one message or more")
 	case n > MostInBatch:
-		return wire.Fail("ErrInvalidArg", fmt.Sprintf("A batch has %d messages at most, not %d", MostInBatch, n))
+		return fault.New(fault.InvalidArg, fmt.Sprintf("A batch has %d messages at most, not %d", MostInBatch, n))
 	}
 	for _, m := range messages {
 		if err := j.conn.CheckSize(m); err != nil {
@@ -83,7 +84,7 @@ const batchForgotten = "10176"
 
 func (b *batch) acknowledged(ack dict.Dict, err error) {
 	api, _ := err.(*APIError)
-	again := wire.CodeOf(err) == "ErrNoResponders" || api != nil && api.ErrCode == batchForgotten
+	again := fault.CodeOf(err) == "ErrNoResponders" || api != nil && api.ErrCode == batchForgotten
 	if !again || b.retry.Attempts <= 0 || !b.until.IsZero() && time.Until(b.until) <= b.retry.Wait {
 		b.done(ack, err)
 		return

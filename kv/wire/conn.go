@@ -52,11 +52,7 @@ type Conn struct {
 	traffic traffic
 }
 
-// What pending requests get when the connection ends, by Disconnect or for good.
-var (
-	errDisconnected = Fail("ErrConnectionClosed", "Connection closed")
-	errLost         = Fail("ErrTimeout", "Connection lost")
-)
+var errDisconnected = Fail("ErrConnectionClosed", "Connection closed")
 
 // DefaultOptions are the contract's.
 func DefaultOptions() Options {
@@ -539,7 +535,7 @@ func (c *Conn) giveUp(ctx context.Context, why *Error) {
 		return
 	}
 	c.obs.Log(LogError, why.Text)
-	end := c.closeLocked(errLost)
+	end := c.closeLocked(Fail("ErrTimeout", "Connection lost"))
 	c.mu.Unlock()
 	end()
 }

@@ -97,13 +97,37 @@ oo::class create ::nats::key_value {
         return
     }
 
-    # Returns a list of entries.
-    method history {key} {
-        return [::nats::core::do kv_history $handle $key]
+    # Returns the current entries of many keys, by their revisions; missing and deleted ones are left out.
+    #
+    # args - a list of keys, or -keys patterns; ?-up_to_revision n? ?-up_to_time iso? ?-headers bool? ?-progress cmdPrefix?
+    method get_many {args} {
+        return [::nats::core::do kv_get_many $handle {*}$args]
     }
 
-    method keys {} {
-        return [::nats::core::do kv_keys $handle]
+    # Deletes all keys, or those that match. Returns how many.
+    #
+    # args - ?-keys patterns? ?-purge bool? ?-progress cmdPrefix?
+    method delete_keys {args} {
+        return [::nats::core::do kv_delete_keys $handle {*}$args]
+    }
+
+    # Removes what deleted keys have left. Returns how many messages went.
+    #
+    # args - ?-older_than ms? ?-progress cmdPrefix?
+    method purge_deletes {args} {
+        return [::nats::core::do kv_purge_deletes $handle {*}$args]
+    }
+
+    # Returns a list of entries.
+    #
+    # args - ?-keys patterns? ?-meta_only? ?-ignore_deletes? ?-resume_from_revision n? ?-headers bool?
+    method history {key args} {
+        return [::nats::core::do kv_history $handle $key {*}$args]
+    }
+
+    # args - ?-keys patterns? ?-callback cmdPrefix?
+    method keys {args} {
+        return [::nats::core::do kv_keys $handle {*}$args]
     }
 
     # Returns a kv_watcher object.
@@ -149,6 +173,33 @@ oo::class create ::nats::kv_watcher {
 
     method consumer {} {
         return $consumer
+    }
+
+    # Waits until the current data was delivered.
+    #
+    # args - ?-timeout ms?
+    method wait {args} {
+        return [::nats::core::do watch_wait $handle {*}$args]
+    }
+
+    # The bucket's name.
+    method bucket {} {
+        return [dict get [::nats::core::watch_state $handle] bucket]
+    }
+
+    # The patterns that it follows, a list.
+    method keys {} {
+        return [dict get [::nats::core::watch_state $handle] keys]
+    }
+
+    # Whether the current data was delivered.
+    method current {} {
+        return [dict get [::nats::core::watch_state $handle] current]
+    }
+
+    # The revision of the last entry that was delivered, 0 before the first one.
+    method revision {} {
+        return [dict get [::nats::core::watch_state $handle] revision]
     }
 
     # Takes from the array what is not in the bucket that it follows now.

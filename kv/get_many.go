@@ -1,0 +1,286 @@
+package kv
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/fault"
+	"natstcl/kv/js"
+	"natstcl/kv/wire"
+)
+
+// Selection says which keys GetMany reads.
+type Selection struct {
+	Keys    []string // these
+	Filters []string // or the keys that match one of these; wildcards are fine
+	// UpToRevision reads what the keys were when that was the bucket's last revision, as far as the bucket still
+	// has it; 0: now.
+	UpToRevision uint64
+	// UpToTime does the same for a time, as 2026-01-01T00:00:00Z.
+	UpToTime string
+	// Progress is told how many keys have come; where it returns false, the end is ErrCanceled. It may be nil.
+	Progress func(done, total int) (goOn bool)
+}
+
+// subjectsAtOnce is how many keys are asked for in one request: servers send no more than 1,024 messages for it
+// (ADR-31). Each request reads one moment of the bucket.
+const subjectsAtOnce = 1024
+
+// requestBytes bounds the subjects of one request, well below what servers take (1 MB).
+const requestBytes = 256 << 10
+
+// GetMany reads the last entries of many keys, in the order of their revisions; missing and deleted ones are left out.
+// Each 1,024 keys are read as they were at one moment, less what is written anew while 16 MB and more of them are
+// on their way, which comes as it is then. A replica that is behind, or a mirror, may answer.
+//
+// A filter that more keys match than a server sends at once is read by a consumer instead, like Keys.
+func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
+	if len(s.Keys) > 0 && len(s.Filters) > 0 {
+		return invalid("keys are named, or filters, not both")
+	}
+	names := slices.Concat(s.Keys, s.Filters)
+	for _, key := range s.Keys {
+		if err := checkKey(key); err != nil {
+			return err
+		}
+	}
+	for _, filter := range s.Filters {
+		if !wire.ValidSubject(b.read+filter, true) {
+			return fault.New(fault.BadSubject, "Invalid subject "+b.read+filter)
+		}
+	}
+	if s.UpToRevision > 0 {
+		if err := checkRevision(s.UpToRevision); err != nil {
+			return err
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	g := &gathering{bucket: b, begun: time.Now(), selection: s, found: map[string]Entry{}, done: done}
+	var parts [][]string
+	for len(names) > 0 {
+		n := partOf(names, len(b.read))
+		parts = append(parts, names[:n])
+		names = names[n:]
+	}
+	g.open.Store(int64(len(parts)) + 1)
+	for _, part := range parts {
+		if err := g.read(part, moment{upTo: s.UpToRevision}); err != nil {
+			g.end(err)
+		}
+	}
+	g.end(nil)
+	return nil
+}
+
+// partOf is how many of the names go into one request.
+func partOf(names []string, prefix int) int {
+	size := 0
+	for i, name := range names {
+		if size += prefix + len(name) + 3; i == subjectsAtOnce || size > requestBytes && i > 0 {
+			return i
+		}
+	}
+	return len(names)
+}
+
+// gathering is a GetMany on its way.
+type gathering struct {
+	bucket    *Bucket
+	begun     time.Time
+	selection Selection
+	done      func([]Entry, error)
+	open      atomic.Int64 // parts that are to end
+
+	mu      sync.Mutex
+	found   map[string]Entry
+	failure error
+}
+
+// pageBytes is how much a server sends for one request. Far more would make it take the client for too slow to
+// be kept (its max_pending is 64 MB).
+const pageBytes = 16 << 20
+
+// moment is what several pages have to bring together: the last messages up to one sequence number.
+type moment struct {
+	from, upTo    uint64
+	expected, got uint64
+}
+
+// read asks for the last messages of the names, from a sequence number on.
+func (g *gathering) read(names []string, at moment) error {
+	b := g.bucket
+	if !b.direct {
+		return g.readEach(names)
+	}
+	subjects := make([]string, len(names))
+	for i, name := range names {
+		subjects[i] = b.read + name
+	}
+	request := dict.Dict{{Key: "multi_last", Value: subjects}, {Key: "max_bytes", Value: pageBytes}}
+	if at.from > 0 {
+		request.Set("seq", at.from)
+	}
+	if at.upTo > 0 {
+		request.Set("up_to_seq", at.upTo)
+	} else if g.selection.UpToTime != "" {
+		request.Set("up_to_time", g.selection.UpToTime)
+	}
+	return b.js.DirectGetPage(b.stream, request, func(page *js.Page, err error) {
+		for _, m := range page.Messages {
+			g.take(b.stored(m))
+		}
+		if err == nil && g.goesOn() {
+			var more bool
+			if more, err = g.rest(names, at, page); more && err == nil {
+				return
+			}
+		}
+		g.answered(names, err)
+	})
+}
+
+// rest asks for what a page has left out, as it was at the moment of the first one. What is written anew meanwhile leaves
+// its place there: then the newer value is looked for.
+func (g *gathering) rest(names []string, at moment, page *js.Page) (more bool, err error) {
+	count := uint64(len(page.Messages))
+	if at.expected == 0 {
+		at.expected = count + page.Pending
+		at.upTo = page.UpTo
+	}
+	at.got += count
+	switch {
+	case page.Pending > 0 && count == 0:
+		return true, fault.New(fault.Protocol, "Invalid reply to a direct get: it brings none of what is there")
+	case page.Pending > 0:
+		at.from = page.Last + 1
+		return true, g.read(names, at)
+	case at.got >= at.expected || g.past():
+		return false, nil
+	case len(g.selection.Filters) > 0:
+		return true, g.readEach(names)
+	}
+	g.mu.Lock()
+	left := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, there := g.found[name]
+		return there
+	})
+	g.mu.Unlock()
+	return true, g.read(left, moment{})
+}
+
+// past tells whether what was is asked for, and not what is now.
+func (g *gathering) past() bool { return g.selection.UpToRevision > 0 || g.selection.UpToTime != "" }
+
+// answered is the end of a request: servers that do not know this kind of request refuse it (408), and so they do
+// where too many keys match (413).
+func (g *gathering) answered(names []string, err error) {
+	var refused *fault.Error
+	if e, ok := err.(*fault.Error); ok && e.Code == fault.JSResponse && len(e.Words) > 0 && e.Words[0] == "413" {
+		refused = e
+	}
+	switch {
+	case refused != nil && g.past():
+		err = invalid("More than 1024 keys match: they cannot be read as of one revision")
+	case refused != nil, fault.CodeOf(err) == fault.InvalidArg && !g.past():
+		if err = g.readEach(names); err == nil {
+			return
+		}
+	}
+	if err != nil {
+		g.bucket.told(g.begun, false, err, g.end)
+		return
+	}
+	g.end(nil)
+}
+
+// readEach reads without the help of direct gets: each key by itself, or each filter by a consumer.
+func (g *gathering) readEach(names []string) error {
+	b := g.bucket
+	if len(g.selection.Filters) == 0 {
+		var failure atomic.Pointer[error]
+		failed := func(err error) {
+			if err != nil && fault.CodeOf(err) != fault.KeyNotFound {
+				failure.Store(&err)
+			}
+		}
+		b.pipeline(len(names), ManyOptions{}, func(i int, ended func(error)) error {
+			return b.Read(names[i], ReadOptions{Deleted: true}, func(e Entry, err error) {
+				if failed(err); err == nil {
+					g.take(e)
+				}
+				ended(nil)
+			})
+		}, func(_ int, err error) { failed(err) }, func() {
+			if err := failure.Load(); err != nil {
+				g.end(*err)
+				return
+			}
+			g.end(nil)
+		})
+		return nil
+	}
+	g.open.Add(int64(len(names)) - 1)
+	for _, filter := range names {
+		s := &snapshot{bucket: b, what: "values"}
+		s.take = func(m *nats.Msg, meta js.Metadata) { g.take(b.entryOf(m, meta)) }
+		s.done = g.end
+		if err := s.start([]string{filter}, js.OrderedConfig{DeliverPolicy: "last_per_subject"}); err != nil {
+			g.end(err)
+		}
+	}
+	return nil
+}
+
+// take keeps an entry, where none is known that is newer.
+func (g *gathering) take(e Entry) {
+	g.mu.Lock()
+	if g.found[e.Key].Revision < e.Revision {
+		e.Delta = 0
+		g.found[e.Key] = e
+	}
+	n := len(g.found)
+	g.mu.Unlock()
+	if progress := g.selection.Progress; progress != nil && !progress(n, max(n, len(g.selection.Keys))) {
+		g.fail(errCanceled)
+	}
+}
+
+func (g *gathering) goesOn() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failure == nil
+}
+
+func (g *gathering) fail(err error) {
+	g.mu.Lock()
+	g.failure = cmp.Or(g.failure, err)
+	g.mu.Unlock()
+}
+
+// end is the end of one part; the last one tells the result.
+func (g *gathering) end(err error) {
+	if err != nil {
+		g.fail(err)
+	}
+	if g.open.Add(-1) > 0 {
+		return
+	}
+	if g.failure != nil {
+		g.done(nil, g.failure)
+		return
+	}
+	entries := make([]Entry, 0, len(g.found))
+	for _, e := range g.found {
+		if e.Operation == Put {
+			entries = append(entries, e)
+		}
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Revision, b.Revision) })
+	g.done(entries, nil)
+}
