@@ -18,6 +18,7 @@ type request struct {
 	asDict   bool
 	pending  *wire.Pending
 	ended    bool
+	over     func() // called when it ends, however it does; nil: nobody wants to know
 }
 
 var requestOptions = option.Table{
@@ -168,6 +169,9 @@ func (r *request) begin(p *bridge.Package, callback bridge.Value) {
 func (r *request) Release(*bridge.Package) {
 	r.ended = true
 	r.pending.Cancel()
+	if r.over != nil {
+		r.over()
+	}
 	delete(r.c.requests, r.number)
 	r.callback.Release()
 }

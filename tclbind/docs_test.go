@@ -55,6 +55,9 @@ var references = map[string]map[string]option.Table{
 	"../docs/jetstream.md": {
 		"jet_stream":              jetStreamOptions,
 		"publish":                 jsPublishOptions,
+		"publish_wait":            publishWaitOptions,
+		"batch":                   atomicBatchOptions,
+		"publish_batch":           publishBatchOptions,
 		"fetch":                   fetchOptions,
 		"nak":                     nakOptions,
 		"term":                    termOptions,

@@ -15,10 +15,12 @@ type jetStream struct {
 	c         *connection
 	fetches   map[int64]*fetch // those with a callback, by their IDs
 	lastFetch int64
+
+	unanswered unanswered
 }
 
-// A jet_stream holds nothing of its own: requests that are out end by themselves.
-func (*jetStream) Release(*bridge.Package) {}
+// Release ends those that wait for their turn; requests that are out end by themselves.
+func (j *jetStream) Release(*bridge.Package) { j.unanswered.giveUp() }
 
 var jetStreamCommands = []bridge.Command{
 	{Name: "api_prefix", Usage: "jet_stream", Run: bridge.On(cmdAPIPrefix)},
@@ -48,6 +50,7 @@ var jetStreamOptions = option.Table{
 	{Name: "domain", Kind: option.Text, About: "the JetStream domain; excludes -api_prefix"},
 	{Name: "api_prefix", Kind: option.Text, About: "in place of $JS.API"},
 	{Name: "trace", Kind: option.Bool, Default: false, About: "requests and replies go to the log at level debug"},
+	maxPendingOption,
 }
 
 // cmdJetStream returns the handle of a new jet_stream.
@@ -65,7 +68,9 @@ func cmdJetStream(p *bridge.Package, c *connection, args []bridge.Value) (any, e
 	if err != nil {
 		return nil, err
 	}
-	return p.Add(&jetStream{js: core, c: c, fetches: map[int64]*fetch{}}, c), nil
+	j := &jetStream{js: core, c: c, fetches: map[int64]*fetch{}}
+	j.unanswered.most = small(o.Int("max_pending"))
+	return p.Add(j, c), nil
 }
 
 func cmdAPIPrefix(_ *bridge.Package, j *jetStream, _ []bridge.Value) (any, error) {

@@ -2,6 +2,7 @@ package tclbind
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -17,20 +18,39 @@ var publishCommands = []bridge.Command{
 	{Name: "js_publish_msg", Usage: "jet_stream msg args", Run: bridge.On(cmdJSPublishMsg)},
 }
 
-// Those behind stream the contract has not (ADR-4, 43).
-var jsPublishOptions = option.Table{
-	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
-	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut pubAck pubError`; an empty one is none"},
+// messageOptions are those that become a header of the message; behind stream the pure-Tcl client
+// has none of them (ADR-4, 43, 51).
+var messageOptions = option.Table{
 	{Name: "stream", Kind: option.Nonempty, Sent: "Nats-Expected-Stream", About: "that is expected to take it"},
 	{Name: "msg_id", Kind: option.Nonempty, Sent: "Nats-Msg-Id", About: "twice the same within the duplicate_window is stored once"},
 	{Name: "expect_last_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Sequence", About: "of the stream: else ErrWrongLastSequence"},
 	{Name: "expect_last_subject_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Subject-Sequence", About: "of the subject, 0 for none: else ErrWrongLastSequence"},
+	{Name: "expect_last_subject", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Subject-Sequence-Subject", About: "the subject of -expect_last_subject_seq, where it is another; wildcards are fine"},
 	{Name: "expect_last_msg_id", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Msg-Id", About: "of the stream: else an error"},
 	{Name: "ttl", Kind: messageTTL, Sent: "Nats-TTL", About: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl; never: for ever, whatever the stream's -max_age"},
+	{Name: "rollup", Kind: option.Enum, Allowed: []string{"sub", "all"}, Sent: "Nats-Rollup", About: "the message replaces those of its subject, or of the stream, which needs -allow_rollup_hdrs"},
+	{Name: "schedule", Kind: option.Nonempty, Sent: "Nats-Schedule", About: "when, in a stream with -allow_msg_schedules: `@at 2040-01-01T00:00:00Z`, `@every 1h`, `@hourly`, or a cron line of six fields"},
+	{Name: "schedule_at", Kind: scheduleAt, Sent: "Nats-Schedule", About: "in place of that: once, at this time"},
+	{Name: "schedule_every", Kind: scheduleEvery, Sent: "Nats-Schedule", About: "in place of that: again and again, 1000 at least"},
+	{Name: "schedule_cron", Kind: option.Nonempty, Sent: "Nats-Schedule", About: "in place of that: a cron line of six fields"},
+	{Name: "schedule_target", Kind: option.Nonempty, Sent: "Nats-Schedule-Target", About: "the subject that it is published to then; of the same stream"},
+	{Name: "schedule_source", Kind: option.Nonempty, Sent: "Nats-Schedule-Source", About: "the subject whose last message is published in place of this one's payload"},
+	{Name: "schedule_ttl", Kind: messageTTL, Sent: "Nats-Schedule-TTL", About: "-ttl of what is published"},
+	{Name: "schedule_time_zone", Kind: option.Nonempty, Sent: "Nats-Schedule-Time-Zone", About: "of a cron line, as Europe/Berlin; UTC where it is not given"},
+	{Name: "schedule_rollup", Kind: option.Enum, Allowed: []string{"sub"}, Sent: "Nats-Schedule-Rollup", About: "-rollup of what is published"},
+}
+
+var headerOptions = option.Table{{Name: "header", Kind: headers, About: "keys and values; not of a message of `nats::msg`"}}
+
+var jsPublishMsgOptions = slices.Concat(option.Table{
+	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut pubAck pubError`; an empty one is none"},
+}, messageOptions, option.Table{
 	{Name: "retry_attempts", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultRetry.Attempts)), About: "further ones, where nobody listens: the stream's leader may be changing"},
 	{Name: "retry_wait", Kind: option.Millis, Default: wire.DefaultRetry.Wait, About: "before each further attempt; there is none that -timeout leaves no time for"},
-	{Name: "header", Kind: headers, About: "keys and values; not of `publish_msg`"},
-}
+})
+
+var jsPublishOptions = slices.Concat(jsPublishMsgOptions, headerOptions)
 
 // cmdJSPublish publishes with an acknowledgement. With a callback the result is the
 // request's ID.
@@ -46,7 +66,7 @@ func cmdJSPublish(p *bridge.Package, j *jetStream, args []bridge.Value) (any, er
 
 // cmdJSPublishMsg is cmdJSPublish with a message of nats::msg.
 func cmdJSPublishMsg(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	o, err := jsPublishOptions[:len(jsPublishOptions)-1].Parse(args[1:])
+	o, err := jsPublishMsgOptions.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -57,20 +77,37 @@ func cmdJSPublishMsg(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	return j.publish(p, m, o)
 }
 
-func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (any, error) {
-	for i := range jsPublishOptions {
-		row := &jsPublishOptions[i]
-		if row.Sent == "" || !o.Has(row.Name) {
+// stamp makes headers of the options that are some.
+func stamp(m *nats.Msg, o option.Values) error {
+	for i := range messageOptions {
+		row := &messageOptions[i]
+		if !o.Has(row.Name) {
 			continue
 		}
 		value := headerValue(o, row)
 		if !headerSafe(value) {
-			return nil, invalid("Invalid value for the " + row.Kind.Word + " option " + row.Name + " : " + value)
+			return invalid("Invalid value for the " + row.Kind.Word + " option " + row.Name + " : " + value)
 		}
 		if m.Header == nil {
 			m.Header = nats.Header{}
 		}
 		m.Header[row.Sent] = []string{value}
+	}
+	schedules := 0
+	for _, name := range []string{"schedule", "schedule_at", "schedule_every", "schedule_cron"} {
+		if o.Has(name) {
+			schedules++
+		}
+	}
+	if schedules > 1 {
+		return invalid("-schedule, -schedule_at, -schedule_every and -schedule_cron are mutually exclusive")
+	}
+	return nil
+}
+
+func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (any, error) {
+	if err := stamp(m, o); err != nil {
+		return nil, err
 	}
 	timeout := j.js.Timeout()
 	if o.Has("timeout") {
@@ -79,23 +116,61 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 	retry := wire.Retry{Attempts: int(o.Int("retry_attempts")), Wait: o.Duration("retry_wait")}
 	callback, async := o["callback"].(bridge.Value)
 	if !async {
-		id, err := bridge.Begin(p, func(done func(dict.Dict, error)) error {
-			_, err := j.js.Publish(m, timeout, retry, done)
-			return err
+		return bridge.Begin(p, func(done func(dict.Dict, error)) error {
+			return j.publishInTurn(p, func(answered func()) error {
+				_, err := j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
+					done(ack, err)
+					answered()
+				})
+				return err
+			}, func(err error) { done(nil, err) })
 		}, bridge.Plain)
-		return id, err
 	}
-	r := &request{c: j.c}
-	var err error
-	r.pending, err = j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
-		p.Post(&published{r, ack, err})
+	send := func(answered func()) (int64, error) {
+		r := &request{c: j.c, over: answered}
+		var err error
+		r.pending, err = j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
+			p.Post(&published{r, ack, err})
+			answered()
+		})
+		if err != nil {
+			return 0, err
+		}
+		r.begin(p, callback)
+		return r.number, nil
+	}
+	if j.unanswered.most > 0 {
+		return j.publishLater(p, callback, send)
+	}
+	var number int64
+	err := j.publishNow(p, func(answered func()) (err error) {
+		number, err = send(answered)
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	r.begin(p, callback)
 	j.c.wire.Hold()
-	return r.number, nil
+	return number, err
+}
+
+// publishLater publishes with a callback in its turn: the wait's result is the request's ID.
+func (j *jetStream) publishLater(p *bridge.Package, callback bridge.Value, send func(answered func()) (int64, error)) (any, error) {
+	held := callback.Retain() // until the request has it
+	return bridge.Begin(p, func(done func(int64, error)) error {
+		err := j.publishInTurn(p, func(answered func()) error {
+			number, err := send(answered)
+			if err == nil {
+				held.Release()
+				done(number, nil)
+			}
+			return err
+		}, func(err error) {
+			held.Release()
+			done(0, err)
+		})
+		if err != nil {
+			held.Release()
+		}
+		return err
+	}, bridge.Plain)
 }
 
 // headerValue is what an option is as a header.

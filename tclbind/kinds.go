@@ -1,6 +1,8 @@
 package tclbind
 
 import (
+	"time"
+
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -13,6 +15,10 @@ var (
 	subject = &option.Kind{Word: "subject", Takes: "subject, no wildcards", Parse: parseSubject}
 	// messageTTL is a Natural number of ms, or "never".
 	messageTTL = &option.Kind{Word: "timeout", Takes: "ms, or never", Code: bridge.ErrBadTimeout, Parse: parseMessageTTL}
+	// scheduleAt is a time, in ms since the epoch, as a schedule has it (ADR-51).
+	scheduleAt = &option.Kind{Word: "timeout", Takes: "ms since 1970", Code: bridge.ErrBadTimeout, Parse: parseScheduleAt}
+	// scheduleEvery is a Natural number of ms, as a schedule has it.
+	scheduleEvery = &option.Kind{Word: "timeout", Takes: "ms", Code: bridge.ErrBadTimeout, Parse: parseScheduleEvery}
 	// pairs is a dict of texts, as a dict.Dict.
 	pairs = &option.Kind{Word: "dict", Takes: "dict", Parse: parsePairs}
 	// metadata is pairs that are not empty.
@@ -37,6 +43,25 @@ func parseMessageTTL(row *option.Row, v bridge.Value) (any, error) {
 		return "never", nil
 	}
 	return option.Natural.Parse(row, v)
+}
+
+func parseScheduleAt(row *option.Row, v bridge.Value) (any, error) {
+	n, ok := bridge.BigInteger(v.Text())
+	if !ok || !n.IsInt64() || n.Int64() > latestTime || n.Sign() < 0 {
+		return nil, row.Refuse(v)
+	}
+	return "@at " + time.UnixMilli(n.Int64()).UTC().Format(time.RFC3339Nano), nil
+}
+
+// latestTime is the last one, in ms, whose year has four digits.
+const latestTime = 253402300799999
+
+func parseScheduleEvery(row *option.Row, v bridge.Value) (any, error) {
+	n, ok := bridge.BigInteger(v.Text())
+	if !ok || n.Sign() <= 0 {
+		return nil, row.Refuse(v)
+	}
+	return "@every " + option.FromMillis(n).String(), nil
 }
 
 func parsePairs(row *option.Row, v bridge.Value) (any, error) {

@@ -28,11 +28,11 @@ var Nats = &bridge.Extension{
 	Version:   Version,
 	Namespace: namespace,
 	Commands: slices.Concat(packageCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
-		fetchCommands, consumingCommands, pullCommands, pushCommands, consumerCommands, orderedCommands, bucketCommands,
+		pendingCommands, batchCommands, counterCommands, fetchCommands, consumingCommands, pullCommands, pushCommands, consumerCommands, orderedCommands, bucketCommands,
 		objectCommands, serviceCommands, serverCommands),
 	// In the order in which they need each other.
 	Scripts: []string{
-		"script/core.tcl", "script/connection.tcl", "script/jetstream.tcl", "script/consumer.tcl",
+		"script/core.tcl", "script/connection.tcl", "script/jetstream.tcl", "script/batch.tcl", "script/consumer.tcl",
 		"script/keyvalue.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
 	},
 	Files:     scripts,

@@ -41,6 +41,13 @@ func (j *JetStream) PublishBatch(messages []*nats.Msg, timeout time.Duration, re
 	return b.send()
 }
 
+// The headers of an atomic batch (ADR-50).
+const (
+	batchID       = "Nats-Batch-Id"
+	batchSequence = "Nats-Batch-Sequence"
+	batchCommit   = "Nats-Batch-Commit"
+)
+
 // batch is one on its way.
 type batch struct {
 	js       *JetStream
@@ -60,15 +67,15 @@ func (b *batch) send() error {
 		for name, values := range m.Header {
 			own.Header[name] = slices.Clone(values)
 		}
-		own.Header["Nats-Batch-Id"] = []string{id}
-		own.Header["Nats-Batch-Sequence"] = []string{strconv.Itoa(i + 1)}
+		own.Header[batchID] = []string{id}
+		own.Header[batchSequence] = []string{strconv.Itoa(i + 1)}
 		if i < last {
 			if err := b.js.conn.Publish(own); err != nil {
 				return err
 			}
 			continue
 		}
-		own.Header["Nats-Batch-Commit"] = []string{"1"}
+		own.Header[batchCommit] = []string{"1"}
 		var timeout time.Duration
 		if !b.until.IsZero() {
 			timeout = max(time.Until(b.until), time.Millisecond)

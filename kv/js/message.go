@@ -228,9 +228,6 @@ func (p *Page) add(subject string, m *nats.Msg) (last bool, err error) {
 	return false, nil
 }
 
-// batchID is the header that makes a message one of an atomic batch (ADR-50).
-const batchID = "Nats-Batch-Id"
-
 // Publish publishes with an acknowledgement, the server's reply; that of a message in a batch
 // that is not its last one is empty. Nobody listens, also after the attempts of retry:
 // ErrNoResponders. timeout 0 is without end. Messages reach the stream in the order of the calls,

@@ -79,6 +79,19 @@ oo::class create ::nats::jet_stream {
         return [::nats::core::do js_publish $handle $subject $message {*}$args]
     }
 
+    # How many messages are published and not answered yet.
+    method publish_pending {} {
+        return [::nats::core::publish_pending $handle]
+    }
+
+    # Returns when all are answered, and their callbacks were called.
+    #
+    # args - ?-timeout ms?
+    method publish_wait {args} {
+        ::nats::core::do publish_wait $handle {*}$args
+        return
+    }
+
     # args - as those of publish, less -header
     method publish_msg {msg args} {
         return [::nats::core::do js_publish_msg $handle $msg {*}$args]

@@ -1,0 +1,103 @@
+# Atomic batches and counters: made by a jet_stream's methods batch and counter. See jetstream
+# in docs/.
+
+oo::define ::nats::jet_stream {
+    # Returns a nats::batch.
+    #
+    # args - ?-ack_every n? ?-timeout ms?
+    method batch {args} {
+        return [::nats::core::adopt ::nats::batch [::nats::core::batch $handle {*}$args]]
+    }
+
+    # Publishes messages of nats::msg, all or none. Returns the acknowledgement.
+    #
+    # args - ?-timeout ms?
+    method publish_batch {messages args} {
+        return [::nats::core::do publish_batch $handle $messages {*}$args]
+    }
+
+    # Returns a nats::counter of a stream with -allow_msg_counter and -allow_direct.
+    method counter {stream} {
+        return [::nats::core::adopt ::nats::counter [::nats::core::do counter $handle $stream]]
+    }
+}
+
+# Messages that are stored all together, or not at all.
+oo::class create ::nats::batch {
+    superclass ::nats::core::handled
+    variable handle
+
+    constructor {resource} {
+        my Stand $resource
+    }
+
+    # args - the options of publish that are about the message, and ?-header dict?
+    method add {subject message args} {
+        ::nats::core::do batch_add $handle $subject $message {*}$args
+        return
+    }
+
+    # args - the options of publish that are about the message
+    method add_msg {msg args} {
+        ::nats::core::do batch_add_msg $handle $msg {*}$args
+        return
+    }
+
+    # Returns the acknowledgement: stream, seq of the last message, batch, count.
+    #
+    # args - ?subject message ?option value ...?? of a last message
+    method commit {args} {
+        return [::nats::core::do batch_commit $handle {*}$args]
+    }
+
+    method commit_msg {msg args} {
+        return [::nats::core::do batch_commit_msg $handle $msg {*}$args]
+    }
+
+    # Gives it up: nothing is stored.
+    method discard {} {
+        ::nats::core::batch_discard $handle
+        return
+    }
+
+    # How many messages were added.
+    method size {} {
+        return [::nats::core::batch_size $handle]
+    }
+
+    # True when it was committed, discarded, or refused by the server.
+    method closed {} {
+        return [::nats::core::batch_closed $handle]
+    }
+}
+
+# Counters, one for each subject of a stream. Values are integers of any size.
+oo::class create ::nats::counter {
+    superclass ::nats::core::handled
+    variable handle
+
+    constructor {resource} {
+        my Stand $resource
+    }
+
+    # Returns the new value. One that is not there begins at 0.
+    method add {subject {n 1}} {
+        return [::nats::core::do counter_add $handle $subject $n]
+    }
+
+    method value {subject} {
+        return [::nats::core::do counter_value $handle $subject]
+    }
+
+    # Returns a dict: subject, value, incr (what was added last), sources.
+    method get {subject} {
+        return [::nats::core::do counter_get $handle $subject]
+    }
+
+    # Returns a list of those of all subjects that are there.
+    #
+    # subjects - a list; wildcards are fine
+    method get_many {subjects} {
+        return [::nats::core::do counter_get_many $handle $subjects]
+    }
+}
