@@ -22,7 +22,16 @@ func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 	if c.RootCAs, err = t.authorities(o); err != nil {
 		return nil, err
 	}
-	if t.Require && t.AnyHost {
+	var unreadable error
+	if c.RootCAs == nil && t.Require && t.SystemFile != "" {
+		c.RootCAs, unreadable = readAuthorities("SSL_CERT_FILE", t.SystemFile, o)
+	}
+	switch {
+	case unreadable != nil:
+		// It is told where a certificate is to be judged: a server that has no TLS comes first.
+		c.InsecureSkipVerify = true
+		c.VerifyConnection = func(tls.ConnectionState) error { return unreadable }
+	case t.Require && t.AnyHost:
 		c.VerifyConnection = func(s tls.ConnectionState) error { return verifyChain(s.PeerCertificates, c.RootCAs) }
 	}
 	switch {
@@ -46,29 +55,35 @@ func (o *Options) readFile(name string) ([]byte, error) {
 	return o.ReadFile(name)
 }
 
-// authorities are those that count for the server's certificate; nil for the system's.
+// authorities are those of -cafile and -cadir; nil where neither is given.
 func (t *TLSOptions) authorities(o Options) (*x509.CertPool, error) {
-	what, file := "-cafile", t.CAFile
-	if t.CAFile == "" && t.CADir == "" {
-		what, file = "SSL_CERT_FILE", t.SystemFile
-	}
-	if file == "" && t.CADir == "" {
-		return nil, nil
-	}
-	pool := x509.NewCertPool()
-	if file != "" {
-		pem, err := o.readFile(file)
-		if err != nil {
-			return nil, Fail("ErrTLS", "Cannot read "+what+" "+file+": "+err.Error())
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, Fail("ErrTLS", "No certificate in "+what+" "+file)
+	var pool *x509.CertPool
+	var err error
+	if t.CAFile != "" {
+		if pool, err = readAuthorities("-cafile", t.CAFile, o); err != nil {
+			return nil, err
 		}
 	}
 	if t.CADir != "" {
+		if pool == nil {
+			pool = x509.NewCertPool()
+		}
 		if err := addDir(pool, t.CADir, o.FileName); err != nil {
 			return nil, err
 		}
+	}
+	return pool, nil
+}
+
+// readAuthorities reads those of one file. what names the file's origin in an error.
+func readAuthorities(what, file string, o Options) (*x509.CertPool, error) {
+	pem, err := o.readFile(file)
+	if err != nil {
+		return nil, Fail("ErrTLS", "Cannot read "+what+" "+file+": "+err.Error())
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, Fail("ErrTLS", "No certificate in "+what+" "+file)
 	}
 	return pool, nil
 }

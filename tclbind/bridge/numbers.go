@@ -7,13 +7,17 @@ import (
 	"strings"
 )
 
-// Numbers and booleans as Tcl 8.6 writes them. They are parsed here, and not by
-// the interpreter, so that both hosts agree and a big integer is no special case.
+// Numbers and booleans as the Tcl that runs writes them. They are parsed here, and not by
+// the interpreter, so that all hosts agree and a big integer is no special case.
+
+// Tcl9 tells that it is Tcl 9, where 017 is 17 and digits may be grouped, as in 1_000
+// (TIP 114 and 551). In Tcl 8.6 a leading 0 means octal. A host sets it before any interpreter
+// is there: a process has one Tcl.
+var Tcl9 bool
 
 var errNoInteger = errors.New("expected integer")
 
-// BigInteger reads an integer of any size: blanks around it, a sign, 0x, 0o, 0b, and
-// 8.6's leading 0 for octal.
+// BigInteger reads an integer of any size: blanks around it, a sign, 0x, 0o, 0b, 0d.
 func BigInteger(text string) (*big.Int, bool) {
 	s := strings.Trim(text, " \t\n\v\f\r")
 	negative := false
@@ -33,9 +37,12 @@ func BigInteger(text string) (*big.Int, bool) {
 		case 'd', 'D':
 			s = s[2:]
 		default:
-			base, s = 8, s[1:]
+			if !Tcl9 {
+				base, s = 8, s[1:]
+			}
 		}
 	}
+	s = ungrouped(s, base == 16)
 	if s == "" || s[0] == '-' || s[0] == '+' || strings.ContainsRune(s, '_') {
 		return nil, false
 	}
@@ -44,6 +51,27 @@ func BigInteger(text string) (*big.Int, bool) {
 		n.Neg(n)
 	}
 	return n, ok
+}
+
+// ungrouped takes out the underscores that stand between two digits, where this Tcl has them.
+// Any other is no number, and left for the parser to refuse.
+func ungrouped(s string, hex bool) string {
+	if !Tcl9 || !strings.Contains(s, "_") {
+		return s
+	}
+	isDigit := func(c byte) bool {
+		return c >= '0' && c <= '9' || hex && (c|0x20 >= 'a' && c|0x20 <= 'f')
+	}
+	groups := strings.FieldsFunc(s, func(c rune) bool { return c == '_' })
+	if s[0] == '_' || s[len(s)-1] == '_' {
+		return s
+	}
+	for i, g := range groups {
+		if i > 0 && !isDigit(g[0]) || i < len(groups)-1 && !isDigit(g[len(g)-1]) {
+			return s
+		}
+	}
+	return strings.Join(groups, "")
 }
 
 // Integer reads a number that fits an int64.
@@ -64,7 +92,7 @@ func Decimal(text string) (*big.Rat, bool) {
 	if n, ok := BigInteger(text); ok {
 		return new(big.Rat).SetInt(n), true
 	}
-	s := strings.Trim(text, " \t\n\v\f\r")
+	s := ungrouped(strings.Trim(text, " \t\n\v\f\r"), false)
 	if s == "" || strings.ContainsAny(s, "/_xXpP") {
 		return nil, false
 	}

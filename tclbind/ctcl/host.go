@@ -24,6 +24,8 @@ import (
 // utfMax is the length of the longest character in Tcl's strings.
 const utfMax = C.TCL_UTF_MAX
 
+func init() { bridge.Tcl9 = C.TCL_MAJOR_VERSION >= 9 }
+
 // host is one interpreter.
 type host struct {
 	interp   *C.Tcl_Interp

@@ -4,7 +4,11 @@
 #include <sched.h>
 #include <string.h>
 #include <time.h>
+#ifdef _WIN32
+#include <windows.h>
+#else
 #include <unistd.h>
+#endif
 
 #include "shim.h"
 #include "_cgo_export.h"
@@ -17,13 +21,15 @@ static volatile int forked = 0;
 
 static long processors;
 
+#ifndef _WIN32
 static void inChild(void) { forked = 1; }
+#endif
 
 const char *natsInitStubs(Tcl_Interp *interp)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     extern void natsOnce(void);
-    const char *version = Tcl_InitStubs(interp, TCL_MAJOR_VERSION < 9 ? "8.6" : "9.0", 0);
+    const char *version = natsBindStubs(interp);
 
     if (version != NULL) {
         pthread_once(&once, natsOnce);
@@ -33,8 +39,15 @@ const char *natsInitStubs(Tcl_Interp *interp)
 
 void natsOnce(void)
 {
+#ifdef _WIN32
+    SYSTEM_INFO system;
+
+    GetSystemInfo(&system);
+    processors = system.dwNumberOfProcessors;
+#else
     processors = sysconf(_SC_NPROCESSORS_ONLN);
     pthread_atfork(NULL, NULL, inChild);
+#endif
 }
 
 /* Values ------------------------------------------------------------------- */
@@ -365,11 +378,24 @@ const char *natsGetenv(Tcl_Interp *interp, const char *name)
     return Tcl_GetVar2(interp, "env", name, TCL_GLOBAL_ONLY);
 }
 
+/* Sets an option of a channel, and keeps what it was before. */
+static int exchangeOption(Tcl_Interp *interp, Tcl_Channel channel, const char *option, const char *value, Tcl_DString *before)
+{
+    Tcl_DStringInit(before);
+    return Tcl_GetChannelOption(interp, channel, option, before) == TCL_OK
+        && Tcl_SetChannelOption(interp, channel, option, value) == TCL_OK;
+}
+
+/*
+ * A character that the channel's encoding lacks is written as that encoding's replacement, also
+ * where Tcl 9 would stop at it, as its profile strict has it.
+ */
 int natsWrite(Tcl_Interp *interp, const char *name, const void *line)
 {
     Tcl_Channel channel = Tcl_GetChannel(interp, name, NULL);
+    Tcl_DString profile;
     Tcl_Obj *obj;
-    int ok;
+    int exchanged = 0, ok;
 
     if (channel == NULL) {
         return TCL_ERROR;
@@ -377,7 +403,16 @@ int natsWrite(Tcl_Interp *interp, const char *name, const void *line)
     obj = decodeAll(line);
     Tcl_IncrRefCount(obj);
     Tcl_AppendToObj(obj, "\n", 1);
+    if (TCL_MAJOR_VERSION >= 9) {
+        exchanged = exchangeOption(interp, channel, "-profile", "replace", &profile);
+    }
     ok = Tcl_WriteObj(channel, obj) >= 0 && Tcl_Flush(channel) == TCL_OK;
+    if (TCL_MAJOR_VERSION >= 9) {
+        if (exchanged) {
+            Tcl_SetChannelOption(NULL, channel, "-profile", Tcl_DStringValue(&profile));
+        }
+        Tcl_DStringFree(&profile);
+    }
     Tcl_DecrRefCount(obj);
     return ok ? TCL_OK : TCL_ERROR;
 }

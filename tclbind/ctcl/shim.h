@@ -19,6 +19,7 @@ typedef Tcl_Size natsSize;
 #endif
 
 const char *natsInitStubs(Tcl_Interp *interp);
+const char *natsBindStubs(Tcl_Interp *interp); /* stubs.c */
 
 /* What keeps Go's runtime from changing the host's process (guest.c). */
 void natsRestoreLimits(void);
