@@ -6,8 +6,8 @@ GO     ?= go
 TCLSH  ?= tclsh
 
 # tclConfig.sh says for which Tcl to build: give it, or it is looked for where tclsh and
-# Debian have it.
-TCL_CONFIG ?= $(shell sh tests/tclconfig)
+# systems have it.
+TCL_CONFIG ?= $(shell TCLSH="$(TCLSH)" sh tests/tclconfig)
 config = $(shell . "$(TCL_CONFIG)" 2>/dev/null && echo "$$$(1)")
 
 tcl_major = $(call config,TCL_MAJOR_VERSION)
@@ -18,24 +18,39 @@ library   = build/lib$(name)$(VERSION)$(suffix)
 sources = $(shell find . -name '*.go' -not -name '*_test.go' -not -path './tests/*') \
 	$(wildcard tclbind/script/*.tcl tclbind/ctcl/*.[ch]) go.mod go.sum
 
-# Where this Tcl looks for packages; with PREFIX, lib below that.
-package_dir = $(if $(PREFIX),$(PREFIX)/lib,$(firstword $(call config,TCL_PACKAGE_PATH)))/nats$(VERSION)
+build_flags = -tags ctcl$(without) -buildmode=c-shared
+# What is given away does not tell where it was built: the same sources give the same file.
+given_flags = -trimpath -buildvcs=false $(build_flags) -ldflags "-s -w -buildid="
+# SERVER=no leaves the server out, which is half of the library.
+without = $(if $(filter no,$(SERVER)),$(comma)noserver)
+comma   = ,
 
-.PHONY: all help deps demo test bench install uninstall clean natsh natsh-all
+# Where this Tcl looks for packages; with prefix (or PREFIX), lib below that.
+install_prefix = $(or $(prefix),$(PREFIX))
+package_root   = $(if $(install_prefix),$(install_prefix)/lib,$(shell TCL_CONFIG="$(TCL_CONFIG)" TCLSH="$(TCLSH)" sh tests/packagedir))
+package_dir    = $(package_root)/nats$(VERSION)
+# Documents go beside it, or where the system has them.
+doc_dir = $(if $(install_prefix),$(install_prefix)/share/doc/nats$(VERSION),$(package_dir))
+
+.PHONY: all help deps demo test bench install uninstall clean natsh natsh-all windows release dist
 
 all: deps $(library)
 
 help:
-	@echo "make            build the package for the Tcl of tclConfig.sh (TCL_CONFIG=file to say which)"
+	@echo "make            build the package for the Tcl of tclConfig.sh (TCL_CONFIG=file to say which; SERVER=no"
+	@echo "                leaves the built-in server out)"
 	@echo "make demo       build it and run examples/config_cache.tcl (FILE=file to load another file)"
 	@echo "make test       run all tests; what they need beside Go, gcc and make is installed"
 	@echo "make natsh      build natsh, the shell that needs no Tcl, for this machine"
 	@echo "make natsh-all  build natsh for all platforms, into build/"
+	@echo "make windows    build the library for Windows, Tcl 8.6 and 9, with mingw-w64"
+	@echo "make release    build the libraries for Linux on amd64 and arm64, for glibc 2.17 and newer"
+	@echo "make dist       pack all that is given away, for all platforms, into dist/"
 	@echo "make bench      time C Tcl and natsh against the same programs in Go, and write docs/bench.md and"
 	@echo "                docs/bench.svg. CASES=\"put keys\" runs some and writes nothing, CASES=list names"
 	@echo "                them; ROUNDS=n; BIG=1 adds buckets of 1,000,000 keys; CPU=1 measures the"
 	@echo "                processors' time instead of the time that passes, on a busy machine"
-	@echo "make install    install the package where this Tcl looks (DESTDIR and PREFIX are honoured)"
+	@echo "make install    install the package where this Tcl looks (DESTDIR and prefix are honoured)"
 	@echo "make uninstall  remove it from there"
 	@echo "make clean      remove what was built"
 
@@ -50,15 +65,16 @@ pkgIndex.tcl: tclbind/package.go
 $(library): $(sources) pkgIndex.tcl | deps
 	@test -n "$(TCL_CONFIG)" || { echo "there is no tclConfig.sh; give TCL_CONFIG=file"; exit 1; }
 	@mkdir -p build
+	@rm -f $@ # not written over: a process may have it loaded
 	CGO_ENABLED=1 CGO_CFLAGS="-O2 -DUSE_TCL_STUBS $(call config,TCL_INCLUDE_SPEC)" \
-	CGO_LDFLAGS="$(call config,TCL_STUB_LIB_SPEC)" \
-	$(GO) build -tags ctcl -buildmode=c-shared -ldflags "-s -w" -o $@ .
+	$(GO) build $(build_flags) -ldflags "-s -w" -o $@ .
 	@rm -f $(basename $@).h
 
 demo: all
 	@TCLLIBPATH="$(CURDIR)" $(TCLSH) examples/config_cache.tcl $(FILE)
 
 test: all build/nats-server build/keys
+	@sh tests/needs $(GO) $(TCLSH) tests
 	@TCL_CONFIG="$(TCL_CONFIG)" GO="$(GO)" TCLSH="$(TCLSH)" bash tests/run
 
 # A server as a process of its own, for tests that kill or freeze one.
@@ -71,14 +87,26 @@ build/keys: tests/keys/main.go go.mod go.sum
 	@mkdir -p build
 	$(GO) build -o $@ ./tests/keys
 
+# The library for Windows, by mingw-w64: for Tcl 8.6 and 9, with the headers of both.
+windows: deps
+	@GO="$(GO)" VERSION="$(VERSION)" BUILD_FLAGS='$(given_flags)' sh tests/windows
+
+# Libraries that load on older Linuxes, too: amd64 and arm64 (ARCHS), Tcl 8.6 and 9.
+release:
+	@GO="$(GO)" VERSION="$(VERSION)" BUILD_FLAGS='$(given_flags)' ARCHS="$(ARCHS)" sh tests/release
+
+# All that is given away, into dist/.
+dist: release windows natsh-all
+	@GO="$(GO)" VERSION="$(VERSION)" sh tests/packages
+
 natsh:
 	CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o build/natsh ./tclbind/natsh
 
 # Those that modernc.org/tcl has. Here they are built; only this machine's is run.
 natsh-all:
-	for platform in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+	for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
 		os=$${platform%/*} arch=$${platform#*/}; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -ldflags "-s -w" \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" \
 			-o build/natsh-$$os-$$arch$$(test $$os = windows && echo .exe) ./tclbind/natsh || exit 1; \
 	done
 
@@ -90,12 +118,16 @@ bench: all natsh build/nats-server
 		-cases "$(CASES)" -docs docs $(if $(BIG),-big) $(if $(CPU),-cpu))
 
 install: all
-	mkdir -p "$(DESTDIR)$(package_dir)"
+	@case "$(package_root)" in /*) ;; *) echo "there is no folder to install to: give prefix=DIR, an absolute path" >&2; exit 1;; esac
+	mkdir -p "$(DESTDIR)$(package_dir)" "$(DESTDIR)$(doc_dir)"
+	rm -f "$(DESTDIR)$(package_dir)/$(notdir $(library))"
 	cp $(library) pkgIndex.tcl "$(DESTDIR)$(package_dir)"
+	cp -R docs examples README.md CHANGELOG.md LICENSE "$(DESTDIR)$(doc_dir)"
 	@echo "installed in $(DESTDIR)$(package_dir)"
 
 uninstall:
-	rm -rf "$(DESTDIR)$(package_dir)"
+	@case "$(package_root)" in /*) ;; *) echo "there is no folder to remove from: give prefix=DIR, an absolute path" >&2; exit 1;; esac
+	rm -rf "$(DESTDIR)$(package_dir)" "$(DESTDIR)$(doc_dir)"
 
 clean:
-	rm -rf build
+	rm -rf build dist

@@ -1,5 +1,6 @@
 # The library is named by the Tcl that it was built for: libnats with the version, and for Tcl 9
-# libtcl9nats. `make` builds it, and writes the version into the last line of this file.
+# libtcl9nats; on Windows nats and tcl9nats, with the version's digits. Libraries for both may
+# lie here side by side. `make` builds it, and writes the version into the last line of this file.
 apply {{dir version} {
     package ifneeded nats $version [list apply {{dir version} {
         # A program that has the package built in, as natsh.
@@ -7,7 +8,11 @@ apply {{dir version} {
             return [uplevel #0 {load {} Nats}]
         }
         set prefix [expr {[package vsatisfies [package provide Tcl] 9] ? "tcl9nats" : "nats"}]
-        set name lib${prefix}${version}[info sharedlibextension]
+        if {$::tcl_platform(platform) eq "windows"} {
+            set name $prefix[string map {. ""} $version].dll
+        } else {
+            set name lib$prefix$version[info sharedlibextension]
+        }
         foreach file [list [file join $dir $name] [file join $dir build $name]] {
             if {[file exists $file]} {
                 return [uplevel #0 [list load $file Nats]]

@@ -1,0 +1,15 @@
+//go:build noserver
+
+package tclbind
+
+import (
+	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+)
+
+// serverCommands of a library without the server, which is half of its size (make SERVER=no).
+var serverCommands = []bridge.Command{
+	{Name: "server", Usage: "object args", Run: func(*bridge.Package, []bridge.Value) (any, error) {
+		return nil, wire.Fail("ErrServer", "This library of the package nats was built without the server (SERVER=no)")
+	}},
+}
