@@ -10,14 +10,14 @@ import (
 // Numbers and booleans as the Tcl that runs writes them. They are parsed here, and not by
 // the interpreter, so that all hosts agree and a big integer is no special case.
 
-// Tcl9 tells that it is Tcl 9, where 017 is 17 and digits may be grouped, as in 1_000
+// Tcl9 tells that it is Tcl 9, where 017 and 0d17 are 17, and digits may be grouped, as in 1_000
 // (TIP 114 and 551). In Tcl 8.6 a leading 0 means octal. A host sets it before any interpreter
 // is there: a process has one Tcl.
 var Tcl9 bool
 
 var errNoInteger = errors.New("expected integer")
 
-// BigInteger reads an integer of any size: blanks around it, a sign, 0x, 0o, 0b, 0d.
+// BigInteger reads an integer of any size: blanks around it, a sign, 0x, 0o, 0b.
 func BigInteger(text string) (*big.Int, bool) {
 	s := strings.Trim(text, " \t\n\v\f\r")
 	negative := false
@@ -34,11 +34,12 @@ func BigInteger(text string) (*big.Int, bool) {
 			base, s = 2, s[2:]
 		case 'o', 'O':
 			base, s = 8, s[2:]
-		case 'd', 'D':
-			s = s[2:]
 		default:
-			if !Tcl9 {
+			switch {
+			case !Tcl9:
 				base, s = 8, s[1:]
+			case s[1] == 'd' || s[1] == 'D':
+				s = s[2:]
 			}
 		}
 	}
