@@ -1,7 +1,7 @@
 // Dist packs a directory as a tar.gz and as a zip that depend on the files' names and contents
 // alone: no time, no owner, no order in which a file system has them.
 //
-//	dist directory archive...
+//	dist directory archive ?archive?
 //
 // An archive's name ends with .tar.gz or .zip. The directory's own name is the first part of
 // the names in it.
@@ -26,7 +26,7 @@ var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func main() {
 	if len(os.Args) < 3 {
-		fail(fmt.Errorf("usage: dist directory archive..."))
+		fail(fmt.Errorf("usage: dist directory archive ?archive?"))
 	}
 	for _, name := range os.Args[2:] {
 		if err := pack(os.Args[1], name); err != nil {
