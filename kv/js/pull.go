@@ -67,6 +67,7 @@ type PullConsumer struct {
 	pin        string // of the server, for a group with a pinned client
 	timer      *time.Timer
 	stopState  func()
+	stopDenied func()
 }
 
 // PullConsumer begins to pull from a consumer that is there. It delivers as soon as done
@@ -94,6 +95,7 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 		c.mu.Lock()
 		if c.sub, err = j.conn.Listen(c.inbox, c.receive); err == nil {
 			c.stopState = j.conn.OnState(c.stateChanged)
+			c.stopDenied = j.conn.OnRefusal(c.refused)
 		}
 		c.mu.Unlock()
 		if err != nil {
@@ -351,6 +353,23 @@ func (c *PullConsumer) stateChanged(s wire.Status) {
 	}
 }
 
+// refused is told of what the server does not permit: a request, or to listen to what comes for it. It
+// may be permitted later.
+func (c *PullConsumer) refused(r wire.Refusal) {
+	if r.Publish && r.Subject != c.subject || !r.Publish && r.Subject != c.inbox {
+		return
+	}
+	c.mu.Lock()
+	stopped := c.stopped
+	if !stopped {
+		c.againLocked()
+	}
+	c.mu.Unlock()
+	if !stopped {
+		c.failOnce(r.Why)
+	}
+}
+
 func (c *PullConsumer) fail(e *wire.Error) { c.config.Failed(e) }
 
 // failOnce does not tell again what was the last that it told, while nothing has changed.
@@ -390,9 +409,10 @@ func (c *PullConsumer) stop() bool {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	sub, stopState := c.sub, c.stopState
+	sub, stopState, stopDenied := c.sub, c.stopState, c.stopDenied
 	c.mu.Unlock()
 	stopState()
+	stopDenied()
 	sub.Stop()
 	return true
 }

@@ -240,7 +240,11 @@ func (s *Service) Reset() {
 }
 
 // refused is told that the server does not let a subscription be.
-func (s *Service) refused(subject string, why *wire.Error) {
+func (s *Service) refused(r wire.Refusal) {
+	if r.Publish {
+		return
+	}
+	subject, why := r.Subject, r.Why
 	s.mu.Lock()
 	ours := slices.ContainsFunc(s.verbs, func(sub *wire.Sub) bool { return sub.Subject() == subject })
 	for _, e := range s.endpoints {

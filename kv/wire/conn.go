@@ -46,7 +46,7 @@ type Conn struct {
 	pings     map[*ping]struct{}
 	watchers  map[int]func(Status)
 	lastWatch int
-	refusals  map[int]func(string, *Error) // by the same numbers as watchers
+	refusals  map[int]func(Refusal) // by the same numbers as watchers
 
 	pending pendings
 	traffic traffic
@@ -77,7 +77,7 @@ func New(options Options, obs Observer) *Conn {
 	c := &Conn{
 		obs: obs, options: options, status: Closed, shown: Closed, inbox: newInbox(options.InboxPrefix) + ".",
 		subs: map[int]*Sub{}, internal: map[*Sub]struct{}{},
-		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){}, refusals: map[int]func(string, *Error){},
+		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){}, refusals: map[int]func(Refusal){},
 	}
 	c.pending.init(c)
 	return c

@@ -13,9 +13,17 @@ import (
 // What the server refuses for want of a permission ends what waits for it at once: the -ERR names
 // the subject, and no reply will come.
 
-// OnRefusal has f called, by a goroutine of the Conn, whenever the server refuses a subscription for want
-// of permission, with its subject. A server tells that some time after Subscribe and Listen have returned.
-func (c *Conn) OnRefusal(f func(subject string, why *Error)) (stop func()) {
+// Refusal is something that a server does not permit.
+type Refusal struct {
+	Subject string
+	Publish bool // to publish to it, and else to subscribe to it
+	Why     *Error
+}
+
+// OnRefusal has f called, by a goroutine of the Conn, whenever the server refuses a subject for want of
+// permission, behind the deliveries that came before. A server tells that some time after Publish,
+// Subscribe and Listen have returned.
+func (c *Conn) OnRefusal(f func(Refusal)) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lastWatch++
@@ -40,16 +48,14 @@ func (c *Conn) refused(e *engine, text string) {
 	if subject == "" {
 		return
 	}
-	if !publishing {
+	// Behind the replies that have come before.
+	e.mark(func() {
 		c.mu.Lock()
 		tell := slices.Collect(maps.Values(c.refusals))
 		c.mu.Unlock()
 		for _, f := range tell {
-			f(subject, failure)
+			f(Refusal{subject, publishing, failure})
 		}
-	}
-	// Behind the replies that have come before.
-	e.mark(func() {
 		if publishing {
 			c.pending.fail(failure, func(p *Pending) bool { return p.subject == subject })
 			return
