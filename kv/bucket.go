@@ -296,7 +296,7 @@ func (b *Bucket) Revert(key string, revision uint64, done func(uint64, error)) e
 	})
 }
 
-// Status returns the bucket's status (KvAPI.md, Bucket status), durations in ns.
+// Status returns the bucket's status (docs/key-value.md "Methods"), with its durations in ns.
 func (b *Bucket) Status(done func(dict.Dict, error)) error {
 	return b.js.StreamInfo(b.stream, func(info dict.Dict, err error) {
 		if err != nil {

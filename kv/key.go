@@ -1,6 +1,5 @@
 // Package kv is NATS key-value buckets for Go programs and for the Tcl packages alike:
-// management, entries and watchers, as the contract has them (KvAPI.md, kv-details.md;
-// ADR-8).
+// management, entries and watchers, of the form that ADR-8 has and docs/key-value.md tells of.
 //
 // Nothing here blocks. A call that returns an error has sent nothing; otherwise its
 // request is on its way when it returns, and done is called once, by a goroutine of
@@ -15,7 +14,7 @@ import (
 
 func invalid(text string) error { return wire.Fail("ErrInvalidArg", text) }
 
-// checkKey is the rule for keys (kv-details.md, Keys; ADR-6).
+// checkKey is the rule for keys (docs/key-value.md "Entries", ADR-6).
 func checkKey(key string) error {
 	bad := key == "" || key[0] == '.' || key[len(key)-1] == '.' || strings.HasPrefix(key, "_kv")
 	for i := 0; i < len(key) && !bad; i++ {
@@ -54,7 +53,7 @@ func errBucketNotFound(bucket string) error {
 	return wire.Fail("ErrBucketNotFound", "Bucket "+bucket+" not found")
 }
 
-// errBucketGone is what status, watch, keys and history say, by the contract.
+// errBucketGone is what status, watch, keys and history say, as the pure-Tcl client does.
 func errBucketGone(bucket string) error {
 	return wire.Fail("BucketNotFound", "Bucket "+bucket+" not found")
 }

@@ -178,7 +178,7 @@ func TestWatchersComeAndGo(t *testing.T) {
 	})
 }
 
-// A bucket that is gone is told by each operation in the contract's way.
+// A bucket that is gone is told by each operation in its way.
 func TestBucketThatIsGone(t *testing.T) {
 	j := startJetStream(t)
 	b := newBucket(t, j, 1)

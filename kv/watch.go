@@ -11,7 +11,7 @@ import (
 	"natstcl/kv/wire"
 )
 
-// WatchOptions say what a watcher delivers (KvAPI.md, kv watch). The zero value: the
+// WatchOptions say what a watcher delivers (docs/key-value.md "Watching"). The zero value: the
 // current entries of the matching keys, then every change.
 type WatchOptions struct {
 	IncludeHistory bool // excludes UpdatesOnly

@@ -61,7 +61,7 @@ var connectionCommands = []bridge.Command{
 }
 
 // cmdConnection makes a connection for the object with this namespace and name.
-// The arguments are those of the constructor (core-nats.md, nats::connection).
+// The arguments are those of the constructor (docs/connection.md).
 func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	namespace, object, args := args[0].Text(), args[1].Text(), args[2:]
 	name := ""

@@ -11,7 +11,7 @@ import (
 	"natstcl/tclbind/bridge/option"
 )
 
-// connectionOptions is the contract's table (core-nats.md, Options).
+// connectionOptions are those of configure.
 var connectionOptions = option.Table{
 	{Name: "servers", Kind: option.List, Default: []string{}, Shown: wire.Redacted, About: "the pool: URLs, see below"},
 	{Name: "name", Kind: option.Nonempty, Default: "", About: "in the log, and what the server calls the connection; by default that of the constructor"},
@@ -137,7 +137,7 @@ func (s *settings) wire(p *bridge.Package) wire.Options {
 }
 
 // tlsOptions reads the dict by the names of tls::import. -command, its callback for
-// progress and verification, is accepted and called for nothing, by the contract.
+// progress and verification, is accepted and not called (docs/connection.md "TLS").
 func tlsOptions(p *bridge.Package, d dict.Dict) wire.TLSOptions {
 	out := wire.TLSOptions{Require: true}
 	truth := func(name, text string) bool {

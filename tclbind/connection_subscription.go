@@ -42,7 +42,7 @@ var subscribeOptions = option.Table{
 	{Name: "callback", Kind: option.Prefix, About: "called as `cmd subject message reply`"},
 	{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "then the subscription ends; 0: no limit"},
 	{Name: "dictmsg", Kind: option.Bool, About: "messages are dicts; by default what -dictmsg says, when subscribe is called"},
-	// true, too, is from the event loop here: the contract allows it to be later.
+	// The pure-Tcl client calls back at once with false. Here every callback is from the event loop.
 	{Name: "post", Kind: option.Bool, About: "accepted: callbacks come from the event loop in either case"},
 	{Name: "pending_msgs", Kind: option.Natural, Default: dict.Number(pendingMessages), About: "that wait for the script, then further ones are dropped; 0: no limit"},
 	{Name: "pending_bytes", Kind: option.Natural, Default: dict.Number(pendingBytes), About: "of payloads and headers, likewise"},

@@ -13,8 +13,8 @@ import (
 // no other place than these tables. They parse and check it, make the JSON, turn its
 // durations into ms where a config is read, and docs/jetstream.md is made of them.
 
-// streamOptions are those of add_stream and update_stream (jetstream.md, Streams), in
-// the order in which the JSON has them; behind metadata those that the contract has not.
+// streamOptions are those of add_stream and update_stream (docs/jetstream.md "Streams"), in
+// the order in which the JSON has them; behind metadata those that the pure-Tcl client does not have.
 var streamOptions = option.Table{
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
 	{Name: "subjects", Kind: option.List, About: "what the stream listens to; a mirror has none"},
@@ -58,8 +58,8 @@ var streamOptions = option.Table{
 	{Name: "persist_mode", Kind: option.Enum, Allowed: []string{"default", "async"}, About: "async: publishing is acknowledged before the message is on disk"},
 }
 
-// consumerOptions are those of add_consumer and update_consumer (jetstream.md, Consumers);
-// behind metadata those that the contract has not.
+// consumerOptions are those of add_consumer and update_consumer (docs/jetstream.md "Consumers");
+// behind metadata those that the pure-Tcl client does not have.
 var consumerOptions = option.Table{
 	{Name: "name", Kind: option.Nonempty, About: "of one that is not durable; excludes -durable_name"},
 	{Name: "durable_name", Kind: option.Nonempty, About: "of one that stays until it is deleted"},

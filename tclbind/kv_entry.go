@@ -5,7 +5,7 @@ import (
 	"natstcl/tclbind/bridge"
 )
 
-// entryRecord is an entry as Tcl has it (kv-details.md, Entries).
+// entryRecord is an entry as Tcl has it (docs/key-value.md "Entries").
 type entryRecord struct {
 	c      *connection
 	bucket bridge.Value // its name

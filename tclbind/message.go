@@ -9,7 +9,7 @@ import (
 	"natstcl/tclbind/bridge"
 )
 
-// messageDict is a message as nats::msg has it (core-nats.md, nats::msg).
+// messageDict is a message as nats::msg has it (docs/connection.md "nats::msg and nats::header").
 func (c *connection) messageDict(m *nats.Msg, subID int) bridge.Record {
 	return &messageRecord{c, m, subID}
 }
@@ -60,7 +60,7 @@ func wordsOf(p *bridge.Package) *sharedWords {
 	}
 }
 
-// messageRecord is a message as nats::msg has it (core-nats.md, nats::msg).
+// messageRecord is a message as nats::msg has it (docs/connection.md "nats::msg and nats::header").
 type messageRecord struct {
 	c     *connection
 	m     *nats.Msg

@@ -1,5 +1,5 @@
 // Package js is JetStream over a wire.Conn: requests to its API, publishing with
-// acknowledgements, streams, single messages and ordered consumers (jetstream.md).
+// acknowledgements, streams, single messages and ordered consumers (docs/jetstream.md).
 //
 // Nothing here blocks. A call that returns an error has sent nothing; otherwise its
 // request is on its way when it returns, and done is called once, by a goroutine of

@@ -49,7 +49,7 @@ func (j *JetStream) sendConsumer(stream string, config dict.Dict, action string,
 }
 
 // consumerEndpoint is where a consumer is made or changed: that which lists of permissions name
-// for its kind (jetstream.md, Permissions).
+// for its kind (docs/jetstream.md "Consumers").
 func (j *JetStream) consumerEndpoint(stream string, config dict.Dict) (endpoint, error) {
 	given, named := config.Get("name")
 	name, _ := given.(string)

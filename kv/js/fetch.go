@@ -11,7 +11,7 @@ import (
 	"natstcl/kv/wire"
 )
 
-// FetchConfig is one pull request (jetstream.md, Fetching).
+// FetchConfig is one pull request (docs/jetstream.md "Fetching from a pull consumer").
 type FetchConfig struct {
 	Batch         int           // messages at most, 1 and more
 	MaxBytes      int64         // of all of them together, as the server counts; 0: no limit

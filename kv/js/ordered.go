@@ -13,7 +13,7 @@ import (
 	"natstcl/kv/wire"
 )
 
-// OrderedConfig configures an ordered consumer (jetstream.md, nats::ordered_consumer).
+// OrderedConfig configures an ordered consumer (docs/jetstream.md "Ordered consumers").
 type OrderedConfig struct {
 	Description   string
 	HeadersOnly   bool
@@ -68,7 +68,7 @@ var retryAfter = 10 * time.Second
 // OrderedConsumer reads a stream in order, without a gap and without a double, whatever
 // happens to the consumer, the server and the connection beneath. It is our own, for
 // nats.go's pushing one restarts at sequence 1 when nothing was delivered yet, and ends on
-// errors that the contract survives.
+// errors that this one survives (docs/jetstream.md "Ordered consumers").
 type OrderedConsumer struct {
 	js     *JetStream
 	stream string

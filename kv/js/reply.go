@@ -102,7 +102,7 @@ func count(d dict.Dict, keys ...string) uint64 {
 }
 
 // APIError is an error that a server's reply told, with the numbers of that reply. In
-// its chain is the wire.Error that it is by the contract.
+// its chain is the wire.Error that it is (package fault).
 type APIError struct {
 	Code, ErrCode string
 	cause         *wire.Error

@@ -10,8 +10,7 @@ import (
 	"natstcl/kv/wire"
 )
 
-// ValidName tells whether a stream or consumer can have this name (jetstream.md,
-// Fetching): a subject's token of ASCII, without a few.
+// ValidName tells whether a stream or consumer can have this name (ADR-6): a subject's token of ASCII, without a few.
 func ValidName(name string) bool {
 	return wire.ValidQueue(name) && !strings.ContainsAny(name, `'/"*>.\`) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf })

@@ -1,4 +1,4 @@
-// Package wire is one NATS connection as the contract (core-nats.md) has it: the
+// Package wire is one NATS connection as docs/connection.md has it: the
 // server pool, status and last error, subscriptions with IDs, requests with
 // deadlines, and what is kept while there is no server. nats.go speaks the
 // protocol: one nats.Conn (NoReconnect) for each attempt at one server.
@@ -19,7 +19,7 @@ import (
 	"natstcl/kv/dict"
 )
 
-// Status of a connection, by the contract's words.
+// Status of a connection, by the words that scripts see.
 type Status string
 
 const (
@@ -52,12 +52,12 @@ type Observer interface {
 	ServerInfo(dict.Dict)
 	Log(Level, string)
 	// ReconnectDelay asks for the wait before a further attempt at a server
-	// (contract, -custom_reconnect_delay). Only called where
+	// (-custom_reconnect_delay in Tcl). Only called where
 	// Options.CustomReconnectDelay is set. answer may be called by any goroutine, once.
 	ReconnectDelay(server dict.Dict, answer func(time.Duration))
 }
 
-// Options of a connection; DefaultOptions has the contract's defaults. Durations
+// Options of a connection; DefaultOptions has the defaults. Durations
 // as they are, not ms.
 type Options struct {
 	Name                 string

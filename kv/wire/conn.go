@@ -54,7 +54,7 @@ type Conn struct {
 
 var errDisconnected = Fail("ErrConnectionClosed", "Connection closed")
 
-// DefaultOptions are the contract's.
+// DefaultOptions are those of docs/connection.md "Options".
 func DefaultOptions() Options {
 	return Options{
 		Echo: true, Randomize: true, CheckSubjects: true,
@@ -150,7 +150,7 @@ func (c *Conn) ServerURLs() []string {
 	return urls
 }
 
-// Servers returns the pool (contract, all_servers): the next to try first.
+// Servers returns the pool: the next to try first.
 func (c *Conn) Servers() []dict.Dict {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -253,7 +253,7 @@ func (c *Conn) Logf(level Level, format string, args ...any) {
 }
 
 // Connect tries each server of the pool once. done gets nil once one is connected, or
-// what the contract's connect throws.
+// why none could be.
 func (c *Conn) Connect(done func(error)) error {
 	c.mu.Lock()
 	if !c.closedLocked() {

@@ -27,8 +27,8 @@ import (
 const backlog = 8192
 
 // engine is one nats.Conn: one attempt at one server, and the connection that it
-// became. nats.go's own reconnecting is off: the contract's pool, counters, statuses
-// and errors (core-nats.md, Reconnecting) need a machine of our own around it.
+// became. nats.go's own reconnecting is off: the pool, its counters, the statuses
+// and errors (docs/connection.md "Reconnecting") need a machine of our own around it.
 type engine struct {
 	conn     *Conn
 	server   *server
@@ -164,7 +164,7 @@ func (e *engine) because(err *Error) *Error {
 	return e.cause
 }
 
-// handshakeError finds the contract's error for what ended an attempt.
+// handshakeError finds the error of ours for what ended an attempt.
 func (e *engine) handshakeError(err error) *Error {
 	var ours *Error
 	switch {

@@ -332,7 +332,7 @@ func (c *Conn) NewInbox() string {
 // DefaultInboxPrefix is that of all NATS clients.
 const DefaultInboxPrefix = "_INBOX"
 
-// newInbox is the prefix and 22 characters, as the contract has it.
+// newInbox is the prefix and 22 characters, as the pure-Tcl client makes it.
 func newInbox(prefix string) string {
 	const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	if prefix == "" {

@@ -178,7 +178,7 @@ func tooLong(most int64) *Error {
 	return Fail("ErrMaxPayload", "Maximum size of NATS message is "+strconv.FormatInt(most, 10))
 }
 
-// publishErrorLocked finds the contract's error for one of nats.go's.
+// publishErrorLocked finds the error of ours for one of nats.go's.
 func (c *Conn) publishErrorLocked(err error) *Error {
 	var ours *Error
 	if errors.As(err, &ours) {

@@ -123,7 +123,7 @@ func connectError(t *testing.T, o Options, urls ...string) error {
 	return ended(t, c.Connect)
 }
 
-func TestConnectFailuresHaveTheContractsCodesAndTexts(t *testing.T) {
+func TestConnectFailuresHaveTheirCodesAndTexts(t *testing.T) {
 	plain := startServer(t, nil)
 	guarded := startServer(t, func(o *natsd.Options) { o.Username, o.Password = "me", "secret" })
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

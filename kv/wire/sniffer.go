@@ -4,9 +4,9 @@ import "bytes"
 
 // sniffer follows the protocol as it is read, no further than it has to, to see
 // INFO and -ERR as they were sent: nats.go keeps a fixed struct of the one, and closes
-// the connection at some of the other that the contract wants told and survived. It
+// the connection at some of the other that are told and survived here (docs/connection.md "Asynchronous errors"). It
 // takes -ERR lines out of the stream, and sees to it that a line of a message's header
-// without a colon is skipped (contract, nats::header): nats.go would drop the whole header.
+// without a colon is skipped: nats.go would drop the whole header.
 //
 // It is also the guard of nats.go's parser, which makes room for whatever size a line
 // tells, and panics at one beyond int64, in a goroutine of its own. What is refused here never

@@ -45,7 +45,7 @@ func validLetters(t string) bool {
 	return true
 }
 
-// ValidSubject tells whether a subject is made of the contract's tokens; * and > are
+// ValidSubject tells whether a subject is made of tokens (docs/connection.md "Subjects"); * and > are
 // allowed as whole tokens with wildcards.
 func ValidSubject(subject string, wildcards bool) bool {
 	for {

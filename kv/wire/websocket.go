@@ -14,7 +14,7 @@ import (
 
 // upgrade makes a connection to a server's WebSocket port the stream that any other is. It is
 // not left to nats.go, which keeps the stream to itself: INFO as it was sent, and an -ERR that ends
-// nothing, are seen in it (core-nats.md, serverInfo and Asynchronous errors).
+// nothing, are seen in it.
 func (e *engine) upgrade(conn net.Conn) (net.Conn, error) {
 	// The scheme is that of a connection whose TLS is done, if it has any.
 	url := "ws://" + e.server.address() + e.server.path

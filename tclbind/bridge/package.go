@@ -12,7 +12,7 @@ import (
 type Extension struct {
 	Name, Version string // of the Tcl package, for package require
 	// Namespace is that of the commands, from the global one on, and ends in "::". The commands
-	// are internal: the contract is what the classes of the scripts offer.
+	// are internal: what scripts may call is what the classes offer.
 	Namespace string
 	Commands  []Command
 	// Scripts are read from Files in this order, when the commands are there.

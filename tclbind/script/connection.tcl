@@ -1,4 +1,4 @@
-# The connection to a NATS server, or to one of a pool. See core-nats in docs/.
+# The connection to a NATS server, or to one of a pool. See docs/connection.md.
 oo::class create ::nats::connection {
     superclass ::nats::core::handled
 

@@ -256,7 +256,7 @@ func (g growth) cells() []string {
 	return cells
 }
 
-// writeDocs writes bench.md and bench.svg into a directory.
+// writeDocs writes docs/bench.md and bench.svg into a directory.
 func (r *report) writeDocs(dir string) error {
 	var table strings.Builder
 	r.writeMarkdown(&table)

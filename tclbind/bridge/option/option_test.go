@@ -21,7 +21,7 @@ var testOptions = Table{
 	{Name: "storage", Kind: Enum, Allowed: []string{"memory", "file"}},
 }
 
-func TestBadOptionsAreRefusedWithTheContractsWords(t *testing.T) {
+func TestBadOptionsAreRefusedInTheseWords(t *testing.T) {
 	for _, c := range []struct {
 		args       []string
 		code, text string
