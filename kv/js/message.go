@@ -79,29 +79,8 @@ func storedMessage(reply dict.Dict) (m *Message, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	m.Header, ok = storedHeader(string(raw))
+	m.Header, ok = wire.ParseHeader(string(raw))
 	return m, ok
-}
-
-// storedHeader reads the header of a stored message. The server keeps what it was given: a line
-// that is no key and value is passed over, for the message is none the worse. What does not begin
-// as a header does is none.
-func storedHeader(raw string) (header nats.Header, ok bool) {
-	version, lines, _ := strings.Cut(raw, "\r\n")
-	if version != "" && !strings.HasPrefix(version, "NATS/1.0") {
-		return nil, false
-	}
-	for line := range strings.SplitSeq(lines, "\r\n") {
-		key, value, ok := strings.Cut(line, ":")
-		if !ok || key == "" {
-			continue
-		}
-		if header == nil {
-			header = nats.Header{}
-		}
-		header[key] = append(header[key], strings.TrimLeft(value, " \t"))
-	}
-	return header, true
 }
 
 // DirectGet reads one message from any replica or mirror that answers direct gets.

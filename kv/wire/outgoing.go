@@ -1,9 +1,7 @@
 package wire
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -135,35 +133,5 @@ func appendPub(b []byte, m *nats.Msg, header []byte) []byte {
 	b = append(b, "\r\n"...)
 	b = append(b, header...)
 	b = append(b, m.Data...)
-	return append(b, "\r\n"...)
-}
-
-// headerVersion begins a message's header (ADR-4).
-const headerVersion = "NATS/1.0\r\n"
-
-// oneLine keeps a value on its line.
-var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
-
-// encodeHeader is the header as it goes over the wire, keys sorted; nil for none.
-func encodeHeader(h nats.Header) []byte {
-	if len(h) == 0 {
-		return nil
-	}
-	var few [8]string
-	keys := few[:0]
-	for key := range h {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	b := make([]byte, 0, 128)
-	b = append(b, headerVersion...)
-	for _, key := range keys {
-		for _, value := range h[key] {
-			b = append(b, oneLine.Replace(key)...)
-			b = append(b, ": "...)
-			b = append(b, oneLine.Replace(value)...)
-			b = append(b, "\r\n"...)
-		}
-	}
 	return append(b, "\r\n"...)
 }
