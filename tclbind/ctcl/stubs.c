@@ -8,7 +8,10 @@
 
 #include "shim.h"
 
-__attribute__((visibility("hidden"))) const TclStubs *tclStubsPtr = NULL;
+#ifndef _WIN32 /* where a name is seen outside when it is exported alone */
+__attribute__((visibility("hidden")))
+#endif
+const TclStubs *tclStubsPtr = NULL;
 
 /* What every interpreter begins with, in Tcl 8 and 9. */
 typedef struct {
