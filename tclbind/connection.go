@@ -22,8 +22,10 @@ type connection struct {
 	options  wire.Options // what the wire was told, from settings
 	unflush  func()       // ends that the package sends what the script has published
 	log      logger
+	news     news
 
-	info dict.Dict // what serverInfo holds
+	status wire.Status // what the variables status and serverInfo hold: what the script sees
+	info   dict.Dict
 
 	subscriptions map[int]*subscription // by their IDs
 	requests      map[int64]*request    // those with a callback, by theirs
@@ -73,7 +75,10 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{words: wordsOf(p), subscriptions: map[int]*subscription{}, requests: map[int64]*request{}}
+	c := &connection{
+		words: wordsOf(p), news: news{p: p}, status: wire.Closed,
+		subscriptions: map[int]*subscription{}, requests: map[int64]*request{},
+	}
 	if c.log, err = newLogger(p, o); err != nil {
 		return nil, err
 	}
@@ -95,6 +100,7 @@ func (c *connection) Release(p *bridge.Package) {
 	if p.Closed() {
 		p.Late(ended)
 	}
+	c.news.rest(p)
 	c.settings.releaseAll()
 	c.unflush()
 }
@@ -103,16 +109,16 @@ func cmdConnect(p *bridge.Package, c *connection, _ []bridge.Value) (any, error)
 	// The environment may have changed since the options were set.
 	c.options = c.settings.wire(p)
 	c.wire.Configure(c.options)
-	defer c.applyState(p)
+	defer c.news.until(p, func(x *piece) bool { return x.value == wire.Connecting })
 	return bridge.BeginPlain(p, nil, c.wire.Connect)
 }
 
 func cmdDisconnect(p *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
-	if c.wire.Status() != wire.Closed {
+	if c.status != wire.Closed {
 		c.wire.Disconnect()
 		c.forgetFetches(p)
+		c.news.all(p)
 	}
-	c.applyState(p)
 	return nil, nil
 }
 

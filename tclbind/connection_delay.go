@@ -30,6 +30,8 @@ func (q *delayQuestion) Run(p *bridge.Package) {
 		return
 	}
 	p.Add(q, q.c)
+	q.c.calling++
+	defer q.c.called(p)
 	ask := p.Host.NewValue([]string{namespace + "ask_delay"})
 	defer ask.Release()
 	if !p.Host.Callback(ask, strconv.FormatInt(q.ID(), 10), command, q.server) && p.Alive(q) {

@@ -51,6 +51,7 @@ func cmdDrain(p *bridge.Package, c *connection, args []bridge.Value) (any, error
 				return err
 			}
 			c.draining = d
+			c.news.lines(p)
 		}
 		c.draining.wait(p, timeout, done)
 		return nil
@@ -60,8 +61,10 @@ func cmdDrain(p *bridge.Package, c *connection, args []bridge.Value) (any, error
 func (d *draining) wait(p *bridge.Package, timeout time.Duration, done func(error)) {
 	w := drainWait{done: done}
 	if timeout > 0 {
-		late := d.step(p, func(d *draining, p *bridge.Package) { d.close(p, wire.Fail("ErrTimeout", "Drain timed out")) })
-		w.timer = time.AfterFunc(timeout, func() { late(nil) })
+		late := func() {
+			p.PostUrgent(&drainStep{d, func(d *draining, p *bridge.Package) { d.close(p, wire.Fail("ErrTimeout", "Drain timed out")) }})
+		}
+		w.timer = time.AfterFunc(timeout, late)
 	}
 	d.waiting = append(d.waiting, w)
 }
@@ -131,7 +134,7 @@ func (d *draining) quiet(p *bridge.Package) {
 func (d *draining) close(p *bridge.Package, err error) {
 	d.c.draining = nil
 	d.c.wire.Disconnect()
-	d.c.applyState(p)
+	d.c.news.all(p)
 	d.end(err)
 }
 
@@ -159,15 +162,20 @@ func (c *connection) closed() {
 // call calls a callback of a message or a reply. It may destroy the connection.
 func (c *connection) call(p *bridge.Package, callback bridge.Value, args ...any) {
 	c.calling++
+	defer c.called(p)
 	p.Host.Callback(callback, args...)
-	c.called(p)
+}
+
+// Call is call, for operations that tell a callback (bridge.Caller).
+func (c *connection) Call(p *bridge.Package, callback bridge.Value, args ...any) {
+	c.call(p, callback, args...)
 }
 
 // deliver is call for what is delivered again and again.
 func (c *connection) deliver(p *bridge.Package, callback bridge.Value, args bridge.Record) {
 	c.calling++
+	defer c.called(p)
 	p.Host.Deliver(callback, args)
-	c.called(p)
 }
 
 func (c *connection) called(p *bridge.Package) {

@@ -2,7 +2,6 @@ package tclbind
 
 import (
 	"fmt"
-	"time"
 
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -48,31 +47,24 @@ func newLogger(p *bridge.Package, o option.Values) (logger, error) {
 // takes tells whether a line of this level is wanted. Any goroutine may ask.
 func (l *logger) takes(level wire.Level) bool { return logLevels[level] <= l.level }
 
-// logLine writes one line, in the interpreter's thread.
-type logLine struct {
-	c     *connection
-	level wire.Level
-	text  string
-	at    time.Time
-}
-
-func (l *logLine) Run(p *bridge.Package) {
-	if !p.Alive(l.c) {
-		return
-	}
-	log := &l.c.log
+// writeLine writes a line of the connection's log.
+func (c *connection) writeLine(p *bridge.Package, l line) {
+	log := &c.log
 	if log.object != "" {
 		command := p.Host.NewValue([]string{log.object + "::" + string(l.level)})
 		p.Host.Callback(command, l.text)
 		command.Release()
 		return
 	}
-	name := l.c.settings.values.Text("name")
+	name := c.settings.values.Text("name")
 	if name == "" {
 		name = log.tail
 	}
-	line := fmt.Sprintf("[%s %s %s] %s", l.at.Format(timestampFormat), name, l.level, l.text)
-	// A channel that was closed meanwhile is the script's affair: a log that
-	// cannot be written must not stop what it tells of.
-	_ = p.Host.Write(log.channel, line)
+	l.writeTo(p, log.channel, name)
+}
+
+// writeTo writes the line to a channel. One that was closed meanwhile is the script's affair: a log
+// that cannot be written must not stop what it tells of.
+func (l line) writeTo(p *bridge.Package, channel, name string) {
+	_ = p.Host.Write(channel, fmt.Sprintf("[%s %s %s] %s", l.at.Format(timestampFormat), name, l.level, l.text))
 }

@@ -52,6 +52,7 @@ func cmdRequestMsg(p *bridge.Package, c *connection, args []bridge.Value) (any, 
 	}
 	if m.Reply != "" {
 		c.wire.Logf(wire.LogWarn, "The reply subject %s of a request is ignored", m.Reply)
+		c.news.lines(p)
 	}
 	return c.ask(p, m, o)
 }
@@ -121,11 +122,14 @@ func (c *connection) askAsync(p *bridge.Package, m *nats.Msg, timeout time.Durat
 	r := &request{c: c, asDict: asDict || o.Has("max_msgs")}
 	tell := func(m *nats.Msg, timedOut, last bool) { p.Post(&answer{r, m, timedOut, last}) }
 	failed := func(m *nats.Msg, err error) {
-		if wire.CodeOf(err) == "ErrConnectionClosed" {
+		switch {
+		case wire.CodeOf(err) == "ErrConnectionClosed":
 			tell(nil, false, true) // dropped: nobody is called
-			return
+		case wire.IsLate(err):
+			p.PostUrgent(&answer{r, m, true, true})
+		default:
+			tell(m, true, true)
 		}
-		tell(m, true, true)
 	}
 	var err error
 	if o.Has("max_msgs") {
@@ -187,6 +191,13 @@ type answer struct {
 
 func (a *answer) Run(p *bridge.Package) {
 	r := a.r
+	if a.timedOut && r.asDict {
+		// It may have come before replies that were there in time.
+		runFirst(p, func(it bridge.Item) bool {
+			other, ok := it.(*answer)
+			return ok && other.r == r
+		})
+	}
 	if r.ended {
 		return
 	}
@@ -207,6 +218,15 @@ func (a *answer) Run(p *bridge.Package) {
 		timedOut = 1
 	}
 	r.c.call(p, callback, timedOut, message)
+}
+
+// runFirst runs those items of the mailbox that match.
+func runFirst(p *bridge.Package, match func(bridge.Item) bool) {
+	for _, it := range p.Extract(match) {
+		if !p.Closed() {
+			it.Run(p)
+		}
+	}
 }
 
 func cmdCancelRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {

@@ -21,7 +21,7 @@ func cmdAllServers(_ *bridge.Package, c *connection, _ []bridge.Value) (any, err
 }
 
 func cmdConnectionInfo(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
-	return presentInfo(c.wire.Info()), nil
+	return c.info, nil
 }
 
 // writeInfo writes the array serverInfo. What a new INFO does not have goes: another server

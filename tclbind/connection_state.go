@@ -8,32 +8,30 @@ import (
 	"natstcl/tclbind/bridge"
 )
 
-// observer posts what happens to a connection to the mailbox: the object's public
-// variables are written in the interpreter's thread alone.
+// observer posts what happens to a connection: the object's public variables are written in the
+// interpreter's thread alone.
 type observer struct {
 	p *bridge.Package
 	c *connection
 }
 
-func (o *observer) Status(s wire.Status) {
-	o.p.Post(&stateChange{o.c, "status", string(s)})
-}
+func (o *observer) Status(s wire.Status) { o.c.news.tell("status", s, o.c.changeStatus) }
 
 func (o *observer) LastError(e *wire.Error) {
 	var value any = ""
 	if e != nil {
 		value = errorDict(e)
 	}
-	o.p.Post(&stateChange{o.c, "last_error", value})
+	o.c.news.tell("last_error", value, o.c.changeVariable)
 }
 
 func (o *observer) ServerInfo(info dict.Dict) {
-	o.p.Post(&stateChange{o.c, "serverInfo", info})
+	o.c.news.tell("serverInfo", info, o.c.changeInfo)
 }
 
 func (o *observer) Log(level wire.Level, text string) {
 	if o.c.log.takes(level) {
-		o.p.Post(&logLine{o.c, level, text, time.Now()})
+		o.c.news.log(level, text, o.c.writeLine)
 	}
 }
 
@@ -41,43 +39,53 @@ func (o *observer) ReconnectDelay(server dict.Dict, answer func(time.Duration)) 
 	o.p.Post(&delayQuestion{c: o.c, server: server, answer: answer})
 }
 
-// errorDict is last_error's value (core-nats.md, last_error).
+// errorDict is last_error's value: see core-nats in docs/.
 func errorDict(e *wire.Error) dict.Dict {
 	return dict.Dict{{Key: "code", Value: errorCode(e)}, {Key: "errorMessage", Value: e.Text}}
 }
 
-// stateChange writes one of the object's public variables.
-type stateChange struct {
-	c        *connection
-	variable string
-	value    any
-}
-
-func (s *stateChange) Run(p *bridge.Package) {
-	if !p.Alive(s.c) {
+// changeStatus writes the status, and lets the script see it before anything else happens. From here
+// on calls go by it.
+func (c *connection) changeStatus(p *bridge.Package, variable string, value any) {
+	if !p.Alive(c) {
 		return
 	}
-	name := s.c.Namespace() + "::" + s.variable
-	if s.variable == "status" && s.value == string(wire.Closed) {
-		s.c.forgetSubscriptions(p)
-		s.c.closed()
+	c.status = value.(wire.Status)
+	c.wire.Acknowledge(c.status)
+	if c.status == wire.Closed {
+		c.forgetSubscriptions(p)
+		c.closed()
 	}
-	if s.variable == "serverInfo" {
-		s.c.writeInfo(p, name, presentInfo(s.value.(dict.Dict)))
-		return
-	}
-	p.Report(p.Host.SetVar(name, s.value))
+	p.EndEvent()
+	c.changeVariable(p, variable, string(c.status))
 }
 
-// applyState writes what a method has just changed before it returns. Deliveries
-// that wait in the mailbox stay where they are.
-func (c *connection) applyState(p *bridge.Package) {
-	for _, it := range p.Extract(func(it bridge.Item) bool {
-		s, ok := it.(*stateChange)
-		return ok && s.c == c
-	}) {
-		it.Run(p)
-		if p.Closed() {
+func (c *connection) changeVariable(p *bridge.Package, variable string, value any) {
+	if p.Alive(c) {
+		p.Report(p.Host.SetVar(c.Namespace()+"::"+variable, value))
+	}
+}
+
+// changeInfo writes the array serverInfo. What a new INFO does not have goes: another server
+// may have sent it.
+func (c *connection) changeInfo(p *bridge.Package, variable string, value any) {
+	if !p.Alive(c) {
+		return
+	}
+	array := c.Namespace() + "::" + variable
+	before := c.info
+	c.info = presentInfo(value.(dict.Dict))
+	for _, f := range before {
+		if _, stays := c.info.Get(f.Key); !stays {
+			p.Report(p.Host.UnsetElement(array, f.Key))
+			if p.Closed() || !p.Alive(c) {
+				return // a trace destroyed it
+			}
+		}
+	}
+	for _, f := range c.info {
+		p.Report(p.Host.SetElement(array, f.Key, f.Value))
+		if p.Closed() || !p.Alive(c) {
 			return
 		}
 	}

@@ -199,7 +199,7 @@ func (c *connection) forgetSubscriptions(p *bridge.Package) {
 // subscriptionOf finds the subscription of an ID.
 func (c *connection) subscriptionOf(v bridge.Value) (*subscription, error) {
 	id, err := bridge.Integer(v)
-	if c.wire.Status() == wire.Closed {
+	if c.status == wire.Closed {
 		return nil, wire.Fail("ErrConnectionClosed", "No connection to NATS server")
 	}
 	if err != nil || id < 1 || id > math.MaxInt32 || c.subscriptions[int(id)] == nil {

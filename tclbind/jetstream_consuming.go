@@ -68,30 +68,11 @@ func begin[C consumer](p *bridge.Package, c *consuming, o option.Values, start f
 		return nil
 	}
 	c.deliver, c.told = retain("callback"), retain("error_callback")
-	id, err := bridge.Begin(p, func(done func(C, error)) error {
-		return start(func(core C, err error) {
-			if err != nil {
-				p.Post(&unmade{c})
-			}
-			done(core, err)
-		})
-	}, func(core C) (any, error) {
+	return bridge.BeginHolding(p, c.forget, start, func(core C) (any, error) {
 		c.core = core
 		return p.Add(c, c.j), nil
-	}, func(core C) {
-		core.Stop()
-		p.Post(&unmade{c})
-	})
-	if err != nil {
-		c.forget()
-	}
-	return id, err
+	}, C.Stop)
 }
-
-// unmade lets go of the callbacks of a consumer that did not come to be.
-type unmade struct{ c *consuming }
-
-func (u *unmade) Run(*bridge.Package) { u.c.forget() }
 
 // forget releases the callbacks.
 func (c *consuming) forget() {
@@ -157,7 +138,7 @@ func (d *consumedMessage) Run(p *bridge.Package) {
 	switch {
 	case c.stopped:
 	case c.deliver != nil:
-		p.Host.Deliver(c.deliver, d)
+		c.j.c.deliver(p, c.deliver, d)
 		c.core.Taken(d.m)
 	case len(c.next) > 0:
 		first := c.next[0]
@@ -190,7 +171,7 @@ func (f *consumerTrouble) Run(p *bridge.Package) {
 	told := errorDict(f.e)
 	p.Report(p.Host.SetVar(c.Namespace()+"::last_error", told))
 	if c.told != nil && !c.stopped { // a trace may have ended it
-		p.Host.Callback(c.told, told)
+		c.j.c.call(p, c.told, told)
 	}
 }
 

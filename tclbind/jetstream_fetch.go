@@ -89,7 +89,12 @@ func cmdFetch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error)
 		func(m *nats.Msg) { p.Post(&fetched{f: f, m: m}) },
 		func(status *nats.Msg, err error) {
 			j.logEnd(number, status, err)
-			p.Post(&fetched{f: f, m: status, err: err, last: true})
+			end := &fetched{f: f, m: status, err: err, last: true}
+			if wire.IsLate(err) {
+				p.PostUrgent(end)
+			} else {
+				p.Post(end)
+			}
 		})
 	if err != nil {
 		return nil, err
@@ -166,6 +171,13 @@ type fetched struct {
 
 func (d *fetched) Run(p *bridge.Package) {
 	f := d.f
+	if wire.IsLate(d.err) {
+		// It may have come before messages that were there in time.
+		runFirst(p, func(it bridge.Item) bool {
+			other, ok := it.(*fetched)
+			return ok && other.f == f
+		})
+	}
 	if f.ended {
 		return
 	}
@@ -179,11 +191,11 @@ func (d *fetched) Run(p *bridge.Package) {
 	}
 	switch {
 	case !d.last:
-		p.Host.Callback(callback, 0, f.j.c.messageDict(d.m, f.pull.SubID()))
+		f.j.c.call(p, callback, 0, f.j.c.messageDict(d.m, f.pull.SubID()))
 	case d.m != nil:
-		p.Host.Callback(callback, 1, f.j.c.messageDict(d.m, f.pull.SubID()))
+		f.j.c.call(p, callback, 1, f.j.c.messageDict(d.m, f.pull.SubID()))
 	case d.err != nil && wire.CodeOf(d.err) != "ErrConnectionClosed":
-		p.Host.Callback(callback, 1, "")
+		f.j.c.call(p, callback, 1, "")
 	}
 }
 

@@ -70,7 +70,7 @@ func cmdOrderedConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 		Failed:            oc.failed,
 	}
 	oc.deliver = o["callback"].(bridge.Value).Retain()
-	id, err := bridge.Begin(p,
+	return bridge.BeginHolding(p, oc.deliver.Release,
 		func(done func(*js.OrderedConsumer, error)) error {
 			return j.js.OrderedConsumer(args[0].Text(), config, done)
 		},
@@ -79,10 +79,6 @@ func cmdOrderedConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 			return p.Add(oc, j), nil
 		},
 		(*js.OrderedConsumer).Stop)
-	if err != nil {
-		oc.deliver.Release()
-	}
-	return id, err
 }
 
 func (oc *orderedConsumer) Release(*bridge.Package) {
@@ -111,7 +107,7 @@ func (d *consumed) Run(p *bridge.Package) {
 	}
 	// Before the callback, which may destroy the consumer or wait.
 	d.oc.consumer.Taken()
-	p.Host.Deliver(d.oc.deliver, d)
+	d.oc.c.deliver(p, d.oc.deliver, d)
 }
 
 // WriteTo writes the callback's arguments.

@@ -130,7 +130,11 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 		r := &request{c: j.c, over: answered}
 		var err error
 		r.pending, err = j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
-			p.Post(&published{r, ack, err})
+			if wire.IsLate(err) {
+				p.PostUrgent(&published{r, ack, err})
+			} else {
+				p.Post(&published{r, ack, err})
+			}
 			answered()
 		})
 		if err != nil {
@@ -211,14 +215,14 @@ func (d *published) Run(p *bridge.Package) {
 	case wire.CodeOf(d.err) == "ErrProtocol", wire.CodeOf(d.err) == "ErrPermissions":
 		told = pubError("0", "0", d.err) // a reply that is none of JetStream's, or its refusal by the server
 	case d.err != nil:
-		p.Host.Callback(callback, 1, "", "")
+		d.r.c.call(p, callback, 1, "", "")
 		return
 	}
 	var ack any = ""
 	if d.err == nil {
 		ack = d.ack
 	}
-	p.Host.Callback(callback, 0, ack, told)
+	d.r.c.call(p, callback, 0, ack, told)
 }
 
 func pubError(code, errCode string, err error) dict.Dict {

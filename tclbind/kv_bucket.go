@@ -17,7 +17,7 @@ type bucket struct {
 	bridge.Object
 	kv   *kv.Bucket
 	j    *jetStream
-	name bridge.Value // retained
+	name bridge.Value // retained; nil where the object is gone
 
 	coded *coded // nil where keys and values are stored as they are
 }
@@ -25,12 +25,17 @@ type bucket struct {
 // Its watchers belong to the jet_stream, and outlive it.
 func (b *bucket) Release(*bridge.Package) {
 	b.name.Release()
+	b.name = nil
 	b.coded.release()
 }
 
 // entry is one of the bucket's as a script gets it.
 func (b *bucket) entry(e *kv.Entry) *entryRecord {
-	return &entryRecord{c: b.j.c, bucket: b.name, Entry: e}
+	r := &entryRecord{c: b.j.c, bucket: b.name, Entry: e}
+	if b.name == nil { // the object was destroyed while a coroutine waited for the entry
+		r.bucket = b.kv.Name()
+	}
+	return r
 }
 
 var bucketCommands = []bridge.Command{
@@ -196,30 +201,26 @@ func configDict(c *kv.BucketConfig) dict.Dict {
 	return d
 }
 
-// newBucket is the finish of the operations that end in a bucket's handle.
-func (j *jetStream) newBucket(p *bridge.Package, coded *coded) func(*kv.Bucket) (any, error) {
+// newBucket is the finish of the operations that end in a bucket's handle. The options may have codecs.
+func (j *jetStream) newBucket(p *bridge.Package, o option.Values) func(*kv.Bucket) (any, error) {
 	return func(b *kv.Bucket) (any, error) {
-		return p.Add(&bucket{kv: b, j: j, name: p.Host.NewValue(b.Name()), coded: coded.retain()}, j), nil
+		return p.Add(&bucket{kv: b, j: j, name: p.Host.NewValue(b.Name()), coded: codedBy(p, o).retain()}, j), nil
 	}
 }
 
 // withCodecs reads the options of a method that makes a key_value object.
-func withCodecs(p *bridge.Package, table option.Table, args []bridge.Value) (option.Values, *coded, error) {
-	o, err := slices.Concat(table, codecOptions).Parse(args)
-	if err != nil {
-		return nil, nil, err
-	}
-	return o, codedBy(p, o), nil
+func withCodecs(table option.Table, args []bridge.Value) (option.Values, error) {
+	return slices.Concat(table, codecOptions).Parse(args)
 }
 
 func cmdCreateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	o, coded, err := withCodecs(p, bucketOptions, args[1:])
+	o, err := withCodecs(bucketOptions, args[1:])
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateBucket(j.js, bucketConfig(args[0].Text(), o), done)
-	}, j.newBucket(p, coded))
+	}, j.newBucket(p, o))
 }
 
 // changeBucket is what update_kv_bucket and create_or_update_kv_bucket have in common.
@@ -231,7 +232,7 @@ func changeBucket(p *bridge.Package, j *jetStream, args []bridge.Value,
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return change(j.js, args[0].Text(), func(c *kv.BucketConfig) { apply(given, c) }, done)
-	}, j.newBucket(p, codedBy(p, given)))
+	}, j.newBucket(p, given))
 }
 
 func cmdUpdateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -267,13 +268,13 @@ func cmdCreateAggregate(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 			return nil, err
 		}
 	}
-	o, coded, err := parseDerived(p, args[3:])
+	o, err := parseDerived(args[3:])
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateAggregate(j.js, bucketConfig(args[0].Text(), o), writable, origins, done)
-	}, j.newBucket(p, coded))
+	}, j.newBucket(p, o))
 }
 
 func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -281,7 +282,7 @@ func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	if err != nil {
 		return nil, err
 	}
-	o, _, err := parseDerived(p, args[2:])
+	o, err := parseDerived(args[2:])
 	if err != nil {
 		return nil, err
 	}
@@ -292,18 +293,18 @@ func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 
 // parseDerived reads the options of a bucket that draws from others: the old way
 // of naming a mirror has no place there.
-func parseDerived(p *bridge.Package, args []bridge.Value) (option.Values, *coded, error) {
-	o, coded, err := withCodecs(p, bucketOptions, args)
+func parseDerived(args []bridge.Value) (option.Values, error) {
+	o, err := withCodecs(bucketOptions, args)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if o.Has("mirror_name") || o.Has("mirror_domain") {
-		return nil, nil, invalid("-mirror_name and -mirror_domain are not allowed")
+		return nil, invalid("-mirror_name and -mirror_domain are not allowed")
 	}
 	if o.Has("mirror") || o.Has("sources") {
-		return nil, nil, invalid("-mirror and -sources are not allowed: the origins stand for them")
+		return nil, invalid("-mirror and -sources are not allowed: the origins stand for them")
 	}
-	return o, coded, nil
+	return o, nil
 }
 
 var originOptions = option.Table{
@@ -375,13 +376,13 @@ func originOf(v bridge.Value) (kv.Origin, error) {
 }
 
 func cmdBindBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	_, coded, err := withCodecs(p, nil, args[1:])
+	o, err := withCodecs(nil, args[1:])
 	if err != nil {
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(*kv.Bucket, error)) error {
 		return kv.BindBucket(j.js, args[0].Text(), done)
-	}, j.newBucket(p, coded))
+	}, j.newBucket(p, o))
 }
 
 func cmdDeleteBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {

@@ -118,12 +118,14 @@ func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(*kv
 			return nil, errNoRevision()
 		}
 		read := kv.ReadOptions{Revision: uint64(wanted), Leader: o.Bool("leader"), Deleted: o.Bool("deleted")}
-		return bridge.Begin(p, func(done func(kv.Entry, error)) error {
+		coded, letGo := b.coded.held() // the object may be destroyed meanwhile
+		return bridge.BeginHolding(p, letGo, func(done func(kv.Entry, error)) error {
 			return core.Read(key, read, done)
 		}, func(e kv.Entry) (any, error) {
-			if err := b.coded.decode(&e); err != nil {
+			if err := coded.decode(&e); err != nil {
 				return nil, err
 			}
+			coded.release()
 			return finish(&e, o), nil
 		})
 	})

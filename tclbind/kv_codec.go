@@ -55,6 +55,14 @@ func (c *coded) retain() *coded {
 	return c
 }
 
+// held is retain for the time of an operation, and what ends that: nil where there is nothing to hold.
+func (c *coded) held() (*coded, func()) {
+	if c == nil {
+		return nil, nil
+	}
+	return c.retain(), c.release
+}
+
 func (c *coded) release() {
 	if c == nil {
 		return
@@ -65,6 +73,7 @@ func (c *coded) release() {
 	for _, prefix := range c.prefixes {
 		prefix.Release()
 	}
+	c.keys, c.values = nil, nil // who comes after it gets what is stored
 }
 
 func (c *coded) encodeKey(key string) (string, error) {

@@ -8,7 +8,7 @@ import (
 // entryRecord is an entry as Tcl has it (docs/key-value.md "Entries").
 type entryRecord struct {
 	c      *connection
-	bucket bridge.Value // its name
+	bucket any // its name, as text or as a Value
 	*kv.Entry
 	delta   bool // there is one: it comes from watch or history
 	headers bool // the field header is wanted

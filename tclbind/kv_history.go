@@ -15,6 +15,7 @@ type history struct {
 	entry entryRecord  // what all have; its bucket's name is retained
 	list  bridge.Value // retained
 	chunk []kv.Entry   // on their way into the list; the connection's reader fills it
+	over  bool         // no script gets the list: a deadline does not wait for what is on its way
 
 	coded   *coded
 	sizes   bool  // entries have the field size in place of a value
@@ -56,7 +57,7 @@ func (b *bucket) history(p *bridge.Package, core *kv.Bucket, o kv.HistoryOptions
 		coded: b.coded.retain(),
 		sizes: o.MetaOnly,
 	}
-	id, err := bridge.Begin(p,
+	return bridge.BeginHolding(p, h.letGo,
 		func(done func(struct{}, error)) error {
 			return core.EachEntry(o.Keys[0], o,
 				func(e kv.Entry) {
@@ -67,25 +68,17 @@ func (b *bucket) history(p *bridge.Package, core *kv.Bucket, o kv.HistoryOptions
 				func(err error) {
 					h.post(p)
 					done(struct{}{}, err)
-					if err != nil {
-						h.unwanted(p)
-					}
 				})
 		},
 		func(struct{}) (any, error) {
 			if h.failure != nil {
-				h.release()
+				h.letGo()
 				return nil, h.failure
 			}
 			h.coded.release()
-			h.entry.bucket.Release()
+			h.entry.bucket.(bridge.Value).Release()
 			return bridge.Given{Value: h.list}, nil
-		},
-		func(struct{}) { h.unwanted(p) })
-	if err != nil {
-		h.release()
-	}
-	return id, err
+		})
 }
 
 func (h *history) post(p *bridge.Package) {
@@ -108,20 +101,15 @@ func (c historyChunk) Run(p *bridge.Package) {
 			}
 		}
 	}
-	if h.failure == nil && !p.Closed() {
+	if !h.over && h.failure == nil && !p.Closed() {
 		p.Host.Append(h.list, &entryRecords{h.entry, h.sizes, c.entries})
 	}
 }
 
-// unwanted lets go of a list that no script gets. Any goroutine may call it.
-func (h *history) unwanted(p *bridge.Package) { p.Post(unwantedHistory{h}) }
-
-type unwantedHistory struct{ h *history }
-
-func (u unwantedHistory) Run(*bridge.Package) { u.h.release() }
-
-func (h *history) release() {
+// letGo is the end of a list that no script gets.
+func (h *history) letGo() {
+	h.over = true
 	h.coded.release()
-	h.entry.bucket.Release()
+	h.entry.bucket.(bridge.Value).Release()
 	h.list.Release()
 }

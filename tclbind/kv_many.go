@@ -266,7 +266,12 @@ func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, c
 			chunk = nil
 		}
 	}
-	id, err := bridge.Begin(p, func(done func(error, error)) error {
+	letGo := func() {
+		s.ended = true
+		s.callback.Release()
+		b.coded.release()
+	}
+	id, err := bridge.BeginHolding(p, letGo, func(done func(error, error)) error {
 		return core.EachKey(filters, func(key string) bool {
 			if chunk = append(chunk, key); len(chunk) == chunkSize {
 				post()
@@ -277,9 +282,7 @@ func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, c
 			done(err, nil)
 		})
 	}, func(err error) (any, error) {
-		s.ended = true
-		b.coded.release()
-		defer s.callback.Release()
+		defer letGo()
 		if err != nil && fault.CodeOf(err) != fault.KeyNotFound {
 			p.Report(err)
 		} else {
@@ -288,8 +291,6 @@ func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, c
 		return nil, nil
 	})
 	if err != nil {
-		s.callback.Release()
-		b.coded.release()
 		return nil, err
 	}
 	nothing := p.Host.NewValue("list")

@@ -98,7 +98,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		Failed:             consumer.failed,
 		Replaced:           func(keys []string) { w.source.Post(&replacement{w, keys}) },
 	}
-	id, err := bridge.Begin(p,
+	return bridge.BeginHolding(p, w.letGo,
 		func(done func(*kv.Watcher, error)) error {
 			return b.kv.Watch(keys[0], settings, func(e *kv.Entry) { w.source.Post(&change{w, e}) }, done)
 		},
@@ -110,10 +110,6 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 			return w.ID(), nil
 		},
 		(*kv.Watcher).Stop)
-	if err != nil {
-		w.letGo()
-	}
-	return id, err
 }
 
 // filters are the patterns that an operation reads, as they are stored.
@@ -278,7 +274,7 @@ func (c *change) Run(p *bridge.Package) {
 	if w.callback == nil {
 		return
 	}
-	p.Host.Deliver(w.callback, c)
+	w.j.c.deliver(p, w.callback, c)
 }
 
 // replacement tells that another bucket has taken the place of the one that was watched: these are

@@ -82,16 +82,12 @@ func cmdObjectGet(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	if v, ok := o["progress"].(bridge.Value); ok {
 		r.command = v.Retain()
 	}
-	id, err := bridge.Begin(p, func(done func(*object.Reader, error)) error {
+	return bridge.BeginHolding(p, r.transferProgress.release, func(done func(*object.Reader, error)) error {
 		return s.store.Get(args[0].Text(), func() { p.Post(&readerReady{r}) }, done)
 	}, func(core *object.Reader) (any, error) {
 		r.r, r.total = core, int64(min(core.Info().Size, math.MaxInt64))
 		return []any{p.Add(r, s), o.Text("channel"), callback}, nil
 	}, (*object.Reader).Close)
-	if err != nil {
-		r.transferProgress.release()
-	}
-	return id, err
 }
 
 // fill takes what has come until so many bytes are there; false where more has to come.

@@ -45,7 +45,7 @@ func cmdObjectWatch(p *bridge.Package, s *objectStore, args []bridge.Value) (any
 		IdleHeartbeat:  time.Duration(o.Nanos("idle_heartbeat")),
 		Failed:         consumer.failed,
 	}
-	id, err := bridge.Begin(p,
+	return bridge.BeginHolding(p, w.callback.Release,
 		func(done func(*object.Watcher, error)) error {
 			return s.store.Watch(settings, func(_ *object.Watcher, i *object.Info) { w.source.Post(&objectChange{w, i}) }, done)
 		},
@@ -57,10 +57,6 @@ func cmdObjectWatch(p *bridge.Package, s *objectStore, args []bridge.Value) (any
 			return w.ID(), nil
 		},
 		(*object.Watcher).Stop)
-	if err != nil {
-		w.callback.Release()
-	}
-	return id, err
 }
 
 func (w *objectWatcher) Release(*bridge.Package) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 )
 
@@ -36,6 +37,7 @@ var Nats = &bridge.Extension{
 		"script/keyvalue.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
 	},
 	Files:     scripts,
+	Urgent:    wire.IsLate,
 	ErrorCode: errorCode,
 }
 

@@ -3,9 +3,7 @@
 package tclbind
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	"natstcl/kv/dict"
 	"natstcl/kv/server"
@@ -18,6 +16,7 @@ import (
 type embedded struct {
 	bridge.Object
 	server *server.Server
+	log    news // its lines, on their way to the channel
 }
 
 var serverCommands = []bridge.Command{
@@ -64,23 +63,22 @@ func cmdServer(p *bridge.Package, args []bridge.Value) (any, error) {
 		jetstream := o.Bool("jetstream")
 		so.JetStream = &jetstream
 	}
+	e := &embedded{log: news{p: p}}
 	if channel := o.Text("log_chan"); channel != "" {
 		tail := args[0].Text()
 		tail = tail[strings.LastIndex(tail, ":")+1:]
 		most := logLevels[wire.Level(o.Text("log_level"))]
 		so.Log = func(level wire.Level, text string) {
 			if logLevels[level] <= most {
-				p.Post(&serverLine{channel, tail, level, text, time.Now()})
+				e.log.log(level, text, func(p *bridge.Package, l line) { l.writeTo(p, channel, tail) })
 			}
 		}
 	}
-	return bridge.Begin(p,
-		func(done func(*server.Server, error)) error {
-			go func() { done(server.Start(so)) }()
-			return nil
-		},
+	return bridge.BeginWork(p,
+		func() (*server.Server, error) { return server.Start(so) },
 		func(s *server.Server) (any, error) {
-			return p.Add(&embedded{server: s}, nil), nil
+			e.server = s
+			return p.Add(e, nil), nil
 		},
 		(*server.Server).Shutdown)
 }
@@ -89,6 +87,7 @@ func cmdServer(p *bridge.Package, args []bridge.Value) (any, error) {
 func (e *embedded) Release(p *bridge.Package) {
 	p.AwaitLate()
 	e.server.Shutdown()
+	e.log.rest(p)
 }
 
 func cmdServerInfo(_ *bridge.Package, e *embedded, _ []bridge.Value) (any, error) {
@@ -96,24 +95,10 @@ func cmdServerInfo(_ *bridge.Package, e *embedded, _ []bridge.Value) (any, error
 }
 
 func cmdServerShutdown(p *bridge.Package, e *embedded, _ []bridge.Value) (any, error) {
-	return bridge.BeginPlain(p, nil, func(done func(error)) error {
-		go func() {
+	return bridge.BeginWork(p,
+		func() (struct{}, error) {
 			e.server.Shutdown()
-			done(nil)
-		}()
-		return nil
-	})
-}
-
-// serverLine is a line of the server's log on its way to the channel.
-type serverLine struct {
-	channel, tail string
-	level         wire.Level
-	text          string
-	at            time.Time
-}
-
-func (l *serverLine) Run(p *bridge.Package) {
-	// As with a connection's log, a channel that is gone stops nothing.
-	_ = p.Host.Write(l.channel, fmt.Sprintf("[%s %s %s] %s", l.at.Format(timestampFormat), l.tail, l.level, l.text))
+			return struct{}{}, nil
+		},
+		func(struct{}) (any, error) { return nil, nil })
 }

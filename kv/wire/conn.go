@@ -52,7 +52,11 @@ type Conn struct {
 	traffic traffic
 }
 
-var errDisconnected = Fail("ErrConnectionClosed", "Connection closed")
+// What pending requests get when the connection ends, by Disconnect or for good.
+var (
+	errDisconnected = Fail("ErrConnectionClosed", "Connection closed")
+	errLost         = Fail("ErrTimeout", "Connection lost")
+)
 
 // DefaultOptions are those of docs/connection.md "Options".
 func DefaultOptions() Options {
@@ -535,7 +539,7 @@ func (c *Conn) giveUp(ctx context.Context, why *Error) {
 		return
 	}
 	c.obs.Log(LogError, why.Text)
-	end := c.closeLocked(Fail("ErrTimeout", "Connection lost"))
+	end := c.closeLocked(errLost)
 	c.mu.Unlock()
 	end()
 }

@@ -143,6 +143,11 @@ func IsDeadline(err error) bool {
 	return errors.As(err, &d)
 }
 
+// IsLate tells whether an error is that of somebody's deadline, and not of a connection that was lost.
+func IsLate(err error) bool {
+	return CodeOf(err) == "ErrTimeout" && err != error(errLost)
+}
+
 // takeAll empties the table, and returns what was in it in the order in which it began.
 func (t *pendings) takeAll() []*Pending {
 	t.mu.Lock()

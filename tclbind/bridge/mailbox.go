@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +25,14 @@ type Item interface {
 // call it. It is false where the interpreter is gone.
 func (p *Package) Post(it Item) bool { return p.mailbox.post(it) }
 
+// PostUrgent gives an item that tells of a deadline: it comes before all that waits, however much that
+// is.
+func (p *Package) PostUrgent(it Item) bool { return p.mailbox.postUrgent(it) }
+
+// EndEvent is for an item that has done what a script may wait for with vwait: the script has its turn
+// before the next item runs.
+func (p *Package) EndEvent() { p.mailbox.ended = true }
+
 // Extract takes the items that match out of the mailbox, in order: for a method whose effects
 // have to be there when it returns.
 func (p *Package) Extract(match func(Item) bool) []Item { return p.mailbox.extract(match) }
@@ -34,19 +44,24 @@ func (p *Package) Extract(match func(Item) bool) []Item { return p.mailbox.extra
 // It has no bound of its own: each source has one (a subscription drops, an
 // ordered consumer leaves the server's flow control unanswered until Taken, a
 // reply was asked for).
+//
+// An item that is dropped with the mailbox has its Drop called, if it has that method.
 type mailbox struct {
 	host Host
 
-	mu     sync.Mutex
-	queue  []Item
-	woken  bool // a Drain is on its way
-	asleep bool // in Host.Sleep: whoever posts rouses it, and it drains
-	closed bool
+	mu      sync.Mutex
+	queue   []Item
+	urgent  []Item       // come before the others
+	urgents atomic.Int32 // of urgent
+	woken   bool         // a Drain is on its way
+	asleep  bool         // in Host.Sleep: whoever posts rouses it, and it drains
+	closed  bool
 
 	// The rest belongs to the interpreter's thread.
 	taken    []Item // out of the queue, from head on to be run
 	head     int
 	again    bool          // a Drain is in the event queue behind the one that runs
+	ended    bool          // see EndEvent
 	busy     time.Duration // time spent in Drain since the event loop last had its turn
 	deferred bool          // a Drain comes by way of Later; others have to let it pass
 	stale    int           // Drains on their way that were asked for before Later
@@ -67,6 +82,23 @@ func (m *mailbox) postLocked(it Item) bool {
 		return false
 	}
 	m.queue = append(m.queue, it)
+	m.wakeLocked()
+	return true
+}
+
+func (m *mailbox) postUrgent(it Item) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return false
+	}
+	m.urgent = append(m.urgent, it)
+	m.urgents.Add(1)
+	m.wakeLocked()
+	return true
+}
+
+func (m *mailbox) wakeLocked() {
 	switch {
 	case m.woken:
 	case m.asleep:
@@ -76,7 +108,6 @@ func (m *mailbox) postLocked(it Item) bool {
 		m.woken = true
 		m.host.Wake()
 	}
-	return true
 }
 
 // sleep waits for a post, for so long at most, without an event. It is false where there was
@@ -108,12 +139,10 @@ func (m *mailbox) onItsWay() bool {
 // Drain is on its way: the item may run an event loop of its own (vwait, a
 // synchronous call), and Tcl runs no event handler again while it is running.
 func (m *mailbox) next() Item {
-	if m.head == len(m.taken) && !m.take() {
+	it := m.first()
+	if it == nil {
 		return nil
 	}
-	it := m.taken[m.head]
-	m.taken[m.head] = nil
-	m.head++
 	if !m.again && (m.head < len(m.taken) || m.waiting() > 0) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -122,6 +151,25 @@ func (m *mailbox) next() Item {
 			m.host.Again()
 		}
 	}
+	return it
+}
+
+// first takes the first item out.
+func (m *mailbox) first() Item {
+	if m.urgents.Load() > 0 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		it := m.urgent[0]
+		m.urgent = m.urgent[1:]
+		m.urgents.Add(-1)
+		return it
+	}
+	if m.head == len(m.taken) && !m.take() {
+		return nil
+	}
+	it := m.taken[m.head]
+	m.taken[m.head] = nil
+	m.head++
 	return it
 }
 
@@ -168,14 +216,21 @@ func (m *mailbox) extract(match func(Item) bool) []Item {
 
 func (m *mailbox) close() {
 	m.mu.Lock()
-	m.closed, m.queue, m.taken, m.head = true, nil, nil, 0
+	dropped := slices.Concat(m.urgent, m.taken[m.head:], m.queue)
+	m.closed, m.urgent, m.queue, m.taken, m.head = true, nil, nil, nil, 0
+	m.urgents.Store(0)
 	m.mu.Unlock()
+	for _, it := range dropped {
+		if holder, ok := it.(interface{ Drop() }); ok {
+			holder.Drop()
+		}
+	}
 }
 
 func (m *mailbox) waiting() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.queue) + len(m.taken) - m.head
+	return len(m.urgent) + len(m.queue) + len(m.taken) - m.head
 }
 
 // Drain runs what is in the mailbox, one item at a time, for at most a slice of
@@ -198,6 +253,10 @@ func (p *Package) Drain() {
 			return
 		}
 		spent := time.Since(start)
+		if m.ended {
+			m.busy += spent
+			return // if there is more, the next Drain is on its way
+		}
 		if m.busy+spent > slice {
 			m.rest()
 			return
@@ -213,7 +272,7 @@ func (p *Package) Drain() {
 // arrived is the beginning of a Drain: from here on a post wakes anew. It is
 // false where the event loop is owed its turn first.
 func (m *mailbox) arrived() bool {
-	m.again = false
+	m.again, m.ended = false, false
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.deferred {

@@ -18,6 +18,9 @@ type Extension struct {
 	// Scripts are read from Files in this order, when the commands are there.
 	Scripts []string
 	Files   fs.FS
+	// Urgent tells whether an error is that of a deadline: whoever waits hears of it before all else that
+	// has come for the script. It may be called by any goroutine. nil: none is.
+	Urgent func(error) bool
 	// ErrorCode is the errorCode with which an error is thrown that is none of Tcl's own (a
 	// TclError). It is also asked for this package's own, a Fault.
 	ErrorCode func(error) []string
@@ -41,8 +44,8 @@ type Package struct {
 	mailbox   mailbox
 	handles   handles
 	waits     waits
-	// By the names that they have in the extension's namespace: for now, parked and start, which were
-	// called from outside, and run another one.
+	// Those of the extension, by the names that they have in its namespace: for now, parked and start, which
+	// were called from outside, and run another one.
 	commands map[string]func([]Value) (any, error)
 	words    map[string]Value
 	flushers []*func()
@@ -59,7 +62,7 @@ func newPackage(host Host, x *Extension) *Package {
 	}
 	p.mailbox.host = host
 	p.handles.byID = map[int64]Resource{}
-	p.waits.byID = map[waitID]*wait{}
+	p.waits.byID, p.waits.holding = map[waitID]*wait{}, map[*wait]struct{}{}
 	return p
 }
 
@@ -70,15 +73,13 @@ func Attach(host Host, x *Extension) (*Package, error) {
 	if err := host.Eval("namespace eval " + strings.TrimSuffix(x.Namespace, "::") + " {}"); err != nil {
 		return nil, err
 	}
-	for _, c := range slices.Concat(ownCommands, x.Commands) {
+	for _, c := range ownCommands {
+		host.Define(x.Namespace+c.Name, p.fromOutside(p.checked(c)))
+	}
+	for _, c := range x.Commands {
 		run := p.checked(c)
 		p.commands[c.Name] = run
-		host.Define(x.Namespace+c.Name, func(args []Value) (any, error) {
-			if p.closed {
-				return nil, p.Gone()
-			}
-			return run(args)
-		})
+		host.Define(x.Namespace+c.Name, p.fromOutside(run))
 	}
 	for _, name := range x.Scripts {
 		text, err := fs.ReadFile(x.Files, name)
@@ -126,7 +127,7 @@ func (p *Package) Close() {
 	p.mailbox.close()
 	p.releaseAll()
 	p.AwaitLate()
-	p.waits.abandon()
+	p.abandonWaits()
 	for _, word := range p.words {
 		word.Release()
 	}

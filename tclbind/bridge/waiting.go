@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,14 +15,21 @@ import (
 // until it is resumed, and takes the result.
 type wait struct {
 	id        waitID
-	text      string                             // the id as the coroutine has it
-	coroutine string                             // the parked coroutine's command, "" where none is
-	end       interface{ result() (any, error) } // nil until it is done
+	text      string  // the id as the coroutine has it
+	coroutine string  // the parked coroutine's command, "" where none is
+	end       outcome // nil until it is done
+	letGo     func()  // see BeginHolding; nil where nothing is held any more
 
 	// A callback takes the place of whoever waits (Tell). Both are nil where there is none.
 	callback Value // retained
-	owner    Resource
+	owner    Caller
 	canceled func()
+}
+
+// outcome is what an operation has come to.
+type outcome interface {
+	result() (any, error)
+	Drop() // ends what the result holds: nobody takes it
 }
 
 // waitID is what a command returns that has begun an operation.
@@ -35,9 +43,13 @@ func (p *Package) waitText(id waitID) string {
 const waitMark = "-wait-"
 
 type waits struct {
-	byID   map[waitID]*wait
-	last   waitID
-	served time.Time // when the event loop last had its turn in a wait
+	byID map[waitID]*wait
+	// Those that nobody waits for any more, and whose operation still holds values of the script's.
+	holding map[*wait]struct{}
+	last    waitID
+	// A command may begin an operation: it was called by one of those that wait for its end.
+	allowed bool
+	served  time.Time // when the event loop last had its turn in a wait
 }
 
 // Begin starts an operation that ends in done, and returns the id of its wait.
@@ -46,21 +58,79 @@ type waits struct {
 // something: it ends one that nobody waits for any more, and may be called by any
 // goroutine.
 func Begin[T any](p *Package, start func(done func(T, error)) error, finish func(T) (any, error), discard ...func(T)) (any, error) {
+	return BeginHolding(p, nil, start, finish, discard...)
+}
+
+// BeginHolding is Begin for an operation that holds values of the script's. letGo is called once, in
+// the interpreter's thread, where finish does not take them over: the operation fails, or nobody waits
+// for it any more.
+func BeginHolding[T any](p *Package, letGo func(), start func(done func(T, error)) error, finish func(T) (any, error), discard ...func(T)) (any, error) {
+	w := &wait{letGo: letGo}
+	if !p.waits.allowed {
+		p.unhold(w)
+		return nil, fail(ErrInternal, "this command begins an operation, whose end nobody would wait for: call the object's method")
+	}
 	p.waits.last++
-	w := &wait{id: p.waits.last}
+	w.id = p.waits.last
 	p.waits.byID[w.id] = w
 	err := start(func(v T, err error) {
 		c := &completion[T]{w, v, err, finish, discard}
-		if !p.Post(c) {
-			c.drop()
+		post := p.Post
+		if err != nil && p.extension.Urgent != nil && p.extension.Urgent(err) {
+			post = p.PostUrgent
+		}
+		if !post(c) {
+			c.Drop()
 		}
 	})
 	if err != nil {
-		delete(p.waits.byID, w.id)
+		p.forget(w)
+		p.unhold(w)
 		return nil, err
 	}
 	p.begun()
 	return w.id, nil
+}
+
+// forget is the end of a wait that nobody waits for any more, or whose end has come. What its
+// operation holds is let go of when that is over.
+func (p *Package) forget(w *wait) {
+	delete(p.waits.byID, w.id)
+	if w.callback != nil {
+		w.callback.Release()
+		w.callback = nil
+	}
+	if w.letGo != nil {
+		p.waits.holding[w] = struct{}{}
+	}
+}
+
+// unhold lets go of what the operation holds.
+func (p *Package) unhold(w *wait) {
+	if letGo := w.letGo; letGo != nil {
+		w.letGo = nil
+		delete(p.waits.holding, w)
+		letGo()
+	}
+}
+
+// BeginWork is Begin for work that takes its time and has no callback: it runs in a goroutine of its
+// own. A panic in it is the operation's error.
+func BeginWork[T any](p *Package, work func() (T, error), finish func(T) (any, error), discard ...func(T)) (any, error) {
+	return Begin(p, func(done func(T, error)) error {
+		go func() {
+			var value T
+			var err error
+			defer func() {
+				if r := recover(); r != nil {
+					err = p.extension.Panicked(r)
+				}
+				done(value, err)
+			}()
+			value, err = work()
+		}()
+		return nil
+	}, finish, discard...)
 }
 
 // BeginPlain is Begin for an operation that only succeeds or fails; result is
@@ -86,7 +156,8 @@ type completion[T any] struct {
 	discard []func(T)
 }
 
-func (c *completion[T]) drop() {
+// Drop may be called by any goroutine.
+func (c *completion[T]) Drop() {
 	if c.err == nil {
 		for _, discard := range c.discard {
 			discard(c.value)
@@ -97,7 +168,8 @@ func (c *completion[T]) drop() {
 func (c *completion[T]) Run(p *Package) {
 	w := c.wait
 	if p.waits.byID[w.id] != w {
-		c.drop() // nobody waits
+		c.Drop() // nobody waits
+		p.unhold(w)
 		return
 	}
 	w.end = c
@@ -110,9 +182,10 @@ func (c *completion[T]) Run(p *Package) {
 	}
 	coroutine := w.coroutine
 	w.coroutine = ""
-	if !p.Host.Call(coroutine, w.text) {
-		delete(p.waits.byID, w.id)
-		c.drop()
+	if !p.Host.Call(coroutine, w.text) && !p.closed {
+		p.forget(w)
+		c.Drop()
+		p.unhold(w)
 		p.Host.Background(fail(ErrInvalidCoroutine, "Invalid coroutine "+coroutine))
 	}
 }
@@ -124,11 +197,18 @@ func (c *completion[T]) result() (any, error) {
 	return c.finish(c.value)
 }
 
+// Caller is a resource that knows of the callbacks that run because of it.
+type Caller interface {
+	Resource
+	// Call is Host.Callback.
+	Call(p *Package, callback Value, args ...any)
+}
+
 // Tell lets a callback have the end of the operation that a command has begun, in place of a script that waits for
 // it: id is what Begin returned. The callback is called once as `cmd error result`: error is empty, or a dict of code
 // and errorMessage, and then result is empty. It is not called once owner is released, or the operation forgotten.
 // Tell returns the operation's number, which Forget takes; canceled, if it is not nil, is called then.
-func (p *Package) Tell(id any, owner Resource, callback Value, canceled func()) (any, error) {
+func (p *Package) Tell(id any, owner Caller, callback Value, canceled func()) (any, error) {
 	number, ok := id.(waitID)
 	if !ok {
 		return nil, fail(ErrInternal, "nothing has begun")
@@ -145,7 +225,7 @@ func (p *Package) Forget(number int64) bool {
 	if w == nil || w.callback == nil {
 		return false
 	}
-	p.waits.forget(w)
+	p.forget(w)
 	if w.canceled != nil {
 		w.canceled()
 	}
@@ -158,18 +238,20 @@ func (p *Package) tell(w *wait) {
 	w.callback = nil
 	defer callback.Release()
 	if !p.Alive(w.owner) {
-		delete(p.waits.byID, w.id)
+		p.forget(w)
+		w.end.Drop()
+		p.unhold(w)
 		return
 	}
 	result, err := p.outcome(w)
 	if err != nil {
-		p.Host.Callback(callback, ErrorDict(p.extension.ErrorCode(err), err.Error()), "")
+		w.owner.Call(p, callback, ErrorDict(p.extension.ErrorCode(err), err.Error()), "")
 		return
 	}
 	if result == nil {
 		result = ""
 	}
-	p.Host.Callback(callback, "", result)
+	w.owner.Call(p, callback, "", result)
 }
 
 // ErrorDict is an error as callbacks and public variables have it: a dict of code, an errorCode, and errorMessage.
@@ -193,22 +275,24 @@ func (d errorDict) At(i int) (string, any) {
 
 // outcome ends the wait's life.
 func (p *Package) outcome(w *wait) (any, error) {
-	delete(p.waits.byID, w.id)
-	if w.end == nil {
-		return nil, fail(ErrInternal, "nothing has come for "+w.text)
+	p.forget(w)
+	result, err := w.end.result()
+	if err != nil {
+		p.unhold(w)
+		return nil, err
 	}
-	return w.end.result()
+	delete(p.waits.holding, w) // they are the result's
+	return result, nil
 }
 
 func (p *Package) waitOf(v Value) (*wait, error) {
-	id, err := strconv.ParseInt(strings.TrimPrefix(v.Text(), p.extension.Name+waitMark), 10, 64)
-	if err != nil {
-		return nil, err
+	text, ours := strings.CutPrefix(v.Text(), p.extension.Name+waitMark)
+	id, err := strconv.ParseInt(text, 10, 64)
+	w := p.waits.byID[waitID(id)]
+	if !ours || err != nil || w == nil {
+		return nil, fail(ErrInternal, "no such wait "+v.Text())
 	}
-	if w := p.waits.byID[waitID(id)]; w != nil {
-		return w, nil
-	}
-	return nil, fail(ErrInternal, "no such wait "+v.Text())
+	return w, nil
 }
 
 // command runs the command of that name; w is nil where it has not begun an operation.
@@ -217,6 +301,9 @@ func (p *Package) command(name Value, args []Value) (w *wait, result any, err er
 	if run == nil {
 		return nil, nil, fail(ErrInternal, "no such command "+name.Text())
 	}
+	before := p.waits.allowed
+	p.waits.allowed = true
+	defer func() { p.waits.allowed = before }()
 	if result, err = run(args); err != nil {
 		return nil, nil, err
 	}
@@ -224,6 +311,19 @@ func (p *Package) command(name Value, args []Value) (w *wait, result any, err er
 		return p.waits.byID[id], nil, nil
 	}
 	return nil, result, nil
+}
+
+// fromOutside is a command as a script calls it: nobody would wait for the end of an operation.
+func (p *Package) fromOutside(run func([]Value) (any, error)) func([]Value) (any, error) {
+	return func(args []Value) (any, error) {
+		if p.closed {
+			return nil, p.Gone()
+		}
+		before := p.waits.allowed
+		p.waits.allowed = false
+		defer func() { p.waits.allowed = before }()
+		return run(args)
+	}
 }
 
 // cmdNow runs a command, and serves events, as vwait does, until the operation that it has
@@ -259,7 +359,7 @@ func cmdParked(p *Package, args []Value) (any, error) {
 func cmdStart(p *Package, args []Value) (any, error) {
 	w, result, err := p.command(args[0], args[1:])
 	if w != nil {
-		delete(p.waits.byID, w.id)
+		p.forget(w)
 	}
 	return result, err
 }
@@ -277,12 +377,13 @@ func (p *Package) await(w *wait) (any, error) {
 	w.coroutine = ""
 	p.flush()
 	for w.end == nil {
-		if err := p.waitEvent(); err != nil {
-			delete(p.waits.byID, w.id)
-			return nil, err
-		}
+		err := p.waitEvent()
 		if p.closed {
-			return nil, p.Gone()
+			return nil, cmp.Or(err, p.Gone())
+		}
+		if err != nil {
+			p.forget(w)
+			return nil, err
 		}
 	}
 	return p.outcome(w)
@@ -335,20 +436,21 @@ func cmdTake(p *Package, args []Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.end == nil {
+		return nil, fail(ErrInternal, "nothing has come for "+args[0].Text())
+	}
 	return p.outcome(w)
 }
 
-// forget ends a wait that nobody waits for any more.
-func (w *waits) forget(one *wait) {
-	delete(w.byID, one.id)
-	if one.callback != nil {
-		one.callback.Release()
+// abandonWaits lets go of all waits: nobody can be resumed in a closed package.
+func (p *Package) abandonWaits() {
+	for _, w := range p.waits.byID {
+		p.forget(w)
+		if w.end != nil {
+			w.end.Drop()
+		}
 	}
-}
-
-// abandon lets go of all waits: nobody can be resumed in a closed package.
-func (w *waits) abandon() {
-	for _, one := range w.byID {
-		w.forget(one)
+	for w := range p.waits.holding {
+		p.unhold(w)
 	}
 }

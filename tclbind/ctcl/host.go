@@ -57,9 +57,8 @@ func Init(pointer unsafe.Pointer, x *bridge.Extension) int {
 	C.natsAttachLife(interp, C.uintptr_t(h.handle))
 	pkg, err := bridge.Attach(h, x)
 	if err != nil {
-		C.natsDetachLife(interp, C.uintptr_t(h.handle), 0, nil)
-		C.natsFreeSleeper(h.sleeper)
 		h.throw(err)
+		h.end(false)
 		return C.TCL_ERROR
 	}
 	h.pkg = pkg
@@ -146,18 +145,33 @@ func (h *host) throw(err error) {
 //export natsGoDrain
 func natsGoDrain(owner C.uintptr_t) {
 	stackRoom(false)
-	h := cgo.Handle(owner).Value().(*host)
-	defer h.recovered()
-	h.pkg.Drain()
+	cgo.Handle(owner).Value().(*host).drain()
 }
 
 //export natsGoTimer
 func natsGoTimer(owner C.uintptr_t) {
 	stackRoom(false)
 	h := cgo.Handle(owner).Value().(*host)
-	defer h.recovered()
 	h.timer = nil
+	h.drain()
+}
+
+// drain is what an event does. Nobody else holds the interpreter then, and what runs may delete it.
+func (h *host) drain() {
+	defer h.recovered()
+	C.natsPreserve(h.interp)
+	defer C.natsLetGo(h.interp)
 	h.pkg.Drain()
+}
+
+// ran looks at what a call comes to that may have run a script. Where that has deleted the
+// interpreter, the package ends here: Tcl takes the interpreter apart when nobody holds it any more,
+// and until then nothing further may be done with it.
+func (h *host) ran(outcome C.int) (done bool) {
+	if outcome&C.NATS_GONE != 0 {
+		h.end(false)
+	}
+	return outcome&C.NATS_DONE != 0
 }
 
 func (h *host) recovered() {
@@ -173,13 +187,25 @@ func natsGoEnd(owner C.uintptr_t, deleting C.int) {
 	stackRoom(false)
 	h := cgo.Handle(owner).Value().(*host)
 	defer h.recovered()
+	h.end(deleting != 0)
+}
+
+// end ends the package. deleting: by Tcl, which has forgotten that it has to tell us.
+func (h *host) end(deleting bool) {
+	if h.ended {
+		return
+	}
+	h.ended = true
 	if h.pkg != nil {
 		h.pkg.Close()
 	}
-	C.natsDetachLife(h.interp, owner, deleting, h.timer)
+	told := C.int(0)
+	if deleting {
+		told = 1
+	}
+	C.natsDetachLife(h.interp, C.uintptr_t(h.handle), told, h.timer)
 	C.natsFreeSleeper(h.sleeper)
 	h.timer, h.sleeper = nil, nil
-	h.ended = true
 	h.letGo()
 }
 
@@ -235,9 +261,9 @@ func (h *host) Deliver(prefix bridge.Value, args bridge.Record) bool { return h.
 
 func (h *host) call(prefix bridge.Value, args any) bool {
 	w := h.encode(args)
-	ok := C.natsCallback(h.interp, prefix.(value).obj, w.first()) != 0
+	outcome := C.natsCallback(h.interp, prefix.(value).obj, w.first())
 	h.put(w)
-	return ok
+	return h.ran(outcome)
 }
 
 func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
@@ -245,6 +271,7 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 	var result *C.Tcl_Obj
 	code := C.natsInvoke(h.interp, prefix.(value).obj, w.first(), &result)
 	h.put(w)
+	h.checkLife()
 	v := value{result} // natsInvoke has retained it
 	switch code {
 	case C.TCL_OK:
@@ -260,9 +287,9 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 
 func (h *host) Call(name, argument string) bool {
 	w := h.encode([]string{name, argument})
-	there := C.natsCall(h.interp, w.first()) != 0
+	outcome := C.natsCall(h.interp, w.first())
 	h.put(w)
-	return there
+	return h.ran(outcome)
 }
 
 func (h *host) Background(err error) {
@@ -285,9 +312,9 @@ func (h *host) SetElement(array, key string, v any) error {
 
 func (h *host) setVar(name, element *C.char, v any) error {
 	w := h.encode(v)
-	code := C.natsSetVar(h.interp, name, element, w.first())
+	outcome := C.natsSetVar(h.interp, name, element, w.first())
 	h.put(w)
-	if code != C.TCL_OK {
+	if !h.ran(outcome) {
 		return h.scriptError()
 	}
 	return nil
@@ -295,9 +322,9 @@ func (h *host) setVar(name, element *C.char, v any) error {
 
 func (h *host) StoreElement(array bridge.Value, pair bridge.Record) error {
 	w := h.encode(pair)
-	code := C.natsStoreElement(h.interp, array.(value).obj, w.first())
+	outcome := C.natsStoreElement(h.interp, array.(value).obj, w.first())
 	h.put(w)
-	if code != C.TCL_OK {
+	if !h.ran(outcome) {
 		return h.scriptError()
 	}
 	return nil
@@ -307,7 +334,7 @@ func (h *host) UnsetElement(array, key string) error {
 	p, k := text(array), text(key)
 	defer free(p)
 	defer free(k)
-	C.natsUnset(h.interp, p, k)
+	h.ran(C.natsUnset(h.interp, p, k))
 	return nil
 }
 
@@ -332,7 +359,7 @@ func (h *host) PollEvent() (bool, error) { return h.serveEvent(C.TCL_DONT_WAIT) 
 
 func (h *host) serveEvent(flags C.int) (bool, error) {
 	var served C.int
-	if C.natsServeEvent(h.interp, flags, &served) != C.TCL_OK {
+	if !h.ran(C.natsServeEvent(h.interp, flags, &served)) {
 		return true, h.scriptError()
 	}
 	return served != 0, nil
@@ -350,7 +377,7 @@ func (h *host) Write(channel, line string) error {
 	defer free(p)
 	w := h.encode(line)
 	defer h.put(w)
-	if C.natsWrite(h.interp, p, w.first()) != C.TCL_OK {
+	if !h.ran(C.natsWrite(h.interp, p, w.first())) {
 		return h.scriptError()
 	}
 	return nil
@@ -360,6 +387,7 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 	w := h.encode(name)
 	defer h.put(w)
 	obj := C.natsReadFile(h.interp, w.first())
+	h.checkLife()
 	if obj == nil {
 		return nil, h.scriptError()
 	}
@@ -372,6 +400,7 @@ func (h *host) FileName(name string) (string, error) {
 	w := h.encode(name)
 	defer h.put(w)
 	obj := C.natsFileName(h.interp, w.first())
+	h.checkLife()
 	if obj == nil {
 		return "", h.scriptError()
 	}
@@ -380,12 +409,21 @@ func (h *host) FileName(name string) (string, error) {
 	return translated.Text(), nil
 }
 
+// checkLife is ran for a call that returns something else.
+func (h *host) checkLife() {
+	if C.natsDeleted(h.interp) != 0 {
+		h.end(false)
+	}
+}
+
 func (h *host) Getenv(name string) string {
 	p := text(name)
 	defer free(p)
 	v := C.natsGetenv(h.interp, p)
-	if v == nil {
-		return ""
+	text := ""
+	if v != nil {
+		text = bridge.FromText(C.GoString(v))
 	}
-	return bridge.FromText(C.GoString(v))
+	h.checkLife()
+	return text
 }

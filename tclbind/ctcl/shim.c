@@ -50,6 +50,17 @@ void natsOnce(void)
 #endif
 }
 
+void natsPreserve(Tcl_Interp *interp) { Tcl_Preserve(interp); }
+
+void natsLetGo(Tcl_Interp *interp) { Tcl_Release(interp); }
+
+int natsDeleted(Tcl_Interp *interp) { return Tcl_InterpDeleted(interp); }
+
+static int outcome(Tcl_Interp *interp, int done)
+{
+    return (done ? NATS_DONE : 0) | (Tcl_InterpDeleted(interp) ? NATS_GONE : 0);
+}
+
 /* Values ------------------------------------------------------------------- */
 
 static uint32_t readLength(const unsigned char **p)
@@ -248,16 +259,17 @@ void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length)
     *text = Tcl_GetStringFromObj(Tcl_GetObjResult(interp), length);
 }
 
-/* What the end of an event's script comes to: an error goes to interp bgerror. */
+/*
+ * What the end of an event's script comes to: an error goes to interp bgerror, and a break, a
+ * continue or another code as well, with an errorInfo, as from a script of "after".
+ */
 static int ended(Tcl_Interp *interp, int code)
 {
     if (code != TCL_OK && !Tcl_InterpDeleted(interp)) {
-        if (code == TCL_ERROR) {
-            Tcl_AddErrorInfo(interp, "\n    (nats callback)");
-        }
+        Tcl_AddErrorInfo(interp, "\n    (nats callback)");
         Tcl_BackgroundException(interp, code);
     }
-    return code == TCL_OK;
+    return outcome(interp, code == TCL_OK);
 }
 
 /*
@@ -319,26 +331,28 @@ int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, Tcl_Obj **
     return code;
 }
 
-/* Calls the command of a list of two words; 0 where there is no such command. */
+/* Calls the command of a list of two words. NATS_DONE says that there is such a command. */
 int natsCall(Tcl_Interp *interp, const void *words)
 {
     const unsigned char *p = (const unsigned char *) words + 1 + sizeof(uint32_t); /* behind the list's tag */
     Tcl_Obj *objv[2];
-    int there;
+    int came;
 
     objv[0] = decode(&p);
     objv[1] = decode(&p);
     Tcl_IncrRefCount(objv[0]);
     Tcl_IncrRefCount(objv[1]);
     Tcl_Preserve(interp);
-    there = Tcl_GetCommandFromObj(interp, objv[0]) != NULL;
-    if (there) {
+    if (Tcl_GetCommandFromObj(interp, objv[0]) != NULL) {
         ended(interp, Tcl_EvalObjv(interp, 2, objv, TCL_EVAL_GLOBAL));
+        came = outcome(interp, 1);
+    } else {
+        came = outcome(interp, 0);
     }
     Tcl_Release(interp);
     Tcl_DecrRefCount(objv[0]);
     Tcl_DecrRefCount(objv[1]);
-    return there;
+    return came;
 }
 
 /* Variables, channels and files ------------------------------------------------- */
@@ -351,7 +365,7 @@ int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const 
     Tcl_IncrRefCount(obj);
     ok = Tcl_SetVar2Ex(interp, name, element, obj, TCL_GLOBAL_ONLY | TCL_LEAVE_ERR_MSG) != NULL;
     Tcl_DecrRefCount(obj);
-    return ok ? TCL_OK : TCL_ERROR;
+    return outcome(interp, ok);
 }
 
 int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const void *pair)
@@ -360,17 +374,21 @@ int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const void *pair)
     Tcl_Obj *key = decode(&p), *value = decode(&p);
     int ok;
 
+    Tcl_IncrRefCount(array); /* a trace may end the watcher whose it is */
     Tcl_IncrRefCount(key);
     Tcl_IncrRefCount(value);
     ok = Tcl_ObjSetVar2(interp, array, key, value, TCL_GLOBAL_ONLY | TCL_LEAVE_ERR_MSG) != NULL;
+    Tcl_DecrRefCount(array);
     Tcl_DecrRefCount(key);
     Tcl_DecrRefCount(value);
-    return ok ? TCL_OK : TCL_ERROR;
+    return outcome(interp, ok);
 }
 
-void natsUnset(Tcl_Interp *interp, const char *name, const char *element)
+/* One that is not there is no error. */
+int natsUnset(Tcl_Interp *interp, const char *name, const char *element)
 {
     Tcl_UnsetVar2(interp, name, element, TCL_GLOBAL_ONLY);
+    return outcome(interp, 1);
 }
 
 const char *natsGetenv(Tcl_Interp *interp, const char *name)
@@ -398,11 +416,12 @@ int natsWrite(Tcl_Interp *interp, const char *name, const void *line)
     int exchanged = 0, ok;
 
     if (channel == NULL) {
-        return TCL_ERROR;
+        return outcome(interp, 0);
     }
     obj = decodeAll(line);
     Tcl_IncrRefCount(obj);
     Tcl_AppendToObj(obj, "\n", 1);
+    Tcl_RegisterChannel(NULL, channel); /* a channel of the script's own may be closed in its write */
     if (TCL_MAJOR_VERSION >= 9) {
         exchanged = exchangeOption(interp, channel, "-profile", "replace", &profile);
     }
@@ -413,8 +432,9 @@ int natsWrite(Tcl_Interp *interp, const char *name, const void *line)
         }
         Tcl_DStringFree(&profile);
     }
+    Tcl_UnregisterChannel(NULL, channel);
     Tcl_DecrRefCount(obj);
-    return ok ? TCL_OK : TCL_ERROR;
+    return outcome(interp, ok);
 }
 
 Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name)
@@ -616,19 +636,21 @@ int natsServeEvent(Tcl_Interp *interp, int flags, int *served)
 {
     *served = Tcl_DoOneEvent(TCL_ALL_EVENTS | flags);
     if (Tcl_InterpDeleted(interp)) {
+        Tcl_ResetResult(interp);
         Tcl_SetObjResult(interp, Tcl_NewStringObj("the interpreter was deleted", -1));
-        return TCL_ERROR;
+        Tcl_SetErrorCode(interp, "TCL", "IDELETE", NULL);
+        return outcome(interp, 0);
     }
     if (Tcl_Canceled(interp, TCL_LEAVE_ERR_MSG) == TCL_ERROR) {
-        return TCL_ERROR;
+        return outcome(interp, 0);
     }
     if (Tcl_LimitExceeded(interp)) {
         Tcl_ResetResult(interp);
         Tcl_SetObjResult(interp, Tcl_NewStringObj("limit exceeded", -1));
         Tcl_SetErrorCode(interp, "TCL", "EVENT", "LIMIT", NULL);
-        return TCL_ERROR;
+        return outcome(interp, 0);
     }
-    return TCL_OK;
+    return outcome(interp, 1);
 }
 
 /* Life and end ---------------------------------------------------------------- */

@@ -18,8 +18,19 @@ typedef int natsSize;
 typedef Tcl_Size natsSize;
 #endif
 
+/*
+ * What a call comes to that may run a script (a callback, a trace, a channel or a file system of
+ * the script's own): whether it succeeded, and whether the interpreter was deleted meanwhile. Its
+ * memory stays as long as somebody preserves it: whoever has the script evaluated that called us, or
+ * natsPreserve.
+ */
+enum { NATS_DONE = 1, NATS_GONE = 2 };
+
 const char *natsInitStubs(Tcl_Interp *interp);
 const char *natsBindStubs(Tcl_Interp *interp); /* stubs.c */
+void natsPreserve(Tcl_Interp *interp);
+void natsLetGo(Tcl_Interp *interp);
+int natsDeleted(Tcl_Interp *interp);
 
 /* What keeps Go's runtime from changing the host's process (guest.c). */
 void natsRestoreLimits(void);
@@ -27,9 +38,9 @@ void natsCheckHandlers(void);
 
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index);
 int natsEval(Tcl_Interp *interp, const char *script, natsSize length);
-int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args);
+int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args); /* NATS_… */
 int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, Tcl_Obj **result);
-int natsCall(Tcl_Interp *interp, const void *words);
+int natsCall(Tcl_Interp *interp, const void *words); /* NATS_… */
 
 Tcl_Obj *natsNewValue(const void *value); /* reference count 1 */
 void natsAppend(Tcl_Obj *list, const void *elements); /* a list that is not shared */
@@ -48,16 +59,16 @@ void natsSetError(Tcl_Interp *interp, const void *textAndCode);
 void natsBackground(Tcl_Interp *interp);
 void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length);
 
-int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value);
-int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const void *pair);
-void natsUnset(Tcl_Interp *interp, const char *name, const char *element);
+int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value); /* NATS_… */
+int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const void *pair);                    /* NATS_… */
+int natsUnset(Tcl_Interp *interp, const char *name, const char *element);                      /* NATS_… */
 const char *natsGetenv(Tcl_Interp *interp, const char *name);
-int natsWrite(Tcl_Interp *interp, const char *channel, const void *line);
+int natsWrite(Tcl_Interp *interp, const char *channel, const void *line); /* NATS_… */
 Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name); /* reference count 1, or NULL */
 Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name); /* reference count 1, or NULL */
 
 Tcl_ThreadId natsThread(void);
-int natsServeEvent(Tcl_Interp *interp, int flags, int *served);
+int natsServeEvent(Tcl_Interp *interp, int flags, int *served); /* NATS_… */
 void natsWake(Tcl_ThreadId thread, uintptr_t owner);
 void natsAgain(uintptr_t owner);
 

@@ -45,7 +45,19 @@ func (h *host) drain() {
 			h.logPanic(r)
 		}
 	}()
+	// Nobody else holds the interpreter in an event, and what runs may delete it.
+	lib.XTcl_Preserve(h.tls, h.interp)
+	defer lib.XTcl_Release(h.tls, h.interp)
 	h.pkg.Drain()
+}
+
+// checkLife follows each call that may have run a script. Where that has deleted the interpreter,
+// the package ends here: Tcl takes the interpreter apart when nobody holds it any more, and until
+// then nothing further may be done with it.
+func (h *host) checkLife() {
+	if h.pkg != nil && lib.XTcl_InterpDeleted(h.tls, h.interp) != 0 {
+		h.end(false)
+	}
 }
 
 func (h *host) Wake() {
@@ -105,6 +117,10 @@ func threadEnds(_ *libc.TLS, owner uintptr) {
 // end ends the package. The interpreters of a thread share its event queue: what is meant
 // for this one goes with it.
 func (h *host) end(deleting bool) {
+	if h.ended {
+		return
+	}
+	h.ended = true
 	h.pkg.Close()
 	lib.XTcl_DeleteEvents(h.tls, ownEventP, h.number)
 	if h.timer != 0 {

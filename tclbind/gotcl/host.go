@@ -25,6 +25,7 @@ type host struct {
 	x      *bridge.Extension
 	pkg    *bridge.Package
 	timer  lib.Tcl_TimerToken
+	ended  bool
 
 	waking sync.Mutex
 	waker  *libc.TLS // for Wake, which other goroutines call
@@ -179,12 +180,12 @@ func (h *host) call(prefix bridge.Value, args []uintptr) bool {
 	lib.XTcl_Preserve(tls, h.interp)
 	defer lib.XTcl_Release(tls, h.interp)
 	code := h.callPrefix(prefix, args)
-	if code != lib.TCL_OK && lib.XTcl_InterpDeleted(tls, h.interp) == 0 {
-		if code == lib.TCL_ERROR {
-			p, free := cString(tls, "\n    ("+h.x.Name+" callback)")
-			lib.XTcl_AddErrorInfo(tls, h.interp, p)
-			free()
-		}
+	h.checkLife()
+	if code != lib.TCL_OK && !h.ended {
+		// A break, a continue or another code has an errorInfo as well, as in a script of "after".
+		p, free := cString(tls, "\n    ("+h.x.Name+" callback)")
+		lib.XTcl_AddErrorInfo(tls, h.interp, p)
+		free()
 		lib.XTcl_BackgroundException(tls, h.interp, code)
 	}
 	return code == lib.TCL_OK
@@ -231,6 +232,7 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 		objects[i] = newObj(tls, a)
 	}
 	code := h.callPrefix(prefix, objects)
+	defer h.checkLife()
 	result := value{tls, lib.XTcl_GetObjResult(tls, h.interp)}.Retain()
 	switch code {
 	case lib.TCL_OK:
@@ -277,6 +279,7 @@ func (h *host) SetElement(array, key string, v any) error {
 func (h *host) setVar(name, element uintptr, v any) error {
 	held := value{h.tls, newObj(h.tls, v)}.Retain()
 	defer held.Release()
+	defer h.checkLife()
 	if lib.XTcl_SetVar2Ex(h.tls, h.interp, name, element, held.(value).obj, lib.TCL_GLOBAL_ONLY|lib.TCL_LEAVE_ERR_MSG) == 0 {
 		return h.scriptError()
 	}
@@ -289,6 +292,9 @@ func (h *host) StoreElement(array bridge.Value, pair bridge.Record) error {
 	key, element := value{h.tls, b.elements[0]}.Retain(), value{h.tls, b.elements[1]}.Retain()
 	defer key.Release()
 	defer element.Release()
+	held := array.Retain() // a trace may end the watcher whose it is
+	defer held.Release()
+	defer h.checkLife()
 	if lib.XTcl_ObjSetVar2(h.tls, h.interp, array.(value).obj, b.elements[0], b.elements[1], lib.TCL_GLOBAL_ONLY|lib.TCL_LEAVE_ERR_MSG) == 0 {
 		return h.scriptError()
 	}
@@ -301,6 +307,7 @@ func (h *host) UnsetElement(array, key string) error {
 	k, freeKey := cString(h.tls, key)
 	defer freeKey()
 	lib.XTcl_UnsetVar2(h.tls, h.interp, p, k, lib.TCL_GLOBAL_ONLY)
+	h.checkLife()
 	return nil
 }
 
@@ -330,6 +337,7 @@ func (h *host) serveEvent(flags int32) (served bool, err error) {
 func (h *host) interrupted() error {
 	switch {
 	case lib.XTcl_InterpDeleted(h.tls, h.interp) != 0:
+		h.checkLife()
 		return &bridge.TclError{Code: []string{"TCL", "IDELETE"}, Text: "the interpreter was deleted"}
 	case lib.XTcl_Canceled(h.tls, h.interp, lib.TCL_LEAVE_ERR_MSG) == lib.TCL_ERROR:
 		return h.scriptError()
@@ -348,6 +356,9 @@ func (h *host) Write(channel, line string) error {
 	}
 	text := value{h.tls, newText(h.tls, line+"\n")}.Retain()
 	defer text.Release()
+	defer h.checkLife()
+	lib.XTcl_RegisterChannel(h.tls, 0, c) // a channel of the script's own may be closed in its write
+	defer lib.XTcl_UnregisterChannel(h.tls, 0, c)
 	if lib.XTcl_WriteObj(h.tls, c, text.(value).obj) < 0 || lib.XTcl_Flush(h.tls, c) != lib.TCL_OK {
 		return h.scriptError()
 	}
@@ -360,6 +371,7 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 	defer path.Release()
 	mode, free := cString(tls, "r")
 	defer free()
+	defer h.checkLife()
 	channel := lib.XTcl_FSOpenFileChannel(tls, h.interp, path.obj, mode, 0)
 	if channel == 0 {
 		return nil, h.scriptError()
@@ -382,6 +394,7 @@ func (h *host) FileName(name string) (string, error) {
 	path := value{h.tls, newText(h.tls, name)}.Retain()
 	defer path.Release()
 	obj := lib.XTcl_FSGetTranslatedPath(h.tls, h.interp, path.(value).obj)
+	h.checkLife()
 	if obj == 0 {
 		return "", h.scriptError()
 	}
@@ -395,6 +408,7 @@ func (h *host) Getenv(name string) string {
 	defer free()
 	p, freeName := cString(h.tls, name)
 	defer freeName()
+	defer h.checkLife()
 	v := lib.XTcl_GetVar2(h.tls, h.interp, array, p, lib.TCL_GLOBAL_ONLY)
 	if v == 0 {
 		return ""

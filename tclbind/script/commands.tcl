@@ -55,6 +55,20 @@ proc ::nats::isotime_to_msec {iso} {
 
 # tz - a zone as clock format takes it
 proc ::nats::msec_to_isotime {msec {tz :UTC}} {
+    if {![string is entier -strict $msec] || abs($msec) > $::nats::core::latest} {
+        throw {NATS ErrInvalidArg} "Invalid time $msec"
+    }
+    try {
+        return [core::format_time $msec $tz]
+    } on error {reason} {
+        throw {NATS ErrInvalidArg} "Invalid time zone $tz: $reason"
+    }
+}
+
+# The end of the year 9999, in ms: what comes later has no ISO text.
+set ::nats::core::latest 253402300799999
+
+proc ::nats::core::format_time {msec tz} {
     return [clock format [expr {$msec / 1000}] -timezone $tz -format %Y-%m-%dT%H:%M:%S].[format %03d [expr {$msec % 1000}]]
 }
 

@@ -16,6 +16,15 @@ oo::class create ::nats::connection {
         my Stand [::nats::core::connection [self namespace] [self] {*}$args]
     }
 
+    # Shows the end in status and last_error, as disconnect does. It is no end where the constructor
+    # has failed, or the interpreter is going away.
+    destructor {
+        if {[info exists handle] && [info commands ::nats::core::disconnect] ne ""} {
+            ::nats::core::disconnect $handle
+        }
+        next
+    }
+
     method configure {args} {
         if {[llength $args] == 1} {
             return [my cget [lindex $args 0]]

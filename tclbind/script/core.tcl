@@ -63,6 +63,12 @@ oo::class create ::nats::core::handled {
         ::nats::core::release $handle
     }
 
+    # A copy would stand on the same resource: the end of the one would be that of the other. Tcl
+    # removes what it has made of the copy.
+    method <cloned> {original} {
+        throw {NATS ErrInvalidArg} "An object of [info object class $original] cannot be copied: $original"
+    }
+
     # Takes over the resource.
     method Stand on {
         ::nats::core::bind $on [self namespace]

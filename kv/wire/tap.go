@@ -1,0 +1,174 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+)
+
+// tap is the connection as nats.go sees it. It hands the INFO out again that greet
+// has read, looks at what comes, and says why the connection ended.
+type tap struct {
+	net.Conn
+	e       *engine
+	ahead   string // the INFO line
+	sniffer sniffer
+	failed  error                 // of Read, behind what it has returned
+	unsent  atomic.Pointer[Error] // of Write, the first
+}
+
+func newTap(e *engine, c net.Conn, infoLine string) *tap {
+	t := &tap{Conn: c, e: e, ahead: infoLine}
+	e.tap = t
+	e.out = &outgoing{conn: e.conn, write: t.send, gather: e.options.Gather}
+	t.sniffer.onErr = e.serverError
+	t.sniffer.onMessage = e.conn.traffic.came
+	t.sniffer.onInfo = func(json []byte) {
+		if v, err := dict.Parse(json); err == nil {
+			if info, ok := v.(dict.Dict); ok {
+				e.conn.serverInfo(e, info)
+			}
+		}
+	}
+	return t
+}
+
+// Read is called by a goroutine of nats.go's, as Write may be.
+func (t *tap) Read(b []byte) (n int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.failed = t.e.because(t.e.conn.recovered(r))
+			n, err = 0, t.failed
+		}
+	}()
+	if t.ahead != "" {
+		n := copy(b, t.ahead)
+		t.ahead = t.ahead[n:]
+		return n, nil
+	}
+	t.e.awaitRoom()
+	for t.failed == nil {
+		held := t.sniffer.takeHeld(b)
+		n, err := t.Conn.Read(b[held:])
+		kept, refusal := t.sniffer.filter(b[:held+n])
+		switch {
+		case refusal != nil:
+			t.failed = t.e.because(refusal.(*Error))
+		case errors.Is(err, net.ErrClosed) && t.unsent.Load() == nil:
+			t.failed = err // by us: there is another cause, or none
+		case err != nil:
+			t.failed = t.e.because(t.readError(err))
+		}
+		if len(kept) > 0 {
+			return len(kept), nil // nats.go looks at nothing that comes with an error
+		}
+	}
+	return 0, t.failed
+}
+
+func (t *tap) readError(err error) *Error {
+	if unsent := t.unsent.Load(); unsent != nil && !isAlert(err) {
+		return unsent
+	}
+	return t.e.broken(err)
+}
+
+// broken is the error of a connection that could not be read from.
+func (e *engine) broken(err error) *Error {
+	address := e.server.address()
+	switch {
+	case isAlert(err):
+		return tlsFailure(address, err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return Fail("ErrConnectionTimeout", "Connection timeout for "+address)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), saidGoodbye(err):
+		return Fail("ErrBrokenSocket", "Server "+address+" closed the connection")
+	}
+	return Fail("ErrBrokenSocket", "Connection to "+address+" broken - "+reason(err))
+}
+
+// isAlert tells whether the other side has refused to go on with TLS.
+func isAlert(err error) bool {
+	var alert tls.AlertError
+	var op *net.OpError
+	return errors.As(err, &alert) || errors.As(err, &op) && op.Op == "remote error"
+}
+
+func (t *tap) Write(b []byte) (n int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n, err = 0, t.e.because(t.e.conn.recovered(r))
+		}
+	}()
+	if language := t.e.options.Language; language != "" && bytes.HasPrefix(b, []byte("CONNECT ")) {
+		// nats.go says of itself what the server tells its operators of the client.
+		said := bytes.Replace(b, speaks(nats.LangString, nats.Version), speaks(language, t.e.options.Version), 1)
+		if _, err := t.e.out.Write(said); err != nil {
+			return 0, err
+		}
+		return len(b), nil
+	}
+	return t.e.out.Write(b)
+}
+
+// speaks is how a CONNECT says what a client is written in.
+func speaks(language, version string) []byte {
+	return fmt.Appendf(nil, `"lang":%q,"version":%q`, language, version)
+}
+
+// send never fails by itself: what the server said before it closed the connection (an
+// -ERR, an alert of TLS) is still to be read, and tells more. There is not much time for
+// that.
+func (t *tap) send(b []byte) {
+	if _, err := t.Conn.Write(b); err != nil && !errors.Is(err, net.ErrClosed) {
+		t.cannotSend(err)
+	}
+}
+
+func (t *tap) cannotSend(err error) {
+	failure := Fail("ErrBrokenSocket", "Failed to send data to "+t.e.server.address()+": "+reason(err))
+	if t.unsent.CompareAndSwap(nil, failure) {
+		_ = t.e.socket.SetReadDeadline(time.Now().Add(lastWords))
+	}
+}
+
+// endIfStuck ends the connection where the server takes nothing for a while. taken is what it had
+// taken until now.
+func (e *engine) endIfStuck(taken uint64) {
+	look := func() {
+		switch waiting, now := e.socket.waiting(); {
+		case waiting == 0 || e.ctx.Err() != nil:
+		case now == taken:
+			e.tap.cannotSend(errTakesNothing)
+		default:
+			e.endIfStuck(now)
+		}
+	}
+	time.AfterFunc(patienceWhenFull, func() { e.conn.Guarded(look) })
+}
+
+// lastWords is how long a server's explanation is waited for when it takes no data any more.
+const lastWords = time.Second
+
+// Close closes the socket beneath: with TLS, saying goodbye first would wait for a
+// server that is frozen.
+func (t *tap) Close() error { return t.e.socket.Close() }
+
+// The handshake has one deadline, from the first moment on.
+func (t *tap) SetDeadline(d time.Time) error {
+	if !d.IsZero() {
+		d = t.e.deadline
+	}
+	return t.e.socket.SetReadDeadline(d)
+}
+
+func (t *tap) SetWriteDeadline(time.Time) error { return nil }
