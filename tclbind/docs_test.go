@@ -58,6 +58,7 @@ var references = map[string]map[string]option.Table{
 		"publish_wait":            publishWaitOptions,
 		"batch":                   atomicBatchOptions,
 		"publish_batch":           publishBatchOptions,
+		"fast_publisher":          fastPublisherOptions,
 		"fetch":                   fetchOptions,
 		"nak":                     nakOptions,
 		"term":                    termOptions,

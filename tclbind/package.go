@@ -29,7 +29,7 @@ var Nats = &bridge.Extension{
 	Version:   Version,
 	Namespace: namespace,
 	Commands: slices.Concat(packageCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
-		pendingCommands, batchCommands, counterCommands, fetchCommands, consumingCommands, pullCommands, pushCommands, consumerCommands, orderedCommands, bucketCommands,
+		pendingCommands, batchCommands, fastCommands, counterCommands, fetchCommands, consumingCommands, pullCommands, pushCommands, consumerCommands, orderedCommands, bucketCommands,
 		objectCommands, serviceCommands, serverCommands),
 	// In the order in which they need each other.
 	Scripts: []string{

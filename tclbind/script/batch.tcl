@@ -16,6 +16,13 @@ oo::define ::nats::jet_stream {
         return [::nats::core::do publish_batch $handle $messages {*}$args]
     }
 
+    # Returns a nats::fast_publisher.
+    #
+    # args - ?-flow n? ?-outstanding n? ?-gap fail|ok? ?-timeout ms? ?-callback cmdPrefix?
+    method fast_publisher {args} {
+        return [::nats::core::adopt ::nats::fast_publisher [::nats::core::fast_publisher $handle {*}$args]]
+    }
+
     # Returns a nats::counter of a stream with -allow_msg_counter and -allow_direct.
     method counter {stream} {
         return [::nats::core::adopt ::nats::counter [::nats::core::do counter $handle $stream]]
@@ -68,6 +75,47 @@ oo::class create ::nats::batch {
     # True when it was committed, discarded, or refused by the server.
     method closed {} {
         return [::nats::core::batch_closed $handle]
+    }
+}
+
+# Publishes many messages in order, with one acknowledgement for many.
+oo::class create ::nats::fast_publisher {
+    superclass ::nats::core::handled
+    variable handle
+
+    constructor {resource} {
+        my Stand $resource
+    }
+
+    # Waits where there is no room. The first one waits until the server has taken it.
+    #
+    # args - the options of publish that are about the message, and ?-header dict?
+    method add {subject message args} {
+        ::nats::core::do fast_add $handle $subject $message {*}$args
+        return
+    }
+
+    # args - the options of publish that are about the message
+    method add_msg {msg args} {
+        ::nats::core::do fast_add_msg $handle $msg {*}$args
+        return
+    }
+
+    # Ends it. Returns the acknowledgement: stream, seq of the last message, batch, count.
+    #
+    # args - ?subject message ?option value ...?? of a last message
+    method commit {args} {
+        return [::nats::core::do fast_commit $handle {*}$args]
+    }
+
+    # How many messages were sent.
+    method sent {} {
+        return [::nats::core::fast_sent $handle]
+    }
+
+    # The last one of which an acknowledgement has told.
+    method acked {} {
+        return [::nats::core::fast_acked $handle]
     }
 }
 
