@@ -39,7 +39,7 @@ func (o *observer) ReconnectDelay(server dict.Dict, answer func(time.Duration)) 
 	o.p.Post(&delayQuestion{c: o.c, server: server, answer: answer})
 }
 
-// errorDict is last_error's value: see core-nats in docs/.
+// errorDict is the value of last_error (docs/connection.md "Asynchronous errors").
 func errorDict(e *wire.Error) dict.Dict {
 	return dict.Dict{{Key: "code", Value: errorCode(e)}, {Key: "errorMessage", Value: e.Text}}
 }
