@@ -20,7 +20,7 @@ type connection struct {
 	scratch  nats.Msg // of publish, which keeps none
 	settings settings
 	options  wire.Options // what the wire was told, from settings
-	unflush  func()       // ends that the package sends what the script has published
+	ungather func()       // ends that the package sends what the script has published
 	log      logger
 	news     news
 
@@ -87,8 +87,8 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	c.settings = defaultSettings(name)
 	c.options = c.settings.wire(p)
 	c.wire = wire.New(c.options, &observer{p, c})
-	unflush, unhold := p.OnFlush(c.wire.Push), p.OnBegun(c.wire.Hold)
-	c.unflush = func() { unflush(); unhold() }
+	ungather, unhold := p.OnGathered(c.wire.SendGathered), p.OnBegun(c.wire.Hold)
+	c.ungather = func() { ungather(); unhold() }
 	return p.Add(c, nil), nil
 }
 
@@ -102,7 +102,7 @@ func (c *connection) Release(p *bridge.Package) {
 	}
 	c.news.rest(p)
 	c.settings.releaseAll()
-	c.unflush()
+	c.ungather()
 }
 
 func cmdConnect(p *bridge.Package, c *connection, _ []bridge.Value) (any, error) {

@@ -106,7 +106,7 @@ func (s *settings) releaseAll() {
 func (s *settings) wire(p *bridge.Package) wire.Options {
 	v := s.values
 	out := wire.DefaultOptions()
-	out.Gather = true       // Package.OnFlush has it sent
+	out.Gather = true       // Package.OnGathered has it sent
 	out.Acknowledged = true // see changeStatus
 	out.Name = v.Text("name")
 	out.Pedantic, out.Verbose, out.Secure = v.Bool("pedantic"), v.Bool("verbose"), v.Bool("secure")

@@ -70,7 +70,7 @@ func (c *connection) ask(p *bridge.Package, m *nats.Msg, o option.Values) (any, 
 		return c.askAsync(p, m, timeout, callback, asDict, o)
 	}
 	if o.Has("max_msgs") {
-		return c.gather(p, m, timeout, small(o.Int("max_msgs")))
+		return c.collect(p, m, timeout, small(o.Int("max_msgs")))
 	}
 	var pending *wire.Pending
 	return bridge.Begin(p,
@@ -89,8 +89,8 @@ func (c *connection) reply(m *nats.Msg, to *wire.Pending, asDict bool) any {
 	return c.incoming(m.Data)
 }
 
-// gather waits for several replies: complete, or as many as came before the timeout.
-func (c *connection) gather(p *bridge.Package, m *nats.Msg, timeout time.Duration, most int) (any, error) {
+// collect waits for several replies: complete, or as many as came before the timeout.
+func (c *connection) collect(p *bridge.Package, m *nats.Msg, timeout time.Duration, most int) (any, error) {
 	var pending *wire.Pending
 	return bridge.Begin(p,
 		func(done func([]*nats.Msg, error)) (err error) {

@@ -79,7 +79,7 @@ type Options struct {
 	// some seconds the connection counts as broken. 0: no limit.
 	MaxWaiting int
 	// Gather lets what is published wait for more, for a millisecond at most: the owner calls
-	// Push when it has nothing more to say. Without it each message goes out at once.
+	// SendGathered when it has nothing more to say. Without it each message goes out at once.
 	Gather bool
 	// Acknowledged is for an owner who shows each status to others, later than it changes: calls go by the
 	// last one for which Acknowledge was called, so that none fails because of what its caller cannot know

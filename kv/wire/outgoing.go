@@ -11,7 +11,7 @@ import (
 const (
 	// gatherLimit is how many bytes are gathered before they are written.
 	gatherLimit = 16 << 10
-	// gatherTime is how long a message may wait for others, or for Push.
+	// gatherTime is how long a message may wait for others, or for SendGathered.
 	gatherTime = time.Millisecond
 )
 
@@ -39,7 +39,7 @@ func (o *outgoing) Write(b []byte) (int, error) {
 		o.write(b)
 	} else {
 		o.buf = append(o.buf, b...)
-		o.flushLocked()
+		o.sendLocked()
 	}
 	return len(b), nil
 }
@@ -56,21 +56,21 @@ func (o *outgoing) publish(m *nats.Msg, header []byte) bool {
 	if o.gather && o.armed && len(o.buf) < gatherLimit {
 		return true
 	}
-	o.flushLocked()
+	o.sendLocked()
 	if o.gather && !o.armed {
 		o.armLocked()
 	}
 	return true
 }
 
-// flush writes what was gathered.
-func (o *outgoing) flush() {
+// send writes what was gathered.
+func (o *outgoing) send() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.flushLocked()
+	o.sendLocked()
 }
 
-func (o *outgoing) flushLocked() {
+func (o *outgoing) sendLocked() {
 	if len(o.buf) == 0 {
 		return
 	}
@@ -84,19 +84,20 @@ func (o *outgoing) flushLocked() {
 func (o *outgoing) armLocked() {
 	o.armed = true
 	if o.timer == nil {
-		o.timer = time.AfterFunc(gatherTime, func() { o.conn.Guarded(o.late) })
+		o.timer = time.AfterFunc(gatherTime, func() { o.conn.Guarded(o.gathered) })
 	} else {
 		o.timer.Reset(gatherTime)
 	}
 }
 
-// late runs in the timer's goroutine: nobody has flushed, or there is a pause.
-func (o *outgoing) late() {
+// gathered runs in the timer's goroutine when gatherTime is over: what nobody has sent goes out, or there
+// is a pause.
+func (o *outgoing) gathered() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.armed = false
 	if len(o.buf) > 0 && !o.ended {
-		o.flushLocked()
+		o.sendLocked()
 		o.armLocked()
 	}
 }

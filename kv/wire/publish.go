@@ -120,13 +120,13 @@ func (c *Conn) roomLocked(e *engine, size int) bool {
 	return false
 }
 
-// Push sends what was published and is gathered (Options.Gather). It does not wait.
-func (c *Conn) Push() {
+// SendGathered sends what was published and is gathered (Options.Gather). It does not wait.
+func (c *Conn) SendGathered() {
 	c.mu.Lock()
 	e := c.engine
 	c.mu.Unlock()
 	if e != nil {
-		e.out.flush()
+		e.out.send()
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 // events and idle callbacks get their turn.
 const slice = 5 * time.Millisecond
 
-// gathering is how long what callbacks and coroutines publish waits for more: the server has
+// gatherTime is how long what callbacks and coroutines publish waits for more: the server has
 // something to do while the script goes on.
-const gathering = 200 * time.Microsecond
+const gatherTime = 200 * time.Microsecond
 
 // Item is one thing to do in the interpreter's thread: deliver a message,
 // complete a wait, write a variable.
@@ -240,9 +240,9 @@ func (p *Package) Drain() {
 	if p.closed || !m.arrived() {
 		return
 	}
-	defer p.flush()
+	defer p.sendGathered()
 	start := time.Now()
-	flushed := time.Duration(0)
+	sent := time.Duration(0)
 	for {
 		it := m.next()
 		if it == nil {
@@ -261,9 +261,9 @@ func (p *Package) Drain() {
 			m.rest()
 			return
 		}
-		if spent-flushed > gathering {
-			p.flush()
-			flushed = spent
+		if spent-sent > gatherTime {
+			p.sendGathered()
+			sent = spent
 		}
 	}
 	m.busy += time.Since(start)

@@ -46,13 +46,13 @@ type Package struct {
 	waits     waits
 	// Those of the extension, by the names that they have in its namespace: for now, parked and start, which
 	// were called from outside, and run another one.
-	commands map[string]func([]Value) (any, error)
-	words    map[string]Value
-	flushers []*func()
-	holders  []*func()
-	closed   bool
-	late     late
-	ended    chan struct{} // closed with the package, for goroutines that asked it something
+	commands  map[string]func([]Value) (any, error)
+	words     map[string]Value
+	gatherers []*func()
+	holders   []*func()
+	closed    bool
+	late      late
+	ended     chan struct{} // closed with the package, for goroutines that asked it something
 }
 
 func newPackage(host Host, x *Extension) *Package {
@@ -150,11 +150,11 @@ func (p *Package) Word(text string) Value {
 	return word
 }
 
-// OnFlush has f send what it has gathered whenever the script is about to wait, and when the
+// OnGathered has f send what it has gathered whenever the script is about to wait, and when the
 // events that were there are served. remove ends that.
-func (p *Package) OnFlush(f func()) (remove func()) { return register(&p.flushers, f) }
+func (p *Package) OnGathered(f func()) (remove func()) { return register(&p.gatherers, f) }
 
-func (p *Package) flush() { callAll(p.flushers) }
+func (p *Package) sendGathered() { callAll(p.gatherers) }
 
 // OnBegun has f called whenever an operation was begun: it may hold up a script that begins more of
 // them than the other side takes. remove ends that.

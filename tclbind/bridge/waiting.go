@@ -375,7 +375,7 @@ func cmdWait(p *Package, args []Value) (any, error) {
 
 func (p *Package) await(w *wait) (any, error) {
 	w.coroutine = ""
-	p.flush()
+	p.sendGathered()
 	for w.end == nil {
 		err := p.waitEvent()
 		if p.closed {
