@@ -32,6 +32,8 @@ type connection struct {
 	lastRequest   int64
 	calling       int       // callbacks of messages and replies that have not returned
 	draining      *draining // nil: drain was not called
+
+	domain, apiPrefix string // of JetStream, where a jet_stream is made without: what -context says
 }
 
 var connectionCommands = []bridge.Command{

@@ -40,6 +40,7 @@ var connectionOptions = option.Table{
 	{Name: "utf8_convert", Kind: option.Bool, Default: false, About: "payloads are text: UTF-8 outside, characters in Tcl"},
 	{Name: "request_timeout", Kind: option.Millis, Default: 10 * time.Second, About: "of requests; 0: without end"},
 	{Name: "pending_out", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultMaxWaiting)), About: "how many bytes of what is published may wait, for a server that is slow or frozen or while there is none: then ErrBufferExceeded; 0: no limit"},
+	{Name: "context", Kind: option.Nonempty, Default: "", About: "the name of a NATS context, see [contexts](contexts.md): sets what it says, servers, login, TLS and so on; what is given beside it counts"},
 	{Name: "inbox_prefix", Kind: subject, Default: wire.DefaultInboxPrefix, About: "of the subjects that replies go to"},
 }
 
@@ -199,7 +200,17 @@ func cmdConfigure(p *bridge.Package, c *connection, args []bridge.Value) (any, e
 	if err != nil {
 		return nil, err
 	}
-	return nil, c.change(p, given, false)
+	given, said, err := withContext(p, given)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.change(p, given, false); err != nil {
+		return nil, err
+	}
+	if said != nil {
+		c.domain, c.apiPrefix = said.Domain, said.APIPrefix
+	}
+	return nil, nil
 }
 
 // change takes new settings over, in the core too, or leaves everything as it was. They are
@@ -250,5 +261,11 @@ func cmdReset(p *bridge.Package, c *connection, args []bridge.Value) (any, error
 		}
 		given[name] = o.Default
 	}
-	return nil, c.change(p, given, true)
+	if err := c.change(p, given, true); err != nil {
+		return nil, err
+	}
+	if given.Has("context") {
+		c.domain, c.apiPrefix = "", ""
+	}
+	return nil, nil
 }

@@ -47,7 +47,7 @@ var jetStreamCommands = []bridge.Command{
 
 var jetStreamOptions = option.Table{
 	{Name: "timeout", Kind: option.Millis, Default: 5 * time.Second, About: "of each request; 0: without end"},
-	{Name: "domain", Kind: option.Text, About: "the JetStream domain; excludes -api_prefix"},
+	{Name: "domain", Kind: option.Text, About: "the JetStream domain; excludes -api_prefix. By default that of the connection's -context"},
 	{Name: "api_prefix", Kind: option.Text, About: "in place of $JS.API"},
 	{Name: "trace", Kind: option.Bool, Default: false, About: "requests and replies go to the log at level debug"},
 	maxPendingOption,
@@ -59,10 +59,14 @@ func cmdJetStream(p *bridge.Package, c *connection, args []bridge.Value) (any, e
 	if err != nil {
 		return nil, err
 	}
+	domain, prefix := o.Text("domain"), o.Text("api_prefix")
+	if !o.Has("domain") && !o.Has("api_prefix") {
+		domain, prefix = c.domain, c.apiPrefix
+	}
 	core, err := js.New(c.wire, js.Options{
 		Timeout:   o.Duration("timeout"),
-		Domain:    o.Text("domain"),
-		APIPrefix: o.Text("api_prefix"),
+		Domain:    domain,
+		APIPrefix: prefix,
 		Trace:     o.Bool("trace"),
 	})
 	if err != nil {

@@ -30,11 +30,11 @@ var Nats = &bridge.Extension{
 	Namespace: namespace,
 	Commands: slices.Concat(packageCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
 		pendingCommands, batchCommands, fastCommands, counterCommands, fetchCommands, consumingCommands, pullCommands, pushCommands, consumerCommands, orderedCommands, bucketCommands,
-		objectCommands, serviceCommands, serverCommands),
+		objectCommands, serviceCommands, contextCommands, serverCommands),
 	// In the order in which they need each other.
 	Scripts: []string{
 		"script/core.tcl", "script/connection.tcl", "script/jetstream.tcl", "script/batch.tcl", "script/consumer.tcl",
-		"script/keyvalue.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
+		"script/keyvalue.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/context.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
 	},
 	Files:     scripts,
 	Urgent:    wire.IsLate,

@@ -27,6 +27,7 @@ const (
 	LinkToDeleted                 = "ErrLinkToDeleted"
 	DigestMismatch                = "ErrDigestMismatch"
 	Service                       = "ErrService"
+	ContextNotFound               = "ErrContextNotFound"
 	Timeout                       = "ErrTimeout"
 	NoResponders                  = "ErrNoResponders"
 	ConnectionClosed              = "ErrConnectionClosed"
@@ -101,6 +102,7 @@ var Table = []Row{
 	{Code: LinkToDeleted, When: "a link cannot lead to a deleted object"},
 	{Code: DigestMismatch, When: "an object's content is not what was put"},
 	{Code: Service, Words: "CODE ?DATA?", When: "a service answered with an error: its number, and what the answer has beside it"},
+	{Code: ContextNotFound, When: "there is no such NATS context, or none is selected"},
 	{Code: Timeout, When: "no answer in time"},
 	{Code: NoResponders, When: "nobody listens to the subject"},
 	{Code: ConnectionClosed, Text: "Connection closed", When: "no connection, or it was closed meanwhile"},

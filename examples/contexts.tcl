@@ -1,0 +1,20 @@
+# The contexts of the nats command, and whether they lead to a server.
+#
+#     tclsh examples/contexts.tcl
+
+package require nats
+
+set selected [nats::context selected]
+foreach name [nats::context names] {
+    set conn [nats::connection new -log_level error]
+    try {
+        $conn configure -context $name -connect_timeout 1000
+        $conn connect
+        set state "NATS [dict get [$conn server_info] version]"
+    } trap NATS {message} {
+        set state $message
+    } finally {
+        $conn destroy
+    }
+    puts "[expr {$name eq $selected ? "*" : " "}] $name: $state"
+}

@@ -1,0 +1,84 @@
+package tclbind
+
+import (
+	"natstcl/kv/dict"
+	"natstcl/kv/natscontext"
+	"natstcl/kv/wire"
+	"natstcl/tclbind/bridge"
+	"natstcl/tclbind/bridge/option"
+)
+
+var contextCommands = []bridge.Command{
+	{Name: "context_dir", Run: cmdContextDir},
+	{Name: "context_load", Usage: "name", Run: cmdContextLoad},
+}
+
+// cmdContextDir returns the directory with the contexts, empty where nobody knows.
+func cmdContextDir(p *bridge.Package, _ []bridge.Value) (any, error) {
+	return natscontext.Dir(p.Host.Getenv), nil
+}
+
+// cmdContextLoad returns what a context says, its name first.
+func cmdContextLoad(p *bridge.Package, args []bridge.Value) (any, error) {
+	c, err := loadContext(p, args[0].Text())
+	if err != nil {
+		return nil, err
+	}
+	said := c.Said.Without("name")
+	for i := range said {
+		if said[i].Value == nil {
+			said[i].Value = "" // null is JSON's
+		}
+	}
+	return append(dict.Dict{{Key: "name", Value: c.Name}}, said...), nil
+}
+
+func loadContext(p *bridge.Package, name string) (*natscontext.Context, error) {
+	if err := natscontext.CheckName(name); err != nil {
+		return nil, err
+	}
+	dir := natscontext.Dir(p.Host.Getenv)
+	if dir == "" {
+		return nil, wire.Fail("ErrContextNotFound", "There are no contexts: neither XDG_CONFIG_HOME nor HOME is set")
+	}
+	file := dir + "/context/" + name + ".json"
+	text, err := p.Host.ReadFile(file)
+	if err != nil {
+		return nil, wire.Fail("ErrContextNotFound", "The context "+name+" cannot be read: "+err.Error())
+	}
+	return natscontext.Parse(name, text, p.Host.Getenv)
+}
+
+// withContext adds what the context says that is among the given options. What the script gives beside it counts.
+func withContext(p *bridge.Package, given option.Values) (option.Values, *natscontext.Context, error) {
+	if !given.Has("context") || given.Text("context") == "" {
+		return given, nil, nil
+	}
+	c, err := loadContext(p, given.Text("context"))
+	if err != nil {
+		return nil, nil, err
+	}
+	tls := dict.Dict{}
+	for _, f := range []dict.Field{{Key: "-certfile", Value: c.CertFile}, {Key: "-keyfile", Value: c.KeyFile}, {Key: "-cafile", Value: c.CAFile}} {
+		if f.Value != "" {
+			tls = append(tls, f)
+		}
+	}
+	out := option.Values{
+		"servers": c.Servers, "user": c.User, "password": c.Password, "token": c.Token, "credentials": c.Credentials,
+		"jwt": c.JWT, "nkey": c.Seed, "nkey_seed": c.NKeySeed, "tls_opts": tls, "tls_first": c.TLSFirst,
+	}
+	if c.InboxPrefix != "" {
+		if !wire.ValidSubject(c.InboxPrefix, false) {
+			return nil, nil, invalid("The context " + c.Name + " is broken: inbox_prefix is no subject: " + c.InboxPrefix)
+		}
+		out["inbox_prefix"] = c.InboxPrefix
+	}
+	if c.Proxy != "" {
+		return nil, nil, invalid("The context " + c.Name + " cannot be used here: socks_proxy is for connections through a proxy")
+	}
+	for name, value := range given {
+		out[name] = value
+	}
+	return out, c, nil
+}
