@@ -8,8 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 // Bucket is a bucket as bound. It holds nothing, and any goroutine may use it.
@@ -112,7 +112,7 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 	return read(b.stream, which, func(m *js.Message, err error) {
 		e, err := b.found(key, m, err)
 		if err == nil && e.Operation != Put && !o.Deleted {
-			err = wire.Fail("ErrKeyNotFound", "Key "+key+" was deleted or purged")
+			err = fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
 		}
 		b.told(begun, false, err, func(err error) { done(e, err) })
 	})
@@ -121,12 +121,12 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 // found makes an entry of what a stream has for a key, or the error of what is none.
 func (b *Bucket) found(key string, m *js.Message, err error) (Entry, error) {
 	switch subject := b.read + key; {
-	case wire.CodeOf(err) == "ErrMsgNotFound":
-		return Entry{}, wire.Fail("ErrKeyNotFound", "Key "+key+" not found in bucket "+b.name)
+	case fault.CodeOf(err) == fault.MsgNotFound:
+		return Entry{}, fault.New(fault.KeyNotFound, "Key "+key+" not found in bucket "+b.name)
 	case err != nil:
 		return Entry{}, err
 	case m.Subject != subject:
-		return Entry{}, wire.Fail("ErrKeyNotFound", "Expected "+subject+", got "+m.Subject)
+		return Entry{}, fault.New(fault.KeyNotFound, "Expected "+subject+", got "+m.Subject)
 	}
 	return b.stored(m), nil
 }
@@ -180,12 +180,12 @@ func (b *Bucket) told(begun time.Time, writing bool, err error, done func(error)
 	if writing {
 		j, stream = b.origin, b.originStream
 	}
-	switch wire.CodeOf(err) {
-	case "ErrStreamNotFound":
+	switch fault.CodeOf(err) {
+	case fault.StreamNotFound:
 		done(errBucketNotFound(b.name))
 		return
-	case "ErrNoResponders":
-	case "ErrTimeout":
+	case fault.NoResponders:
+	case fault.Timeout:
 		if !j.Foreign() {
 			done(err) // the server says at once where nobody listens
 			return
@@ -205,7 +205,7 @@ func (b *Bucket) told(begun time.Time, writing bool, err error, done func(error)
 		j = j.WithTimeout(left)
 	}
 	asked := j.StreamState(stream, "", func(state js.StreamState, answer error) {
-		if wire.CodeOf(answer) == "ErrStreamNotFound" || answer == nil && writing && !state.Takes {
+		if fault.CodeOf(answer) == fault.StreamNotFound || answer == nil && writing && !state.Takes {
 			err = errBucketNotFound(b.name)
 		}
 		done(err)
@@ -244,12 +244,12 @@ func (b *Bucket) Create(key string, value []byte, done func(uint64, error), opti
 		return err
 	}
 	return b.publish(key, value, nil, new(uint64), w, func(revision uint64, refusal error) {
-		if wire.CodeOf(refusal) != "ErrWrongLastSequence" {
+		if fault.CodeOf(refusal) != fault.WrongLastSequence {
 			done(revision, refusal)
 			return
 		}
 		err := b.lastWritten(key, func(e Entry, err error) {
-			gone := wire.CodeOf(err) == "ErrKeyNotFound" // the marker, too
+			gone := fault.CodeOf(err) == fault.KeyNotFound // the marker, too
 			if !gone && (err != nil || e.Operation == Put) {
 				done(0, refusal)
 				return
@@ -356,7 +356,7 @@ func domainOf(api string) string {
 
 // gone is the error of status, watch, keys and history where the bucket is gone.
 func (b *Bucket) gone(err error) error {
-	if wire.CodeOf(err) == "ErrStreamNotFound" {
+	if fault.CodeOf(err) == fault.StreamNotFound {
 		return errBucketGone(b.name)
 	}
 	return err

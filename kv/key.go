@@ -9,10 +9,10 @@ package kv
 import (
 	"strings"
 
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
-func invalid(text string) error { return wire.Fail("ErrInvalidArg", text) }
+func invalid(text string) error { return fault.New(fault.InvalidArg, text) }
 
 // checkKey is the rule for keys (docs/key-value.md "Entries", ADR-6).
 func checkKey(key string) error {
@@ -26,7 +26,7 @@ func checkKey(key string) error {
 		return invalid("Invalid key name " + key)
 	}
 	if strings.Contains(key, "..") {
-		return wire.Fail("ErrBadSubject", "Invalid subject "+key)
+		return fault.New(fault.BadSubject, "Invalid subject "+key)
 	}
 	return nil
 }
@@ -50,10 +50,10 @@ const (
 )
 
 func errBucketNotFound(bucket string) error {
-	return wire.Fail("ErrBucketNotFound", "Bucket "+bucket+" not found")
+	return fault.New(fault.BucketNotFound, "Bucket "+bucket+" not found")
 }
 
 // errBucketGone is what status, watch, keys and history say, as the pure-Tcl client does.
 func errBucketGone(bucket string) error {
-	return wire.Fail("BucketNotFound", "Bucket "+bucket+" not found")
+	return fault.New("BucketNotFound", "Bucket "+bucket+" not found")
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -49,7 +49,7 @@ func cmdDelayAnswer(p *bridge.Package, args []bridge.Value) (any, error) {
 	}
 	ms, ok := bridge.BigInteger(args[1].Text())
 	if !ok || ms.Sign() < 0 {
-		return nil, wire.Fail("ErrBadTimeout", "Invalid value for the timeout option custom_reconnect_delay : "+args[1].Text())
+		return nil, fault.New(fault.BadTimeout, "Invalid value for the timeout option custom_reconnect_delay : "+args[1].Text())
 	}
 	p.Drop(q)
 	q.answer(min(option.FromMillis(ms), math.MaxInt64))

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -62,7 +62,7 @@ func (d *draining) wait(p *bridge.Package, timeout time.Duration, done func(erro
 	w := drainWait{done: done}
 	if timeout > 0 {
 		late := func() {
-			p.PostUrgent(&drainStep{d, func(d *draining, p *bridge.Package) { d.close(p, wire.Fail("ErrTimeout", "Drain timed out")) }})
+			p.PostUrgent(&drainStep{d, func(d *draining, p *bridge.Package) { d.close(p, fault.New(fault.Timeout, "Drain timed out")) }})
 		}
 		w.timer = time.AfterFunc(timeout, late)
 	}
@@ -156,7 +156,7 @@ func (d *draining) end(err error) {
 func (c *connection) closed() {
 	d := c.draining
 	c.draining = nil
-	d.end(wire.Fail("ErrConnectionClosed", "Connection closed"))
+	d.end(fault.New(fault.ConnectionClosed, "Connection closed"))
 }
 
 // call calls a callback of a message or a reply. It may destroy the connection.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -123,7 +124,7 @@ func (c *connection) askAsync(p *bridge.Package, m *nats.Msg, timeout time.Durat
 	tell := func(m *nats.Msg, timedOut, last bool) { p.Post(&answer{r, m, timedOut, last}) }
 	failed := func(m *nats.Msg, err error) {
 		switch {
-		case wire.CodeOf(err) == "ErrConnectionClosed":
+		case fault.CodeOf(err) == fault.ConnectionClosed:
 			tell(nil, false, true) // dropped: nobody is called
 		case wire.IsLate(err):
 			p.PostUrgent(&answer{r, m, true, true})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 )
@@ -17,7 +18,7 @@ type observer struct {
 
 func (o *observer) Status(s wire.Status) { o.c.news.tell("status", s, o.c.changeStatus) }
 
-func (o *observer) LastError(e *wire.Error) {
+func (o *observer) LastError(e *fault.Error) {
 	var value any = ""
 	if e != nil {
 		value = errorDict(e)
@@ -40,7 +41,7 @@ func (o *observer) ReconnectDelay(server dict.Dict, answer func(time.Duration)) 
 }
 
 // errorDict is the value of last_error (docs/connection.md "Asynchronous errors").
-func errorDict(e *wire.Error) dict.Dict {
+func errorDict(e *fault.Error) dict.Dict {
 	return dict.Dict{{Key: "code", Value: errorCode(e)}, {Key: "errorMessage", Value: e.Text}}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -92,7 +93,7 @@ func (s *subscription) deliver(p *bridge.Package, m *nats.Msg) {
 	if s.limitMessages > 0 && s.messages.Load() >= s.limitMessages ||
 		s.limitBytes > 0 && s.bytes.Load()+size > s.limitBytes {
 		if !s.dropping.Swap(true) {
-			s.c.wire.ReportAsync(wire.Fail("ErrSlowConsumer",
+			s.c.wire.ReportAsync(fault.New(fault.SlowConsumer,
 				"Slow consumer: messages on "+m.Sub.Subject+" are dropped"))
 		}
 		if !s.sub.Alive() { // it was the last one of -max_msgs
@@ -200,10 +201,10 @@ func (c *connection) forgetSubscriptions(p *bridge.Package) {
 func (c *connection) subscriptionOf(v bridge.Value) (*subscription, error) {
 	id, err := bridge.Integer(v)
 	if c.status == wire.Closed {
-		return nil, wire.Fail("ErrConnectionClosed", "No connection to NATS server")
+		return nil, fault.New(fault.ConnectionClosed, "No connection to NATS server")
 	}
 	if err != nil || id < 1 || id > math.MaxInt32 || c.subscriptions[int(id)] == nil {
-		return nil, wire.Fail("ErrBadSubscription", "Invalid subscription ID "+v.Text())
+		return nil, fault.New(fault.BadSubscription, "Invalid subscription ID "+v.Text())
 	}
 	return c.subscriptions[int(id)], nil
 }
@@ -222,7 +223,7 @@ func cmdUnsubscribe(p *bridge.Package, c *connection, args []bridge.Value) (any,
 	most := small(o.Int("max_msgs"))
 	// Those that have come may have used it up for the wire, but not for the script yet; or
 	// it is drained.
-	if err := c.wire.Unsubscribe(s.sub.ID(), most); err != nil && (s.last || wire.CodeOf(err) != "ErrBadSubscription") {
+	if err := c.wire.Unsubscribe(s.sub.ID(), most); err != nil && (s.last || fault.CodeOf(err) != fault.BadSubscription) {
 		return nil, err
 	}
 	switch {

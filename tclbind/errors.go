@@ -3,13 +3,13 @@ package tclbind
 import (
 	"errors"
 
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 )
 
 // errorCode is the errorCode of an error: that of the core, of the bridge, or of whatever else.
 func errorCode(err error) []string {
-	var core *wire.Error
+	var core *fault.Error
 	if errors.As(err, &core) {
 		return append([]string{"NATS", core.Code}, core.Words...)
 	}
@@ -21,4 +21,4 @@ func errorCode(err error) []string {
 }
 
 // invalid is ErrInvalidArg, the error of most bad input.
-func invalid(text string) error { return wire.Fail("ErrInvalidArg", text) }
+func invalid(text string) error { return fault.New(fault.InvalidArg, text) }

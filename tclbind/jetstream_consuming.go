@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -98,7 +99,7 @@ func (c *consuming) stop() {
 	c.stopped = true
 	c.ready = nil
 	c.core.Stop()
-	c.end(wire.Fail("ErrConsumerNotActive", "stopped"))
+	c.end(fault.New(fault.ConsumerNotActive, "stopped"))
 }
 
 // end is why nothing comes any more: those who wait hear of it.
@@ -124,8 +125,8 @@ func (w *nextWait) finish(m *nats.Msg, err error) {
 
 // The three that follow are called by the core's goroutines.
 func (c *consuming) delivered(m *nats.Msg) { c.source.Post(&consumedMessage{c, m}) }
-func (c *consuming) failed(e *wire.Error)  { c.source.Post(&consumerTrouble{c, e}) }
-func (c *consuming) over(why *wire.Error)  { c.source.Post(&consumerEnd{c, why}) }
+func (c *consuming) failed(e *fault.Error) { c.source.Post(&consumerTrouble{c, e}) }
+func (c *consuming) over(why *fault.Error) { c.source.Post(&consumerEnd{c, why}) }
 
 // consumedMessage is one message on its way to the callback of a nats::consumer, or to its next.
 type consumedMessage struct {
@@ -159,7 +160,7 @@ func (d *consumedMessage) WriteTo(w bridge.Writer) {
 // consumerTrouble tells what was wrong: in the log, in last_error, and to the callback for that.
 type consumerTrouble struct {
 	c *consuming
-	e *wire.Error
+	e *fault.Error
 }
 
 func (f *consumerTrouble) Run(p *bridge.Package) {
@@ -178,12 +179,12 @@ func (f *consumerTrouble) Run(p *bridge.Package) {
 // consumerEnd is behind the last message of a consumer that has ended by itself.
 type consumerEnd struct {
 	c   *consuming
-	why *wire.Error // nil: it has what it was to have
+	why *fault.Error // nil: it has what it was to have
 }
 
 func (d *consumerEnd) Run(*bridge.Package) {
 	if d.why == nil {
-		d.c.end(wire.Fail("ErrConsumerNotActive", "stopped"))
+		d.c.end(fault.New(fault.ConsumerNotActive, "stopped"))
 	} else {
 		d.c.end(d.why)
 	}
@@ -238,7 +239,7 @@ func (l *nextLate) Run(*bridge.Package) {
 			break
 		}
 	}
-	l.w.finish(nil, wire.Fail("ErrTimeout", "No message came in time"))
+	l.w.finish(nil, fault.New(fault.Timeout, "No message came in time"))
 }
 
 // givenBack is a message for one who does not wait any more: the next one gets it.

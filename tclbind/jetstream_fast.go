@@ -3,8 +3,8 @@ package tclbind
 import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -43,7 +43,7 @@ func cmdFastPublisher(p *bridge.Package, j *jetStream, args []bridge.Value) (any
 	f := &fastPublisher{j: j}
 	config := js.FastConfig{
 		Flow: small(o.Int("flow")), Outstanding: small(o.Int("outstanding")), GapOK: o.Text("gap") == "ok", Timeout: j.js.Timeout(),
-		Failed: func(seq uint64, err *wire.Error) { p.Post(&fastFailure{f, seq, err}) },
+		Failed: func(seq uint64, err *fault.Error) { p.Post(&fastFailure{f, seq, err}) },
 	}
 	if o.Has("timeout") {
 		config.Timeout = o.Duration("timeout")
@@ -75,7 +75,7 @@ func (f *fastPublisher) Release(*bridge.Package) {
 type fastFailure struct {
 	f   *fastPublisher
 	seq uint64
-	err *wire.Error
+	err *fault.Error
 }
 
 func (d *fastFailure) Run(p *bridge.Package) {

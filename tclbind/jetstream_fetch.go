@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -48,7 +49,7 @@ func fetchConfig(o option.Values) (c js.FetchConfig, err error) {
 	case c.IdleHeartbeat > 0 && c.NoWait:
 		return c, invalid("-idle_heartbeat requires -timeout")
 	case c.IdleHeartbeat > cmp.Or(c.Expires, c.Timeout)/2:
-		return c, wire.Fail("ErrBadTimeout", "-idle_heartbeat is at most half of -expires")
+		return c, fault.New(fault.BadTimeout, "-idle_heartbeat is at most half of -expires")
 	}
 	c.Group, err = groupConfig(o)
 	return c, err
@@ -115,7 +116,7 @@ func (j *jetStream) fetchAll(p *bridge.Package, number int64, stream, consumer s
 				func(m *nats.Msg) { messages = append(messages, m) },
 				func(status *nats.Msg, err error) {
 					j.logEnd(number, status, err)
-					if len(messages) > 0 && (js.IsFetchTimeout(err) || wire.CodeOf(err) == "ErrConsumerNotActive") {
+					if len(messages) > 0 && (js.IsFetchTimeout(err) || fault.CodeOf(err) == fault.ConsumerNotActive) {
 						err = nil
 					}
 					done(messages, err)
@@ -194,7 +195,7 @@ func (d *fetched) Run(p *bridge.Package) {
 		f.j.c.call(p, callback, 0, f.j.c.messageDict(d.m, f.pull.SubID()))
 	case d.m != nil:
 		f.j.c.call(p, callback, 1, f.j.c.messageDict(d.m, f.pull.SubID()))
-	case d.err != nil && wire.CodeOf(d.err) != "ErrConnectionClosed":
+	case d.err != nil && fault.CodeOf(d.err) != fault.ConnectionClosed:
 		f.j.c.call(p, callback, 1, "")
 	}
 }

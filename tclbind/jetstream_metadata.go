@@ -2,8 +2,8 @@ package tclbind
 
 import (
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 )
 
@@ -16,7 +16,7 @@ func cmdMetadata(_ *bridge.Package, args []bridge.Value) (any, error) {
 	m, ok := js.ParseMetadata(reply)
 	if !ok {
 		subject, _ := messageField(args[0], "subject")
-		return nil, wire.Fail("ErrNotJSMessage", "Message with subject "+subject+" is not a JetStream message")
+		return nil, fault.New(fault.NotJSMessage, "Message with subject "+subject+" is not a JetStream message")
 	}
 	out := dict.Dict{
 		{Key: "stream", Value: m.Stream},

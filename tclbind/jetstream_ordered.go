@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -93,7 +94,7 @@ func (oc *orderedConsumer) Release(*bridge.Package) {
 func (oc *orderedConsumer) Opened(*bridge.Package) { oc.source.Open() }
 
 // failed is called by the consumer's goroutine.
-func (oc *orderedConsumer) failed(e *wire.Error) { oc.source.Post(&consumerFailure{oc, e}) }
+func (oc *orderedConsumer) failed(e *fault.Error) { oc.source.Post(&consumerFailure{oc, e}) }
 
 // consumed is one message on its way to the callback of an ordered consumer.
 type consumed struct {
@@ -120,7 +121,7 @@ func (d *consumed) WriteTo(w bridge.Writer) {
 // consumerFailure tells of a new start or of the end: in the log, and in last_error.
 type consumerFailure struct {
 	oc *orderedConsumer
-	e  *wire.Error
+	e  *fault.Error
 }
 
 func (f *consumerFailure) Run(p *bridge.Package) {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -111,7 +111,7 @@ func (w *idleWait) finish(err error) {
 
 // giveUp ends those that wait: the jet_stream goes.
 func (u *unanswered) giveUp() {
-	gone := wire.Fail("ErrConnectionClosed", "The jet_stream is destroyed")
+	gone := fault.New(fault.ConnectionClosed, "The jet_stream is destroyed")
 	queue, idle := u.queue, u.idle
 	u.queue, u.idle = nil, nil
 	for _, t := range queue {
@@ -151,5 +151,5 @@ func cmdPublishWait(p *bridge.Package, j *jetStream, args []bridge.Value) (any, 
 type idleLate struct{ w *idleWait }
 
 func (l *idleLate) Run(*bridge.Package) {
-	l.w.finish(wire.Fail("ErrTimeout", "Messages are not answered yet"))
+	l.w.finish(fault.New(fault.Timeout, "Messages are not answered yet"))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -210,9 +211,9 @@ func (d *published) Run(p *bridge.Package) {
 	switch {
 	case errors.As(d.err, &api):
 		told = pubError(api.Code, api.ErrCode, d.err)
-	case wire.CodeOf(d.err) == "ErrConnectionClosed":
+	case fault.CodeOf(d.err) == fault.ConnectionClosed:
 		return // dropped: nobody is called
-	case wire.CodeOf(d.err) == "ErrProtocol", wire.CodeOf(d.err) == "ErrPermissions":
+	case fault.CodeOf(d.err) == fault.Protocol, fault.CodeOf(d.err) == fault.Permissions:
 		told = pubError("0", "0", d.err) // a reply that is none of JetStream's, or its refusal by the server
 	case d.err != nil:
 		d.r.c.call(p, callback, 1, "", "")

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -55,11 +55,11 @@ func cmdPullConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	case config.MaxMessages < 1:
 		return nil, invalid("Invalid value for the pos_int option max_messages : 0")
 	case config.Expires < leastExpires:
-		return nil, wire.Fail("ErrBadTimeout", "-expires is at least "+strconv.FormatInt(leastExpires.Milliseconds(), 10))
+		return nil, fault.New(fault.BadTimeout, "-expires is at least "+strconv.FormatInt(leastExpires.Milliseconds(), 10))
 	case config.Threshold >= config.MaxMessages:
 		return nil, invalid("-threshold is less than -max_messages")
 	case config.IdleHeartbeat > config.Expires/2:
-		return nil, wire.Fail("ErrBadTimeout", "-idle_heartbeat is at most half of -expires")
+		return nil, fault.New(fault.BadTimeout, "-idle_heartbeat is at most half of -expires")
 	}
 	return begin(p, c, o, func(done func(*js.PullConsumer, error)) error {
 		return j.js.PullConsumer(c.stream, c.consumer, config, done)

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 	"natstcl/kv/object"
-	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -46,7 +46,7 @@ func (w *objectWriter) Release(*bridge.Package) {
 	if w.over || w.abort == nil {
 		return
 	}
-	w.over, w.err = true, wire.Fail("ErrConnectionClosed", "The object store was destroyed")
+	w.over, w.err = true, fault.New(fault.ConnectionClosed, "The object store was destroyed")
 	w.abort(w.err)
 	w.room.end(w.err)
 	w.hold.end(w.err)

@@ -5,9 +5,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/object"
-	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -218,7 +218,7 @@ func cmdObjectList(p *bridge.Package, s *objectStore, args []bridge.Value) (any,
 		return s.store.List(o.Bool("deleted"), done)
 	}, func(infos []*object.Info) (any, error) {
 		if len(infos) == 0 {
-			return nil, wire.Fail("ErrObjectNotFound", "No objects found in bucket "+s.store.Name())
+			return nil, fault.New(fault.ObjectNotFound, "No objects found in bucket "+s.store.Name())
 		}
 		list := make([]any, len(infos))
 		for n, i := range infos {

@@ -3,13 +3,13 @@
 package tclbind
 
 import (
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 )
 
 // serverCommands of a library without the server, which is half of its size (make SERVER=no).
 var serverCommands = []bridge.Command{
 	{Name: "server", Usage: "object args", Run: func(*bridge.Package, []bridge.Value) (any, error) {
-		return nil, wire.Fail("ErrServer", "This library of the package nats was built without the server (SERVER=no)")
+		return nil, fault.New(fault.Server, "This library of the package nats was built without the server (SERVER=no)")
 	}},
 }

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/micro"
-	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -75,7 +75,7 @@ func cmdService(p *bridge.Package, c *connection, args []bridge.Value) (any, err
 	s := &service{c: c, requests: map[int64]*serviceRequest{}}
 	config := micro.Config{
 		Name: args[0].Text(), Version: args[1].Text(), Description: o.Text("description"), Metadata: dictOf(o, "metadata"), Queue: queueOf(o),
-		Failed: func(subject string, why *wire.Error) { p.Post(&serviceTrouble{s, subject, why}) },
+		Failed: func(subject string, why *fault.Error) { p.Post(&serviceTrouble{s, subject, why}) },
 		Ended:  func() { p.Post(&serviceEnd{s}) },
 	}
 	if o.Has("stats_callback") {
@@ -175,7 +175,7 @@ func (s *serviceStopped) Run(*bridge.Package) { s.tell() }
 type serviceTrouble struct {
 	s       *service
 	subject string
-	why     *wire.Error
+	why     *fault.Error
 }
 
 func (t *serviceTrouble) Run(p *bridge.Package) {

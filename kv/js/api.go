@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/tidwall/gjson"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -41,7 +42,7 @@ func New(conn *wire.Conn, o Options) (*JetStream, error) {
 	prefix := defaultPrefix
 	switch {
 	case o.Domain != "" && o.APIPrefix != "":
-		return nil, wire.Fail("ErrInvalidArg", "-domain and -api_prefix are mutually exclusive")
+		return nil, fault.New(fault.InvalidArg, "-domain and -api_prefix are mutually exclusive")
 	case o.Domain != "":
 		prefix = "$JS." + o.Domain + ".API"
 	case o.APIPrefix != "":
@@ -109,9 +110,9 @@ func (j *JetStream) subject(e endpoint) (string, error) {
 	case e.dotted == "":
 		return subject, nil
 	case wire.ValidSubject(e.dotted, false):
-		return "", wire.Fail("ErrInvalidArg", "Invalid "+e.what+" name "+e.dotted)
+		return "", fault.New(fault.InvalidArg, "Invalid "+e.what+" name "+e.dotted)
 	}
-	return "", wire.Fail("ErrBadSubject", "Invalid subject "+subject)
+	return "", fault.New(fault.BadSubject, "Invalid subject "+subject)
 }
 
 // call sends a request to the API, and has done called with the reply: every field that the
@@ -126,8 +127,8 @@ func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), w
 		send = j.conn.RequestLiteral
 	}
 	return j.request(send, &nats.Msg{Subject: subject, Data: body}, leaderless, func(m *nats.Msg, err error) {
-		if wire.CodeOf(err) == "ErrNoResponders" {
-			err = wire.Fail("ErrJetStreamNotEnabled", "JetStream is not enabled in the server")
+		if fault.CodeOf(err) == fault.NoResponders {
+			err = fault.New(fault.JetStreamNotEnabled, "JetStream is not enabled in the server")
 		}
 		if err != nil {
 			done(nil, err)

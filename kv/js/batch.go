@@ -91,7 +91,7 @@ const batchForgotten = "10176"
 
 func (b *batch) acknowledged(ack dict.Dict, err error) {
 	api, _ := err.(*APIError)
-	again := fault.CodeOf(err) == "ErrNoResponders" || api != nil && api.ErrCode == batchForgotten
+	again := fault.CodeOf(err) == fault.NoResponders || api != nil && api.ErrCode == batchForgotten
 	if !again || b.retry.Attempts <= 0 || !b.until.IsZero() && time.Until(b.until) <= b.retry.Wait {
 		b.done(ack, err)
 		return

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -56,7 +57,7 @@ func (b *Batch) next(m *nats.Msg, commit string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return wire.Fail("ErrInvalidArg", "The batch is closed")
+		return fault.New(fault.InvalidArg, "The batch is closed")
 	}
 	if m.Header == nil {
 		m.Header = nats.Header{}
@@ -116,7 +117,7 @@ func (b *Batch) Commit(m *nats.Msg, done func(dict.Dict, error)) error {
 	commit := "1"
 	if m == nil {
 		if b.Size() == 0 && !b.Closed() {
-			return wire.Fail("ErrInvalidArg", "The batch is empty")
+			return fault.New(fault.InvalidArg, "The batch is empty")
 		}
 		commit = "eob"
 		b.mu.Lock()
@@ -150,7 +151,7 @@ func (b *Batch) Discard() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return wire.Fail("ErrInvalidArg", "The batch is closed")
+		return fault.New(fault.InvalidArg, "The batch is closed")
 	}
 	b.closed = true
 	return nil

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
 func checkConsumerName(name string) error {
 	if !ValidName(name) {
-		return wire.Fail("ErrInvalidArg", "Invalid consumer name "+name)
+		return fault.New(fault.InvalidArg, "Invalid consumer name "+name)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -29,7 +30,7 @@ func (j *JetStream) Counter(stream string, done func(*Counter, error)) error {
 	return j.StreamInfo(stream, func(info dict.Dict, err error) {
 		for _, field := range []string{"allow_msg_counter", "allow_direct"} {
 			if err == nil && info.Path("config", field) != true {
-				err = wire.Fail("ErrInvalidArg", "Stream "+stream+" has no "+field)
+				err = fault.New(fault.InvalidArg, "Stream "+stream+" has no "+field)
 			}
 		}
 		if err != nil {
@@ -108,13 +109,13 @@ func (c *Counter) read(m *Message) (*Count, error) {
 		out.Value = d.Text("val")
 	}
 	if !isInteger(out.Value) {
-		return nil, wire.Fail("ErrProtocol", "The message of "+m.Subject+" is no counter")
+		return nil, fault.New(fault.Protocol, "The message of "+m.Subject+" is no counter")
 	}
 	if text := m.Header.Get("Nats-Counter-Sources"); text != "" {
 		sources, err := dict.Parse([]byte(text))
 		d, ok := sources.(dict.Dict)
 		if err != nil || !ok {
-			return nil, wire.Fail("ErrProtocol", "The sources of the counter "+m.Subject+" cannot be read")
+			return nil, fault.New(fault.Protocol, "The sources of the counter "+m.Subject+" cannot be read")
 		}
 		out.Sources = d
 	}

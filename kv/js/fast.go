@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -20,7 +21,7 @@ type FastConfig struct {
 	Timeout     time.Duration // how long the server may be silent where somebody waits for it; 0: without end
 	// Failed is told of messages that were lost or refused: their sequence numbers in the batch count
 	// from 1. nil: nobody wants to know.
-	Failed func(seq uint64, err *wire.Error)
+	Failed func(seq uint64, err *fault.Error)
 }
 
 // The operations of a message in a fast batch, as its reply subject tells them (ADR-50).
@@ -77,7 +78,7 @@ func (j *JetStream) FastPublisher(config FastConfig) (*FastPublisher, error) {
 	}
 	f.stopState = j.conn.OnState(func(s wire.Status) {
 		if s == wire.Closed { // under the connection's lock
-			go j.conn.Guarded(func() { f.end(wire.Fail("ErrConnectionClosed", "Connection closed")) })
+			go j.conn.Guarded(func() { f.end(fault.New(fault.ConnectionClosed, "Connection closed")) })
 		}
 	})
 	return f, nil
@@ -90,7 +91,7 @@ func (f *FastPublisher) roomLocked() bool {
 
 func (f *FastPublisher) usableLocked() error {
 	if f.failed == nil && f.commit != nil {
-		return wire.Fail("ErrInvalidArg", "The batch is committed")
+		return fault.New(fault.InvalidArg, "The batch is committed")
 	}
 	return f.failed
 }
@@ -136,12 +137,12 @@ func (f *FastPublisher) Commit(m *nats.Msg, done func(dict.Dict, error)) error {
 		return err
 	}
 	if len(f.queue) > 0 {
-		return wire.Fail("ErrInvalidArg", "Messages are waiting to be sent")
+		return fault.New(fault.InvalidArg, "Messages are waiting to be sent")
 	}
 	op := fastCommit
 	if m == nil {
 		if f.sent == 0 {
-			return wire.Fail("ErrInvalidArg", "The batch is empty")
+			return fault.New(fault.InvalidArg, "The batch is empty")
 		}
 		m, op = &nats.Msg{Subject: f.subject}, fastEnd
 	}
@@ -171,7 +172,7 @@ func (f *FastPublisher) sendLocked(m *nats.Msg, op int) error {
 // receive takes what the server says; the connection's reader calls it.
 func (f *FastPublisher) receive(m *nats.Msg) {
 	if wire.IsNoResponders(m) {
-		f.end(wire.Fail("ErrNoResponders", "No responders available for request"))
+		f.end(fault.New(fault.NoResponders, "No responders available for request"))
 		return
 	}
 	v, err := dict.Parse(m.Data)
@@ -190,7 +191,7 @@ func (f *FastPublisher) receive(m *nats.Msg) {
 		f.took(count(reply, "seq"), count(reply, "msgs"))
 	case "gap":
 		first, next := count(reply, "last_seq"), count(reply, "seq")
-		f.lost(first, &wire.Error{Code: "ErrJSResponse", Words: []string{"400", "0"},
+		f.lost(first, &fault.Error{Code: fault.JSResponse, Words: []string{"400", "0"},
 			Text: fmt.Sprintf("The messages from %d on, before %d, are lost", first, next)})
 	case "err":
 		failure, _ := reply.Path("error").(dict.Dict)
@@ -259,10 +260,10 @@ func (f *FastPublisher) over(ack dict.Dict) {
 	commit := f.commit
 	f.mu.Unlock()
 	if commit == nil {
-		f.end(&wire.Error{Code: "ErrJSResponse", Words: []string{"400", "0"}, Text: "The server has ended the batch"})
+		f.end(&fault.Error{Code: fault.JSResponse, Words: []string{"400", "0"}, Text: "The server has ended the batch"})
 		return
 	}
-	if f.finish(wire.Fail("ErrInvalidArg", "The batch is committed")) {
+	if f.finish(fault.New(fault.InvalidArg, "The batch is committed")) {
 		commit(ack, nil)
 	}
 }
@@ -303,7 +304,7 @@ func (f *FastPublisher) finish(why error) bool {
 }
 
 // Stop gives the batch up; what was sent is stored.
-func (f *FastPublisher) Stop() { f.end(wire.Fail("ErrInvalidArg", "The batch is given up")) }
+func (f *FastPublisher) Stop() { f.end(fault.New(fault.InvalidArg, "The batch is given up")) }
 
 // Sent is how many messages were sent.
 func (f *FastPublisher) Sent() uint64 {
@@ -350,6 +351,6 @@ func (f *FastPublisher) tick() {
 	}
 	f.mu.Unlock()
 	if late {
-		f.end(wire.Fail("ErrTimeout", "No acknowledgement came in time"))
+		f.end(fault.New(fault.Timeout, "No acknowledgement came in time"))
 	}
 }

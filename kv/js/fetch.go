@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -250,7 +251,7 @@ func (f *Fetch) over(status *nats.Msg, err error) {
 	f.mu.Lock()
 	came := f.came
 	f.mu.Unlock()
-	nobody, late := wire.CodeOf(err) == "ErrNoResponders", wire.IsDeadline(err)
+	nobody, late := fault.CodeOf(err) == fault.NoResponders, wire.IsDeadline(err)
 	switch {
 	case nobody, late && !came && f.config.Explain && f.js.conn.Status() == wire.Connected:
 		// Nobody was there to take the request, or to answer it: why?
@@ -274,15 +275,15 @@ func (f *Fetch) over(status *nats.Msg, err error) {
 }
 
 // refusedBy is the error of a status message.
-func refusedBy(status *nats.Msg) *wire.Error {
+func refusedBy(status *nats.Msg) *fault.Error {
 	text := strings.TrimPrefix(status.Header.Get("Description"), "Bad Request - ")
-	return &wire.Error{Code: "ErrJSResponse", Words: []string{statusOf(status), "0"}, Text: text}
+	return &fault.Error{Code: fault.JSResponse, Words: []string{statusOf(status), "0"}, Text: text}
 }
 
 // tell ends it with a reason; with none its time is over.
 func (f *Fetch) tell(why error) {
 	if why == nil {
-		why = &fetchTimeout{wire.Fail("ErrTimeout", "Sync pull request timeout, subject="+f.subject)}
+		why = &fetchTimeout{fault.New(fault.Timeout, "Sync pull request timeout, subject="+f.subject)}
 	}
 	f.finish(nil, why)
 }
@@ -347,12 +348,12 @@ func (f *Fetch) tick() {
 	}
 	f.mu.Unlock()
 	if pending.Cancel() {
-		f.finish(nil, wire.Fail("ErrConsumerNotActive", "nothing came for "+limit.String()))
+		f.finish(nil, fault.New(fault.ConsumerNotActive, "nothing came for "+limit.String()))
 	}
 }
 
 // fetchTimeout is the ErrTimeout of a fetch whose own time is over.
-type fetchTimeout struct{ cause *wire.Error }
+type fetchTimeout struct{ cause *fault.Error }
 
 func (e *fetchTimeout) Error() string { return e.cause.Text }
 func (e *fetchTimeout) Unwrap() error { return e.cause }
@@ -375,8 +376,8 @@ func statusOf(m *nats.Msg) string {
 // can tell one: the stream, the consumer or JetStream is not there.
 func (j *JetStream) absent(stream, consumer string, done func(error)) {
 	err := j.ConsumerInfo(stream, consumer, func(_ dict.Dict, err error) {
-		switch wire.CodeOf(err) {
-		case "ErrConnectionClosed", "ErrStreamNotFound", "ErrConsumerNotFound", "ErrJetStreamNotEnabled", "ErrJetStreamNotEnabledForAccount":
+		switch fault.CodeOf(err) {
+		case fault.ConnectionClosed, fault.StreamNotFound, fault.ConsumerNotFound, fault.JetStreamNotEnabled, fault.JetStreamNotEnabledForAccount:
 			done(err)
 		default:
 			done(nil)

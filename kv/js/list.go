@@ -2,7 +2,7 @@ package js
 
 import (
 	"natstcl/kv/dict"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
 // StreamList returns the infos of all streams, however many pages that takes, or of those that
@@ -130,7 +130,7 @@ func (j *JetStream) StreamDetails(stream string, details Details, done func(dict
 // CreateOrUpdateStream changes a stream, or makes it where it is not there.
 func (j *JetStream) CreateOrUpdateStream(stream string, config dict.Dict, done func(dict.Dict, error)) error {
 	return j.UpdateStream(stream, config, func(reply dict.Dict, err error) {
-		if wire.CodeOf(err) != "ErrStreamNotFound" {
+		if fault.CodeOf(err) != fault.StreamNotFound {
 			done(reply, err)
 			return
 		}

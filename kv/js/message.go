@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/tidwall/gjson"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -46,7 +47,7 @@ func (w Which) json() []byte {
 }
 
 // errNoMessage is the text of both ways to get one.
-func errNoMessage() error { return wire.Fail("ErrMsgNotFound", "no message found") }
+func errNoMessage() error { return fault.New(fault.MsgNotFound, "no message found") }
 
 // MsgGet reads one message from the stream's leader.
 func (j *JetStream) MsgGet(stream string, which Which, done func(*Message, error)) error {
@@ -117,9 +118,9 @@ func directMessage(subject string, m *nats.Msg) (*Message, error) {
 	case "404":
 		return nil, errNoMessage()
 	case "408":
-		return nil, wire.Fail("ErrInvalidArg", "Invalid request")
+		return nil, fault.New(fault.InvalidArg, "Invalid request")
 	default:
-		return nil, &wire.Error{Code: "ErrJSResponse", Words: []string{status, "0"}, Text: m.Header.Get("Description")}
+		return nil, &fault.Error{Code: fault.JSResponse, Words: []string{status, "0"}, Text: m.Header.Get("Description")}
 	}
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	stamp := m.Header.Get("Nats-Time-Stamp")
@@ -179,7 +180,7 @@ func (j *JetStream) DirectGetPage(stream string, batch dict.Dict, done func(*Pag
 			return last
 		},
 		func(_ *nats.Msg, err error) {
-			if err == nil && wire.CodeOf(failure) != "ErrMsgNotFound" {
+			if err == nil && fault.CodeOf(failure) != fault.MsgNotFound {
 				err = failure
 			}
 			done(page, err)

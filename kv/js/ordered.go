@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -48,9 +49,9 @@ type OrderedConfig struct {
 	Renewed func()
 	// Failed is told of each new start, each one that failed, and of the end. nil: nobody
 	// wants to know.
-	Failed func(*wire.Error)
+	Failed func(*fault.Error)
 	// Ended is told, after Failed, that no message will come any more. nil: as above.
-	Ended func(*wire.Error)
+	Ended func(*fault.Error)
 }
 
 const (
@@ -153,7 +154,7 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	if c.stopped {
 		c.mu.Unlock()
 		sub.Stop()
-		return wire.Fail("ErrConnectionClosed", "stopped")
+		return fault.New(fault.ConnectionClosed, "stopped")
 	}
 	c.sub = sub
 	c.mu.Unlock()
@@ -166,7 +167,7 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	}
 	err = c.js.call(request, body.JSON(), func(reply dict.Dict, err error) {
 		if err == nil && !c.started(generation, reply) || c.superseded(generation) {
-			err = wire.Fail("ErrConnectionClosed", "stopped")
+			err = fault.New(fault.ConnectionClosed, "stopped")
 		}
 		if err != nil {
 			sub.Stop()
@@ -281,7 +282,7 @@ func (c *OrderedConsumer) tick() {
 		c.mu.Unlock() // once it is back: stateChanged
 	case c.retrying:
 		c.mu.Unlock()
-		c.restart("ErrConsumerNotActive")
+		c.restart(fault.ConsumerNotActive)
 	default:
 		silence := time.Since(c.lastSeen)
 		if limit := missedHeartbeats * c.config.IdleHeartbeat; silence < limit {
@@ -290,7 +291,7 @@ func (c *OrderedConsumer) tick() {
 			return
 		}
 		c.mu.Unlock()
-		c.restart("ErrConsumerNotActive")
+		c.restart(fault.ConsumerNotActive)
 	}
 }
 
@@ -313,7 +314,7 @@ func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
 	}
 	if meta.ConsumerSeq != c.consumerSeq+1 {
 		c.mu.Unlock()
-		c.restart("ErrConsumerSequenceMismatch")
+		c.restart(fault.ConsumerSequenceMismatch)
 		return
 	}
 	c.consumerSeq, c.streamSeq = meta.ConsumerSeq, meta.StreamSeq
@@ -337,7 +338,7 @@ func (c *OrderedConsumer) controlLocked(m *nats.Msg) {
 	c.mu.Unlock()
 	switch {
 	case missing:
-		c.restart("ErrConsumerSequenceMismatch")
+		c.restart(fault.ConsumerSequenceMismatch)
 	case c.config.Idle != nil:
 		c.config.Idle()
 	}
@@ -400,9 +401,9 @@ func (c *OrderedConsumer) restart(code string) {
 		sub.Stop()
 	}
 	if code != "" {
-		c.fail(wire.Fail(code, fmt.Sprintf("reset with opt_start_seq = %d due to %s", from, code)))
+		c.fail(fault.New(code, fmt.Sprintf("reset with opt_start_seq = %d due to %s", from, code)))
 	}
-	if code == "ErrConsumerNotActive" {
+	if code == fault.ConsumerNotActive {
 		c.compareStream()
 	}
 	if err := c.start(again, c.restarted); err != nil {
@@ -456,7 +457,7 @@ func (c *OrderedConsumer) renew() {
 	if sub != nil {
 		sub.Stop()
 	}
-	c.fail(wire.Fail("ErrConsumerNotActive", "stream "+c.stream+" was made anew: reset with opt_start_seq = 1"))
+	c.fail(fault.New(fault.ConsumerNotActive, "stream "+c.stream+" was made anew: reset with opt_start_seq = 1"))
 	if c.config.Renewed != nil {
 		c.config.Renewed()
 	}
@@ -474,11 +475,11 @@ func (c *OrderedConsumer) restarted(err error) {
 	if err == nil {
 		return
 	}
-	switch wire.CodeOf(err) {
-	case "ErrStreamNotFound":
+	switch fault.CodeOf(err) {
+	case fault.StreamNotFound:
 		c.end(retold("stopped due to ", err))
 		return
-	case "ErrConnectionClosed":
+	case fault.ConnectionClosed:
 		return // told by stateChanged
 	}
 	c.mu.Lock()
@@ -500,7 +501,7 @@ func (c *OrderedConsumer) restarted(err error) {
 	}
 	c.fail(retold("failed to reset: ", err))
 	if again {
-		c.restart("ErrConsumerNotActive")
+		c.restart(fault.ConsumerNotActive)
 	}
 }
 
@@ -508,7 +509,7 @@ func (c *OrderedConsumer) restarted(err error) {
 func (c *OrderedConsumer) stateChanged(s wire.Status) {
 	switch s {
 	case wire.Closed:
-		go c.js.conn.Guarded(func() { c.end(wire.Fail("ErrConnectionClosed", "stopped")) })
+		go c.js.conn.Guarded(func() { c.end(fault.New(fault.ConnectionClosed, "stopped")) })
 	case wire.Connected:
 		go c.js.conn.Guarded(func() {
 			c.mu.Lock()
@@ -516,20 +517,20 @@ func (c *OrderedConsumer) stateChanged(s wire.Status) {
 			retrying := c.retrying
 			c.mu.Unlock()
 			if retrying {
-				c.restart("ErrConsumerNotActive")
+				c.restart(fault.ConsumerNotActive)
 			}
 		})
 	}
 }
 
-func (c *OrderedConsumer) fail(e *wire.Error) {
+func (c *OrderedConsumer) fail(e *fault.Error) {
 	if c.config.Failed != nil {
 		c.config.Failed(e)
 	}
 }
 
 // end stops the consumer for good, and tells why.
-func (c *OrderedConsumer) end(why *wire.Error) {
+func (c *OrderedConsumer) end(why *fault.Error) {
 	if !c.stop() {
 		return
 	}

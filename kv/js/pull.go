@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -26,10 +27,10 @@ type PullConfig struct {
 	// connection. It must not block; whoever has dealt with a message calls Taken.
 	Deliver func(*nats.Msg)
 	// Failed is told what was wrong, and was mended or is about to be; and of the end.
-	Failed func(*wire.Error)
+	Failed func(*fault.Error)
 	// Ended is told, after Failed, of an end that it does not come to by Stop or Drain; nil where
 	// StopAfter messages have come.
-	Ended func(*wire.Error)
+	Ended func(*fault.Error)
 }
 
 const (
@@ -81,7 +82,7 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 	}
 	return j.ConsumerInfo(stream, consumer, func(info dict.Dict, err error) {
 		if err == nil && info.Text("config", "deliver_subject") != "" {
-			err = wire.Fail("ErrInvalidArg", "Consumer "+consumer+" is push based")
+			err = fault.New(fault.InvalidArg, "Consumer "+consumer+" is push based")
 		}
 		if err != nil {
 			done(nil, err)
@@ -206,7 +207,7 @@ func (c *PullConsumer) tick() {
 	default:
 		c.againLocked()
 		c.mu.Unlock()
-		c.failOnce(wire.Fail("ErrConsumerNotActive", "nothing came for "+limit.String()))
+		c.failOnce(fault.New(fault.ConsumerNotActive, "nothing came for "+limit.String()))
 		c.examine()
 	}
 }
@@ -214,9 +215,9 @@ func (c *PullConsumer) tick() {
 // examine ends the consumer where it, or its stream, is gone from the server.
 func (c *PullConsumer) examine() {
 	c.js.absent(c.stream, c.consumer, func(why error) {
-		switch wire.CodeOf(why) {
-		case "", "ErrConnectionClosed": // there, or told by stateChanged
-		case "ErrStreamNotFound", "ErrConsumerNotFound":
+		switch fault.CodeOf(why) {
+		case "", fault.ConnectionClosed: // there, or told by stateChanged
+		case fault.StreamNotFound, fault.ConsumerNotFound:
 			c.end(why)
 		default: // JetStream may come back: it is still starting, or behind a leaf node that is cut off
 			c.failOnce(retold("", why))
@@ -287,7 +288,7 @@ func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
 	} else if ended {
 		c.asked = max(c.asked-pending, 0)
 	}
-	failure := &wire.Error{Code: "ErrJSResponse", Words: []string{status, "0"}, Text: text}
+	failure := &fault.Error{Code: fault.JSResponse, Words: []string{status, "0"}, Text: text}
 	switch {
 	case status == "503": // nobody listens: gone, or its leader is changing
 		c.againLocked()
@@ -339,7 +340,7 @@ func (c *PullConsumer) stateChanged(s wire.Status) {
 	switch s {
 	case wire.Closed:
 		go c.js.conn.Guarded(func() {
-			c.over(wire.Fail("ErrConnectionClosed", "stopped"))
+			c.over(fault.New(fault.ConnectionClosed, "stopped"))
 		})
 	case wire.Connected:
 		go c.js.conn.Guarded(func() {
@@ -370,10 +371,10 @@ func (c *PullConsumer) refused(r wire.Refusal) {
 	}
 }
 
-func (c *PullConsumer) fail(e *wire.Error) { c.config.Failed(e) }
+func (c *PullConsumer) fail(e *fault.Error) { c.config.Failed(e) }
 
 // failOnce does not tell again what was the last that it told, while nothing has changed.
-func (c *PullConsumer) failOnce(e *wire.Error) {
+func (c *PullConsumer) failOnce(e *fault.Error) {
 	c.mu.Lock()
 	again := c.stopped || c.told == e.Text
 	c.told = e.Text
@@ -388,7 +389,7 @@ func (c *PullConsumer) end(why error) {
 	c.over(retold("stopped due to ", why))
 }
 
-func (c *PullConsumer) over(e *wire.Error) {
+func (c *PullConsumer) over(e *fault.Error) {
 	if c.stop() {
 		c.fail(e)
 		c.config.Ended(e)

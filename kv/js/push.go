@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -17,9 +18,9 @@ type PushConfig struct {
 	// connection. It must not block; whoever has dealt with a message calls Taken.
 	Deliver func(*nats.Msg)
 	// Failed is told what was wrong, and of an end that it does not come to by Stop or Drain.
-	Failed func(*wire.Error)
+	Failed func(*fault.Error)
 	// Ended is told, after Failed, of such an end; nil where StopAfter messages have come.
-	Ended func(*wire.Error)
+	Ended func(*fault.Error)
 }
 
 // PushConsumer reads a push consumer that is there: it listens where that publishes, answers its
@@ -57,7 +58,7 @@ func (j *JetStream) PushConsumer(stream, consumer string, config PushConfig, don
 	return j.ConsumerInfo(stream, consumer, func(info dict.Dict, err error) {
 		subject := info.Text("config", "deliver_subject")
 		if err == nil && subject == "" {
-			err = wire.Fail("ErrInvalidArg", "Consumer "+consumer+" is pull based")
+			err = fault.New(fault.InvalidArg, "Consumer "+consumer+" is pull based")
 		}
 		if err != nil {
 			done(nil, err)
@@ -151,10 +152,10 @@ func (c *PushConsumer) tick() {
 	if !dead {
 		return
 	}
-	c.failOnce(wire.Fail("ErrConsumerNotActive", "nothing came for "+limit.String()))
+	c.failOnce(fault.New(fault.ConsumerNotActive, "nothing came for "+limit.String()))
 	c.js.absent(c.stream, c.consumer, func(why error) {
-		switch wire.CodeOf(why) {
-		case "ErrStreamNotFound", "ErrConsumerNotFound":
+		switch fault.CodeOf(why) {
+		case fault.StreamNotFound, fault.ConsumerNotFound:
 			c.end(retold("stopped due to ", why))
 		}
 	})
@@ -164,7 +165,7 @@ func (c *PushConsumer) tick() {
 func (c *PushConsumer) stateChanged(s wire.Status) {
 	switch s {
 	case wire.Closed:
-		go c.js.conn.Guarded(func() { c.end(wire.Fail("ErrConnectionClosed", "stopped")) })
+		go c.js.conn.Guarded(func() { c.end(fault.New(fault.ConnectionClosed, "stopped")) })
 	case wire.Connected:
 		go c.js.conn.Guarded(func() {
 			c.mu.Lock()
@@ -176,7 +177,7 @@ func (c *PushConsumer) stateChanged(s wire.Status) {
 }
 
 // failOnce does not tell again what was the last that it told, while nothing has come.
-func (c *PushConsumer) failOnce(e *wire.Error) {
+func (c *PushConsumer) failOnce(e *fault.Error) {
 	c.mu.Lock()
 	again := c.stopped || c.told == e.Text
 	c.told = e.Text
@@ -186,7 +187,7 @@ func (c *PushConsumer) failOnce(e *wire.Error) {
 	}
 }
 
-func (c *PushConsumer) end(why *wire.Error) {
+func (c *PushConsumer) end(why *fault.Error) {
 	if c.stop() {
 		c.config.Failed(why)
 		c.config.Ended(why)

@@ -7,7 +7,6 @@ import (
 
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
-	"natstcl/kv/wire"
 )
 
 // What answers is a server, or whoever else listens to the API's subjects: nothing of a
@@ -76,7 +75,7 @@ func parseReply(subject string, data []byte, wants ...want) (dict.Dict, error) {
 }
 
 func badReply(subject, why string) error {
-	return wire.Fail("ErrProtocol", "Invalid reply to "+subject+": "+why)
+	return fault.New(fault.Protocol, "Invalid reply to "+subject+": "+why)
 }
 
 // texts reads an array of texts of a reply; null, and nothing at all, is an empty one.
@@ -102,19 +101,19 @@ func count(d dict.Dict, keys ...string) uint64 {
 }
 
 // APIError is an error that a server's reply told, with the numbers of that reply. In
-// its chain is the wire.Error that it is (package fault).
+// its chain is the fault.Error that it is (package fault).
 type APIError struct {
 	Code, ErrCode string
-	cause         *wire.Error
+	cause         *fault.Error
 }
 
 func (e *APIError) Error() string { return e.cause.Text }
 func (e *APIError) Unwrap() error { return e.cause }
 
 // retold is an error as a consumer tells it.
-func retold(how string, err error) *wire.Error {
-	out := &wire.Error{Text: how + err.Error()}
-	var ours *wire.Error
+func retold(how string, err error) *fault.Error {
+	out := &fault.Error{Text: how + err.Error()}
+	var ours *fault.Error
 	if errors.As(err, &ours) {
 		out.Code, out.Words = ours.Code, ours.Words
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -18,7 +19,7 @@ func ValidName(name string) bool {
 
 func checkStreamName(name string) error {
 	if !ValidName(name) {
-		return wire.Fail("ErrInvalidArg", "Invalid stream name "+name)
+		return fault.New(fault.InvalidArg, "Invalid stream name "+name)
 	}
 	return nil
 }
@@ -143,11 +144,11 @@ func (j *JetStream) AddStreamJSON(config []byte, done func(string, error)) error
 func configJSON(text []byte) (dict.Dict, error) {
 	v, err := dict.Parse(text)
 	if err != nil {
-		return nil, wire.Fail("ErrInvalidArg", err.Error())
+		return nil, fault.New(fault.InvalidArg, err.Error())
 	}
 	d, ok := v.(dict.Dict)
 	if !ok {
-		return nil, wire.Fail("ErrInvalidArg", "invalid JSON: a config is an object")
+		return nil, fault.New(fault.InvalidArg, "invalid JSON: a config is an object")
 	}
 	return d, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -60,7 +61,7 @@ func Ask(conn *wire.Conn, q Question, done func([]dict.Dict, error)) error {
 			return q.ID != "" // there is one
 		},
 		func(_ *nats.Msg, err error) {
-			if wire.IsDeadline(err) || wire.CodeOf(err) == "ErrNoResponders" {
+			if wire.IsDeadline(err) || fault.CodeOf(err) == fault.NoResponders {
 				err = nil
 			}
 			a.finish(err)
@@ -145,5 +146,5 @@ func told(m *nats.Msg) error {
 	if len(m.Data) > 0 {
 		words = append(words, string(m.Data))
 	}
-	return &wire.Error{Code: "ErrService", Words: words, Text: text}
+	return &fault.Error{Code: fault.Service, Words: words, Text: text}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -90,7 +91,7 @@ func (s *Service) Group(prefix string, queue *string) (*Group, error) {
 // Group makes one within another.
 func (g *Group) Group(prefix string, queue *string) (*Group, error) {
 	if prefix != "" && !wire.ValidSubject(prefix, true) {
-		return nil, wire.Fail("ErrBadSubject", "Invalid subject "+prefix)
+		return nil, fault.New(fault.BadSubject, "Invalid subject "+prefix)
 	}
 	inner := &Group{service: g.service, prefix: join(g.prefix, prefix), queue: g.queue}
 	if queue != nil {
@@ -131,7 +132,7 @@ func (g *Group) AddEndpoint(name string, o EndpointOptions, handle func(*Request
 		handle: handle, limitMessages: o.PendingMessages, limitBytes: o.PendingBytes,
 	}
 	if !wire.ValidSubject(e.subject, true) {
-		return nil, wire.Fail("ErrBadSubject", "Invalid subject "+e.subject)
+		return nil, fault.New(fault.BadSubject, "Invalid subject "+e.subject)
 	}
 	switch {
 	case o.Queue != nil:
@@ -141,7 +142,7 @@ func (g *Group) AddEndpoint(name string, o EndpointOptions, handle func(*Request
 	}
 	s := g.service
 	if s.Stopped() {
-		return nil, wire.Fail("ErrInvalidArg", "The service "+s.config.Name+" is stopped")
+		return nil, fault.New(fault.InvalidArg, "The service "+s.config.Name+" is stopped")
 	}
 	// Before the first request comes: it counts in the endpoint's numbers.
 	s.mu.Lock()
@@ -158,7 +159,7 @@ func (g *Group) AddEndpoint(name string, o EndpointOptions, handle func(*Request
 	s.mu.Unlock()
 	if err == nil && stopped {
 		sub.Stop()
-		err = wire.Fail("ErrConnectionClosed", "No connection to NATS server")
+		err = fault.New(fault.ConnectionClosed, "No connection to NATS server")
 	}
 	if err != nil {
 		return nil, err
@@ -186,7 +187,7 @@ func (e *Endpoint) deliver(m *nats.Msg) {
 }
 
 func (e *Endpoint) slow() {
-	why := wire.Fail("ErrSlowConsumer", "Slow consumer: requests to "+e.subject+" are dropped")
+	why := fault.New(fault.SlowConsumer, "Slow consumer: requests to "+e.subject+" are dropped")
 	s := e.service
 	s.mu.Lock()
 	e.stats.failed(why.Text)

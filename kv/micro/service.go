@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -34,7 +35,7 @@ type Config struct {
 	Data func(e *Endpoint, answer func(json []byte))
 	// Failed is told of what is wrong with one of the service's subscriptions: ErrPermissions, ErrSlowConsumer.
 	// The service goes on. nil: nobody wants to know.
-	Failed func(subject string, why *wire.Error)
+	Failed func(subject string, why *fault.Error)
 	// Ended is told once that no request will come any more. nil: as above.
 	Ended func()
 }
@@ -63,7 +64,7 @@ var (
 	validVersion = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?$`)
 )
 
-func invalid(text string) error { return wire.Fail("ErrInvalidArg", text) }
+func invalid(text string) error { return fault.New(fault.InvalidArg, text) }
 
 func checkName(what, name string) error {
 	if !validName.MatchString(name) {
@@ -83,7 +84,7 @@ func Start(conn *wire.Conn, c Config) (*Service, error) {
 		return nil, invalid("Invalid version " + c.Version + ": 1.2.3 or alike is needed, see semver.org")
 	}
 	if c.Queue != nil && *c.Queue != "" && !wire.SafeSubject(*c.Queue) {
-		return nil, wire.Fail("ErrBadQueueName", "Invalid queue "+*c.Queue)
+		return nil, fault.New(fault.BadQueueName, "Invalid queue "+*c.Queue)
 	}
 	c.Metadata = c.Metadata.Without() // a copy, and never null in JSON
 	s := &Service{conn: conn, config: c, id: nuid.Next(), started: time.Now().UTC()}
@@ -272,7 +273,7 @@ func (s *Service) Stop(timeout time.Duration, done func(error)) {
 	if timeout > 0 {
 		w.mu.Lock() // it may be over at once
 		w.timer = time.AfterFunc(timeout, func() {
-			s.conn.Guarded(func() { w.finish(wire.Fail("ErrTimeout", "Stopping the service "+s.config.Name+" timed out")) })
+			s.conn.Guarded(func() { w.finish(fault.New(fault.Timeout, "Stopping the service "+s.config.Name+" timed out")) })
 		})
 		w.mu.Unlock()
 	}

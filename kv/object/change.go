@@ -7,8 +7,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 // mostTries is how often an info is written anew because somebody else wrote in between.
@@ -33,7 +33,7 @@ func (s *Store) tryChange(name string, next func(old *Info) (*Info, error), done
 			return
 		}
 		s.store(old, now, func(err error) {
-			if wire.CodeOf(err) == "ErrWrongLastSequence" && try < mostTries {
+			if fault.CodeOf(err) == fault.WrongLastSequence && try < mostTries {
 				if err = s.tryChange(name, next, done, try+1); err == nil {
 					return
 				}
@@ -131,7 +131,7 @@ func (s *Store) UpdateMeta(name string, c MetaChange, done func(*Info, error)) e
 			return nil, errNotFound(s, name)
 		}
 		if old.Deleted {
-			return nil, wire.Fail("ErrObjectDeleted", "Object "+name+" was deleted from bucket "+s.name)
+			return nil, fault.New(fault.ObjectDeleted, "Object "+name+" was deleted from bucket "+s.name)
 		}
 		now := *old
 		c.apply(&now)
@@ -197,7 +197,7 @@ func (s *Store) rename(from, to string, now *Info, done func(*Info, error)) erro
 }
 
 func errExists(s *Store, name string) error {
-	return wire.Fail("ErrObjectExists", "Object "+name+" exists already in bucket "+s.name)
+	return fault.New(fault.ObjectExists, "Object "+name+" exists already in bucket "+s.name)
 }
 
 // AddLink makes a name for another object, which may be in another store. It may replace another link.
@@ -216,9 +216,9 @@ func (s *Store) AddLink(name, bucket, target string, done func(*Info, error)) er
 				switch {
 				case err != nil:
 				case i.Deleted:
-					err = wire.Fail("ErrLinkToDeleted", "Object "+target+" was deleted from bucket "+store.name)
+					err = fault.New(fault.LinkToDeleted, "Object "+target+" was deleted from bucket "+store.name)
 				case i.Link != nil:
-					err = wire.Fail("ErrLinkToLink", "Object "+target+" in bucket "+store.name+" is a link itself")
+					err = fault.New(fault.LinkToLink, "Object "+target+" in bucket "+store.name+" is a link itself")
 				default:
 					err = s.addLink(name, Link{store.name, i.Name}, done)
 				}

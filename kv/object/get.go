@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 const (
@@ -69,7 +69,7 @@ func (s *Store) Get(name string, ready func(), done func(*Reader, error)) error 
 			done(s.reader(i, ready), nil)
 			return
 		case i.Link.Name == "":
-			err = wire.Fail("ErrObjectIsBucketLink", "Object "+name+" in bucket "+s.name+" is a link to the bucket "+i.Link.Bucket)
+			err = fault.New(fault.ObjectIsBucketLink, "Object "+name+" in bucket "+s.name+" is a link to the bucket "+i.Link.Bucket)
 		default:
 			err = s.other(i.Link.Bucket, func(store *Store, err error) { store.follow(i.Link.Name, ready, err, done) })
 		}
@@ -84,7 +84,7 @@ func (s *Store) follow(name string, ready func(), err error, done func(*Reader, 
 	if err == nil {
 		err = s.Info(name, false, func(i *Info, err error) {
 			if err == nil && i.Link != nil {
-				err = wire.Fail("ErrLinkToLink", "Object "+name+" in bucket "+s.name+" is a link itself")
+				err = fault.New(fault.LinkToLink, "Object "+name+" in bucket "+s.name+" is a link itself")
 			}
 			if err != nil {
 				done(nil, err)
@@ -120,7 +120,7 @@ func (r *Reader) Take() ([]byte, error) {
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
-		return nil, wire.Fail("ErrInvalidArg", "The object is closed")
+		return nil, fault.New(fault.InvalidArg, "The object is closed")
 	}
 	if len(r.buffer) == 0 {
 		defer r.mu.Unlock()
@@ -204,7 +204,7 @@ func (r *Reader) askLeader() {
 			case err == nil:
 				r.took([]*js.Message{m})
 				r.proceed(nil, true, false)
-			case wire.CodeOf(err) == "ErrMsgNotFound":
+			case fault.CodeOf(err) == fault.MsgNotFound:
 				r.finish(r.verdict())
 			default:
 				r.proceed(err, false, false)
@@ -277,14 +277,14 @@ func (r *Reader) tell(idle bool) {
 
 // missed asks once more for what did not come, or gives up.
 func (r *Reader) missed(err error) {
-	switch wire.CodeOf(err) {
-	case "ErrTimeout":
+	switch fault.CodeOf(err) {
+	case fault.Timeout:
 		if r.misses++; r.misses <= mostMisses {
 			r.tell(true)
 			r.ask()
 			return
 		}
-	case "ErrNoResponders", "ErrJetStreamNotEnabled":
+	case fault.NoResponders, fault.JetStreamNotEnabled:
 		if r.pauses++; r.pauses <= mostPauses {
 			time.AfterFunc(missPause, func() { r.store.js.Conn().Guarded(r.askWhether) })
 			return
@@ -296,7 +296,7 @@ func (r *Reader) missed(err error) {
 // askWhether finds out whether the bucket is gone, or its server is about to come back.
 func (r *Reader) askWhether() {
 	err := r.store.js.StreamInfo(r.store.stream, func(_ dict.Dict, err error) {
-		if wire.CodeOf(err) == "ErrStreamNotFound" {
+		if fault.CodeOf(err) == fault.StreamNotFound {
 			r.finish(r.store.gone(err))
 			return
 		}
@@ -321,7 +321,7 @@ func (r *Reader) verdict() error {
 	digest, isSHA := strings.CutPrefix(r.info.Digest, digestPrefix)
 	wanted, err := base64.URLEncoding.DecodeString(digest)
 	if !isSHA || err != nil || !bytes.Equal(wanted, r.digest.Sum(nil)) {
-		return wire.Fail("ErrDigestMismatch", "Object "+r.info.Name+" in bucket "+r.store.name+" is not what was put: its digest differs")
+		return fault.New(fault.DigestMismatch, "Object "+r.info.Name+" in bucket "+r.store.name+" is not what was put: its digest differs")
 	}
 	return io.EOF
 }

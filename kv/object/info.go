@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
@@ -53,7 +54,7 @@ func checkObject(name string) error {
 }
 
 func errNotFound(s *Store, name string) error {
-	return wire.Fail("ErrObjectNotFound", "Object "+name+" not found in bucket "+s.name)
+	return fault.New(fault.ObjectNotFound, "Object "+name+" not found in bucket "+s.name)
 }
 
 func (s *Store) infoSubject(name string) string {
@@ -111,7 +112,7 @@ func (i *Info) options() dict.Dict {
 // subjects that are purged, so it has to be a token.
 func (s *Store) readInfo(m *js.Message) (*Info, error) {
 	bad := func(why string) (*Info, error) {
-		return nil, wire.Fail("ErrProtocol", "Invalid info of an object in bucket "+s.name+": "+why)
+		return nil, fault.New(fault.Protocol, "Invalid info of an object in bucket "+s.name+": "+why)
 	}
 	v, err := dict.Parse(m.Data)
 	if err != nil {
@@ -203,7 +204,7 @@ func (s *Store) info(name string, leader bool, done func(*Info, error)) error {
 		read = s.js.MsgGet
 	}
 	return read(s.stream, js.Which{LastBySubject: s.infoSubject(name)}, func(m *js.Message, err error) {
-		if wire.CodeOf(err) == "ErrMsgNotFound" {
+		if fault.CodeOf(err) == fault.MsgNotFound {
 			done(nil, nil)
 			return
 		}

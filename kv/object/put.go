@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -86,13 +87,13 @@ func (s *Store) Put(meta Meta, o PutOptions, done func(*Info, error)) (*Writer, 
 	case w.chunkSize == 0:
 		w.chunkSize = DefaultChunkSize
 	case limited && w.chunkSize > most:
-		return nil, wire.Fail("ErrMaxPayload", "Maximum size of NATS message is "+strconv.Itoa(most))
+		return nil, fault.New(fault.MaxPayload, "Maximum size of NATS message is "+strconv.Itoa(most))
 	}
 	if o.Timeout > 0 {
 		w.mu.Lock() // it may be over at once
 		defer w.mu.Unlock()
 		w.timer = time.AfterFunc(o.Timeout, func() {
-			s.js.Conn().Guarded(func() { w.Abort(wire.Fail("ErrTimeout", "Putting object "+meta.Name+" timed out")) })
+			s.js.Conn().Guarded(func() { w.Abort(fault.New(fault.Timeout, "Putting object "+meta.Name+" timed out")) })
 		})
 	}
 	return w, nil
@@ -226,7 +227,7 @@ func (w *Writer) complete() {
 		Size: w.size, Chunks: w.chunks, ChunkSize: uint64(w.chunkSize), Digest: digestOf(w.digest),
 	}
 	failed := func(err error) {
-		if wire.CodeOf(err) == "ErrTimeout" {
+		if fault.CodeOf(err) == fault.Timeout {
 			w.lookWhether(now, err)
 		} else {
 			w.undo(err)
@@ -282,7 +283,7 @@ func (w *Writer) undo(failure error) {
 
 func (w *Writer) tryUndo(failure error, tries int) {
 	w.store.purge(w.subject, func(err error) {
-		if wire.CodeOf(err) == "ErrTimeout" && tries > 1 {
+		if fault.CodeOf(err) == fault.Timeout && tries > 1 {
 			w.tryUndo(failure, tries-1)
 			return
 		}

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 const (
@@ -40,7 +40,7 @@ func bound(j *js.JetStream, name string, info dict.Dict) *Store {
 	return s
 }
 
-func invalid(text string) error { return wire.Fail("ErrInvalidArg", text) }
+func invalid(text string) error { return fault.New(fault.InvalidArg, text) }
 
 // checkName is the rule for the names of stores, the same as that for buckets.
 func checkName(name string) error {
@@ -56,15 +56,15 @@ func checkName(name string) error {
 }
 
 func errBucketNotFound(name string) error {
-	return wire.Fail("ErrBucketNotFound", "Bucket "+name+" not found")
+	return fault.New(fault.BucketNotFound, "Bucket "+name+" not found")
 }
 
 // gone is an error of a stream's as one of the store's.
 func (s *Store) gone(err error) error { return storeError(s.name, err) }
 
 func storeError(name string, err error) error {
-	switch wire.CodeOf(err) {
-	case "ErrStreamNotFound", "ErrNoResponders":
+	switch fault.CodeOf(err) {
+	case fault.StreamNotFound, fault.NoResponders:
 		return errBucketNotFound(name)
 	}
 	return err
@@ -154,7 +154,7 @@ func Update(j *js.JetStream, name string, c Config, done func(*Store, error)) er
 // CreateOrUpdate is Update, or Create where there is none.
 func CreateOrUpdate(j *js.JetStream, name string, c Config, done func(*Store, error)) error {
 	return Update(j, name, c, func(s *Store, err error) {
-		if wire.CodeOf(err) == "ErrBucketNotFound" {
+		if fault.CodeOf(err) == fault.BucketNotFound {
 			if err = Create(j, name, c, done); err == nil {
 				return
 			}
@@ -186,7 +186,7 @@ func reconfigure(j *js.JetStream, name string, change func(*dict.Dict), done fun
 }
 
 func bindTo(j *js.JetStream, name string, info dict.Dict, err error, done func(*Store, error)) {
-	if wire.CodeOf(err) == "ErrStreamNotFound" {
+	if fault.CodeOf(err) == fault.StreamNotFound {
 		err = errBucketNotFound(name)
 	}
 	if err != nil {
@@ -210,7 +210,7 @@ func Delete(j *js.JetStream, name string, done func(error)) error {
 		return err
 	}
 	return j.DeleteStream(streamPrefix+name, func(err error) {
-		if wire.CodeOf(err) == "ErrStreamNotFound" {
+		if fault.CodeOf(err) == fault.StreamNotFound {
 			err = errBucketNotFound(name)
 		}
 		done(err)
@@ -249,14 +249,14 @@ func statuses(j *js.JetStream, names []string, known []dict.Dict, done func([]di
 	}
 	s := &Store{js: j, name: names[0], stream: streamPrefix + names[0]}
 	err := s.Status(func(status dict.Dict, err error) {
-		switch wire.CodeOf(err) {
+		switch fault.CodeOf(err) {
 		case "":
 			if err != nil {
 				done(nil, err)
 				return
 			}
 			known = append(known, status)
-		case "ErrBucketNotFound":
+		case fault.BucketNotFound:
 		default:
 			done(nil, err)
 			return

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
@@ -17,8 +18,8 @@ type WatchOptions struct {
 	IdleHeartbeat  time.Duration // DefaultHeartbeat where 0
 
 	// Failed is told of each new start of the consumer, and of its end; Ended of the end alone. They may be nil.
-	Failed func(*wire.Error)
-	Ended  func(*wire.Error)
+	Failed func(*fault.Error)
+	Ended  func(*fault.Error)
 }
 
 // DefaultHeartbeat is the interval at which a silent server shows that it lives.
@@ -131,14 +132,14 @@ func (s *Store) List(deleted bool, done func([]*Info, error)) error {
 	if timeout := s.js.Timeout(); timeout > 0 {
 		l.timer = time.AfterFunc(timeout, func() {
 			s.js.Conn().Guarded(func() {
-				l.finish(wire.Fail("ErrTimeout", "Timeout while listing the objects in bucket "+s.name))
+				l.finish(fault.New(fault.Timeout, "Timeout while listing the objects in bucket "+s.name))
 			})
 		})
 	}
 	o := WatchOptions{
 		IgnoreDeletes: !deleted,
 		IdleHeartbeat: time.Second,
-		Ended:         func(why *wire.Error) { l.finish(s.gone(why)) },
+		Ended:         func(why *fault.Error) { l.finish(s.gone(why)) },
 	}
 	err := s.Watch(o, l.take, func(w *Watcher, err error) {
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -47,7 +48,7 @@ const (
 	readyCheck   = 25 * time.Millisecond // how often a fatal error is looked for meanwhile
 )
 
-func failure(text string) error { return wire.Fail("ErrServer", text) }
+func failure(text string) error { return fault.New(fault.Server, text) }
 
 // Start runs a server, and returns when it is ready. An error is ErrServer, with a text
 // that says what is wrong: a port that is taken, a bad config, a directory that cannot
