@@ -34,7 +34,7 @@ var Nats = &bridge.Extension{
 	// In the order in which they need each other.
 	Scripts: []string{
 		"script/core.tcl", "script/connection.tcl", "script/jetstream.tcl", "script/batch.tcl", "script/consumer.tcl",
-		"script/keyvalue.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/context.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
+		"script/keyvalue.tcl", "script/tie.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/context.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
 	},
 	Files:     scripts,
 	Urgent:    wire.IsLate,

@@ -240,3 +240,6 @@ proc ::nats::core::provide_tie {version} {
     ::tie::register ::nats::core::tie as nats
     package provide nats::tie $version
 }
+
+# Without tcllib nats::tie says what it lacks, when it is asked for. nats itself is provided after its scripts.
+package ifneeded nats::tie 1.0 {::nats::core::provide_tie 1.0}
