@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The Tcl package nats. `make help` tells what there is.
 
 # Written down in tclbind/package.go alone.

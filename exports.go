@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //go:build ctcl
 
 // The C entry points of the Tcl package nats, for -buildmode=c-shared.

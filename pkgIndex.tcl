@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The library is named by the Tcl that it was built for: libnats with the version, and for Tcl 9
 # libtcl9nats; on Windows nats and tcl9nats, with the version's digits. Libraries for both may
 # lie here side by side. `make` builds it, and writes the version into the last line of this file.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A calculator as a service: endpoints in a group, errors with codes, a handler that asks another
 # endpoint, and what it has counted.
 #

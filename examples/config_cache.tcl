@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A configuration in a key-value bucket, and a cache of it that follows every change.
 #
 #     tclsh examples/config_cache.tcl ?file?

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The contexts of the nats command, and whether they lead to a server.
 #
 #     tclsh examples/contexts.tcl

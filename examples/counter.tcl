@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A counter in a bucket: read, add, and write on condition that nobody wrote in between.
 #
 #     tclsh examples/counter.tcl ?-server url?

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A file drop: one program puts files into an object store, another one sees them come, reads them
 # and takes them away.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Publishing and subscribing: wildcards, queue groups, headers, a limit, and an end in which
 # nothing is lost.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A server that goes and comes back: what a program sees of it, and what it need not do.
 #
 #     tclsh examples/reconnecting.tcl

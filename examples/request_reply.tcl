@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A service, and those who ask it: requests with one reply, with many, and with a callback.
 #
 #     tclsh examples/request_reply.tcl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # All services of a system, and how they do.
 #
 #     tclsh examples/service_dashboard.tcl            with a server and two services in the process

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sessions that end by themselves: each is a key with a time to live, and each use begins its life anew.
 #
 #     tclsh examples/session_store.tcl ?-server url?

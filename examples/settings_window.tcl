@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A window on a bucket: labels that show a watched array, and entries that write into a tied one.
 #
 #     wish examples/settings_window.tcl ?-server url? ?-picture file?

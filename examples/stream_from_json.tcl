@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Streams managed from a JSON file, as other NATS tools write it: made where it is not there,
 # changed where the file says so, and shown.
 #

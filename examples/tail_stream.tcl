@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Follows a stream, as tail -f follows a file: an ordered consumer brings every message once, in
 # order, whatever becomes of the connection.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A work queue: each job is done once, by whichever worker is free. A worker that fails gives its
 # job back, and one that dies has its job given to another when its time is over.
 #

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package kv is NATS key-value buckets for Go programs and for the Tcl packages alike:
 // management, entries and watchers, of the form that ADR-8 has and docs/key-value.md tells of.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package tclbind is the Tcl package nats: the commands that its TclOO classes (script/) call.
 // They stand on the Go core (kv and below) on one side, and on package bridge on the other.
 package tclbind

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Runs every suite, each in a process of its own, in the interpreter that runs this:
 #
 #     tclsh tests/all.tcl ?pattern?

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A server of the tests' own, in this interpreter, for what real ones do not say.
 
 # Starts one. Returns its port.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the suites have in common: a server inside the process, connections to it, and
 # waiting for what is to come.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /*
  * A C extension for the tests: it handles signals without SA_ONSTACK, on 4 KB of stack, and
  * has them sent. The commands of its package Signals:

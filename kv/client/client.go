@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package client is package kv for programs that wait: each call returns its result, or ends with
 // its context. It is thin: what is done, and which errors there are, is told in kv.
 package client

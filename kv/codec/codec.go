@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package codec lets a bucket's keys and values be other texts than those that are stored (ADR-54, proposed;
 // docs/key-value.md, Codecs). Base64 and Path are those of orbit.go's kvcodec: what one of the two has written the other
 // reads.

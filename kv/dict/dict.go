@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package dict has the one structured value that the core speaks besides
 // strings, bytes, integers and booleans: a dict that keeps the order of its
 // keys, and its reading from JSON.

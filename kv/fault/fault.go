@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package fault is the errors of the core: one type, and one table of their codes (Table).
 package fault
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package js is JetStream over a wire.Conn: requests to its API, publishing with
 // acknowledgements, streams, single messages and ordered consumers (docs/jetstream.md).
 //

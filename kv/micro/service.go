@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package micro is NATS services for Go programs and for the Tcl packages alike (ADR-32): endpoints that
 // answer requests, and that can be found, described and counted by anybody; and the side of those
 // who ask.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package natscontext reads NATS contexts as the nats command writes them (ADR-21): files that say
 // by a name how to connect.
 package natscontext

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package object is NATS object stores for Go programs and for the Tcl packages alike (ADR-20):
 // objects of any size in a stream, in chunks, with an info for each name.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package server runs a nats-server inside the process: for a first try, for tests, and
 // for a device that needs no other machine.
 package server

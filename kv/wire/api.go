@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package wire is one NATS connection as docs/connection.md has it: the
 // server pool, status and last error, subscriptions with IDs, requests with
 // deadlines, and what is kept while there is no server. nats.go speaks the

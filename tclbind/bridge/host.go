@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package bridge is Go in a Tcl interpreter: what a Tcl package needs whose commands are written
 // in Go, and nothing of what it is about. An Extension is the package, a Host is the interpreter,
 // and a Package is the one in the other: its commands, the mailbox by which goroutines reach the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //go:build ctcl
 
 // Package ctcl is C Tcl (8.6, and 9 by its headers) as a host of the package: the one

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /*
  * What C does for the host: it is called with flat buffers, so that Go crosses over once
  * for a value, a result or a callback, and not for each of their parts.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package gotcl is modernc.org/tcl, Tcl 8.6 in pure Go, as a host of extensions: of the Tcl package
 // nats, which is tclbind.Nats. Attach brings one to an interpreter.
 package gotcl

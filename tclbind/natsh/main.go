@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Natsh is a Tcl shell with the package nats in it: one file that needs no Tcl, no C
 // library and no compiler.
 //

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What natsh does without a script: ::natsh::Loop reads commands from the standard input.
 
 namespace eval ::natsh {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Atomic batches and counters: made by a jet_stream's methods batch and counter. See jetstream
 # in docs/.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The commands beside the classes.
 
 # Returns a dict for create_kv_aggregate and create_kv_mirror.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The connection to a NATS server, or to one of a pool. See docs/connection.md.
 oo::class create ::nats::connection {
     superclass ::nats::core::handled

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # An ordered consumer: made by a jet_stream's method ordered_consumer, and by
 # watching a bucket.
 oo::class create ::nats::ordered_consumer {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # NATS contexts, as the nats command writes them: files that say by a name how to connect. A
 # connection takes one by its option -context. See contexts in docs/.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Waiting, and what else the classes have in common. The commands of
 # ::nats::core that are not defined here are Go's (tclbind/*.go).
 

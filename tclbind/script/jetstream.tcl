@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # JetStream of a connection: made by its method jet_stream.
 oo::class create ::nats::jet_stream {
     superclass ::nats::core::handled

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A key-value bucket: made by a jet_stream's create_kv_bucket and bind_kv_bucket.
 # Each method begins the operation in Go, and waits for its end.
 #

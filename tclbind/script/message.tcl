@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Messages and their headers: two ensembles that work on dicts.
 #
 # A message is a dict: header, data, subject, reply, sub_id, and seq and time where it

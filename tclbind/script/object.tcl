@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Object stores: made by a jet_stream's create_object_store and bind_object_store. See
 # object-store in docs/. Each method begins the operation in Go, and waits for its end.
 

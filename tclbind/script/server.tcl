@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A nats-server inside this process (no part of the pure-Tcl client).
 oo::class create ::nats::server {
     superclass ::nats::core::handled

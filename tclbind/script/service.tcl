@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Services: made by a connection's method service. See services in docs/.
 
 oo::define ::nats::connection {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A bucket as a data source of tcllib's tie (its manual page: "tie"): an array that is the bucket. Reading it costs
 # nothing, writing puts, unsetting deletes, and what others change arrives by itself.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The bytes of objects on their way between Tcl's channels and the core. Nothing here
 # blocks: a channel that has nothing, or takes nothing, is waited for with its events.
 

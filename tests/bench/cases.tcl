@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The cases in Tcl: the driver (main.go) starts this in C Tcl and in natsh.
 #
 #     tclsh tests/bench/cases.tcl url

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command bench times Tcl programs against a Go program on nats.go: the same cases, on one
 // machine, against the same server, in turn. What counts is the ratio of the times of one
 // round.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Dist packs a directory as a tar.gz and as a zip that depend on the files' names and contents
 // alone: no time, no owner, no order in which a file system has them.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Keys makes NKeys and JWTs for the suites that need a server with an operator.
 //
 //	keys key user|account|operator                      its seed and its public key

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package option reads the options of commands by tables: a row for each option says what is
 // accepted, and what holds where nothing is given. It is the only place where an option is
 // written down: the documentation's tables are made of these rows.

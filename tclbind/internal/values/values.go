@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package values has Tcl values for tests that need no interpreter.
 package values
 
