@@ -60,13 +60,15 @@ func cmdDrain(p *bridge.Package, c *connection, args []bridge.Value) (any, error
 	})
 }
 
+func errDrainTimeout() error { return fault.New(fault.Timeout, "Drain timed out") }
+
 func (d *draining) wait(p *bridge.Package, timeout time.Duration, done func(error)) {
 	w := drainWait{done: done}
 	if timeout > 0 {
 		late := func() {
-			p.PostUrgent(&drainStep{d, func(d *draining, p *bridge.Package) { d.close(p, fault.New(fault.Timeout, "Drain timed out")) }})
+			p.PostUrgent(&drainStep{d, func(d *draining, p *bridge.Package) { d.close(p, errDrainTimeout()) }})
 		}
-		w.timer = time.AfterFunc(timeout, late)
+		w.timer = p.After(timeout, late)
 	}
 	d.waiting = append(d.waiting, w)
 }
@@ -195,10 +197,39 @@ func (c *connection) drainSubscription(p *bridge.Package, id bridge.Value, timeo
 		return nil, err
 	}
 	return bridge.BeginPlain(p, nil, func(done func(error)) error {
-		s.sub.Drain(timeout, func(err error) {
-			p.Post(&subscriptionEnd{s})
-			done(err)
-		})
+		d := &subscriptionDrain{s: s, done: done}
+		if timeout > 0 {
+			d.timer = p.After(timeout, func() { p.PostUrgent(&subscriptionDrained{d, errDrainTimeout()}) })
+		}
+		s.sub.Drain(0, func(err error) { p.Post(&subscriptionDrained{d, err}) })
 		return nil
 	})
+}
+
+// subscriptionDrain is the end of one subscription in which nothing is lost, or its time is over.
+type subscriptionDrain struct {
+	s     *subscription
+	done  func(error)
+	timer *time.Timer // nil: without end
+	over  bool
+}
+
+// subscriptionDrained comes behind the last delivery, or when the time is over.
+type subscriptionDrained struct {
+	d   *subscriptionDrain
+	err error
+}
+
+func (e *subscriptionDrained) Run(p *bridge.Package) {
+	d := e.d
+	if d.over {
+		return
+	}
+	d.over = true
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	d.s.sub.Stop()
+	p.Drop(d.s)
+	d.done(e.err)
 }

@@ -212,7 +212,7 @@ func cmdConsumerNext(p *bridge.Package, c *consuming, args []bridge.Value) (any,
 	return bridge.Begin(p, func(done func(*nats.Msg, error)) error {
 		w := &nextWait{done: done}
 		if timeout := o.Duration("timeout"); timeout > 0 {
-			w.timer = time.AfterFunc(timeout, func() { p.Post(&nextLate{c, w}) })
+			w.timer = p.After(timeout, func() { p.PostUrgent(&nextLate{c, w}) })
 		}
 		c.next = append(c.next, w)
 		return nil

@@ -141,7 +141,7 @@ func cmdPublishWait(p *bridge.Package, j *jetStream, args []bridge.Value) (any, 
 		u.watched.Store(true)
 		w := &idleWait{done: done}
 		if timeout := o.Duration("timeout"); timeout > 0 {
-			w.timer = time.AfterFunc(timeout, func() { p.Post(&idleLate{w}) })
+			w.timer = p.After(timeout, func() { p.PostUrgent(&idleLate{w}) })
 		}
 		u.idle = append(u.idle, w)
 		p.Post(&room{j}) // behind the callbacks that are on their way

@@ -74,7 +74,6 @@ func (b *bucket) history(p *bridge.Package, core *kv.Bucket, o kv.HistoryOptions
 		},
 		func(struct{}) (any, error) {
 			if h.failure != nil {
-				h.letGo()
 				return nil, h.failure
 			}
 			h.coded.release()
@@ -96,7 +95,7 @@ type historyChunk struct {
 
 func (c historyChunk) Run(p *bridge.Package) {
 	h := c.h
-	if h.coded != nil {
+	if h.coded != nil && !h.over {
 		for i := range c.entries {
 			if err := h.coded.decode(&c.entries[i]); err != nil && h.failure == nil {
 				h.failure = err

@@ -249,7 +249,7 @@ func (f foundKeys) Run(p *bridge.Package) {
 		if f.s.stopped.Load() || f.s.ended || !p.Alive(f.s.b.j.c) {
 			return
 		}
-		p.Host.Callback(f.s.callback, key)
+		f.s.b.j.c.call(p, f.s.callback, key)
 	}
 }
 
@@ -288,7 +288,7 @@ func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, c
 		if err != nil && fault.CodeOf(err) != fault.KeyNotFound {
 			p.Report(err)
 		} else {
-			p.Host.Callback(s.callback, "")
+			s.b.j.c.call(p, s.callback, "")
 		}
 		return nil, nil
 	})

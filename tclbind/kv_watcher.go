@@ -197,7 +197,7 @@ func cmdWatchWait(p *bridge.Package, w *watcher, args []bridge.Value) (any, erro
 		tell := once(func() { done(err) })
 		var late *time.Timer
 		if limit > 0 {
-			late = time.AfterFunc(limit, func() {
+			late = p.After(limit, func() {
 				err = fault.New(fault.Timeout, "The current data of bucket "+w.kv.Bucket()+" has not come in "+limit.String())
 				tell()
 			})

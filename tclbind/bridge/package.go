@@ -5,8 +5,11 @@ package bridge
 import (
 	"fmt"
 	"io/fs"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Extension is a Tcl package whose commands are written in Go: what a host brings into an
@@ -175,6 +178,22 @@ func callAll(list []*func()) {
 	for _, f := range list {
 		(*f)()
 	}
+}
+
+// Guarded runs f, and keeps a panic in it from ending the process: for goroutines and timers, where no host
+// does that.
+func (p *Package) Guarded(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(os.Stderr, "%s: panic: %v\n%s", p.extension.Name, r, debug.Stack())
+		}
+	}()
+	f()
+}
+
+// After is time.AfterFunc, guarded.
+func (p *Package) After(d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(d, func() { p.Guarded(f) })
 }
 
 // Report sends what went wrong in an event to interp bgerror.
