@@ -8,8 +8,9 @@
 
 package require nats
 
+set connections {}
 proc dropBox {url} {
-    set conn [nats::connection new]
+    lappend ::connections [set conn [nats::connection new]]
     $conn configure -servers $url
     $conn connect
     # Both may come first.
@@ -70,6 +71,9 @@ switch -- $what {
             vwait pickedUp
         }
         puts "left in the drop: [expr {[catch {$store list}] ? "nothing" : "something"}]"
+        foreach conn $connections {
+            $conn destroy
+        }
         $server destroy
     }
 }
