@@ -35,6 +35,9 @@ func cmdContextLoad(p *bridge.Package, args []bridge.Value) (any, error) {
 	return append(dict.Dict{{Key: "name", Value: c.Name}}, said...), nil
 }
 
+// mostOfContext is how many bytes of a context's file are read: its JSON has a fraction of that.
+const mostOfContext = 1 << 20
+
 func loadContext(p *bridge.Package, name string) (*natscontext.Context, error) {
 	if err := natscontext.CheckName(name); err != nil {
 		return nil, err
@@ -44,7 +47,7 @@ func loadContext(p *bridge.Package, name string) (*natscontext.Context, error) {
 		return nil, wire.Fail("ErrContextNotFound", "There are no contexts: neither XDG_CONFIG_HOME nor HOME is set")
 	}
 	file := dir + "/context/" + name + ".json"
-	text, err := p.Host.ReadFile(file)
+	text, err := p.Host.ReadFile(file, mostOfContext)
 	if err != nil {
 		return nil, wire.Fail("ErrContextNotFound", "The context "+name+" cannot be read: "+err.Error())
 	}

@@ -3,6 +3,9 @@
 package server
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"strconv"
 
 	natsd "github.com/nats-io/nats-server/v2/server"
@@ -12,7 +15,11 @@ import (
 func (o *Options) settings() (*natsd.Options, error) {
 	so := &natsd.Options{}
 	if o.ConfigFile != "" {
-		if err := so.ProcessConfigFile(o.ConfigFile); err != nil {
+		err := readable(o.ConfigFile)
+		if err == nil {
+			err = so.ProcessConfigFile(o.ConfigFile)
+		}
+		if err != nil {
 			return nil, failure("Invalid config " + o.ConfigFile + ": " + err.Error())
 		}
 	}
@@ -66,5 +73,22 @@ func (o *Options) authenticate(so *natsd.Options) error {
 	}
 	so.Users, so.Nkeys = nil, nil
 	so.Username, so.Password, so.Authorization = o.User, o.Password, o.Token
+	return nil
+}
+
+// mostOfConfig is how long a config file may be, in bytes.
+const mostOfConfig = 16 << 20
+
+// readable refuses what the server would read without an end. A file that is not there is the server's to tell.
+func readable(name string) error {
+	state, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil
+	case state.Mode()&os.ModeCharDevice != 0:
+		return errors.New("it is a device")
+	case state.Size() > mostOfConfig:
+		return fmt.Errorf("it is longer than %d bytes", mostOfConfig)
+	}
 	return nil
 }

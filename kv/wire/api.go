@@ -97,9 +97,10 @@ type Options struct {
 	JWT, NKey         string // the same by value: NKey is the seed, alone it is a login by NKey
 	NKeySeed          string // name of a file with the seed, in place of NKey
 	TLS               TLSOptions
-	// ReadFile opens the files that TLS and the credentials name, at connect time. nil: os.ReadFile.
+	// ReadFile reads the files that TLS and the credentials name, at connect time, and no more than so many
+	// bytes of each: what is longer than 16 MiB is refused. nil: by the system.
 	// It may be called by any goroutine.
-	ReadFile func(name string) ([]byte, error)
+	ReadFile func(name string, most int) ([]byte, error)
 	// FileName is the name that the system knows a directory by, which TLS names. nil: the same.
 	FileName func(name string) (string, error)
 }

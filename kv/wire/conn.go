@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"time"
 
@@ -269,7 +268,7 @@ func (c *Conn) Connect(done func(error)) error {
 	}
 	defer c.mu.Unlock()
 	if len(c.servers) == 0 {
-		e := Fail("ErrNoServers", "Server pool is empty")
+		e := errEmptyPool()
 		c.obs.Log(LogError, e.Text)
 		return e
 	}
@@ -293,6 +292,8 @@ func (c *Conn) Pedantic() bool {
 	defer c.mu.Unlock()
 	return c.options.Pedantic
 }
+
+func errEmptyPool() *Error { return Fail("ErrNoServers", "Server pool is empty") }
 
 // Guarded runs f, and keeps a panic in it from ending the process: for the goroutines and
 // timers of the Conn and of what stands on it.
@@ -375,12 +376,7 @@ func (c *Conn) try(ctx context.Context, s *server, counting bool) *Error {
 	if failure == nil {
 		return nil
 	}
-	s.reconnects++
-	s.lastAttempt = time.Now()
-	c.servers.toBack(s)
-	if most := c.options.MaxReconnectAttempts; counting && most >= 0 && s.reconnects >= most {
-		c.servers.remove(s)
-	}
+	c.failedLocked(s, counting)
 	c.reportLocked(failure)
 	return failure
 }
@@ -395,9 +391,9 @@ func (c *Conn) upLocked(e *engine) *Error {
 		}
 	}
 	s := e.server
-	s.reconnects, s.lastAttempt = 0, time.Time{}
 	c.servers.toBack(s)
 	c.current, c.engine = s, e
+	c.settleLocked(e)
 	c.infoLocked(e.info)
 	if c.status == Reconnecting {
 		c.traffic.reconnects.Add(1)
@@ -443,94 +439,11 @@ func (c *Conn) infoLocked(info dict.Dict) {
 	c.maxPayload = maxPayload(info)
 	c.headers, _ = info.Path("headers").(bool)
 	if urls, ok := info.Path("connect_urls").([]any); ok {
-		c.servers.discover(urls, c.current)
+		if left := c.servers.discover(urls, c.current); left > 0 {
+			c.obs.Log(LogWarn, fmt.Sprintf("%d servers that %s told of are left out: the pool has %d", left, c.current.address(), len(c.servers)))
+		}
 	}
 	c.obs.ServerInfo(info)
-}
-
-// lost is called by an engine's reader when the connection has ended and all that had
-// come is delivered.
-func (c *Conn) lost(e *engine, cause *Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.engine != e {
-		return // by Disconnect
-	}
-	c.engine = nil
-	c.reportLocked(cause)
-	if n := e.socket.lostBytes(); n > 0 {
-		c.obs.Log(LogWarn, strconv.Itoa(n)+" bytes that were waiting to be sent to "+e.server.address()+" are lost")
-	}
-	c.setStatusLocked(Reconnecting)
-	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel()
-	c.cancel = cancel
-	// Ends with success, with the pool, or with ctx.
-	go c.Guarded(func() { _ = c.attempts(ctx, c.reconnect) })
-}
-
-// reconnect tries the servers in turn until one is connected or none is left.
-func (c *Conn) reconnect(ctx context.Context) error {
-	for {
-		c.mu.Lock()
-		if ctx.Err() != nil {
-			c.mu.Unlock()
-			return errDisconnected
-		}
-		if len(c.servers) == 0 {
-			c.mu.Unlock()
-			none := Fail("ErrNoServers", "No servers available for connection")
-			c.giveUp(ctx, none)
-			return none
-		}
-		s := c.servers[0]
-		c.mu.Unlock()
-		if !c.awaitTurn(ctx, s) {
-			return errDisconnected
-		}
-		if c.try(ctx, s, true) == nil {
-			return nil
-		}
-	}
-}
-
-// awaitTurn waits until a server that has failed may be tried again. The options count
-// as they are at each moment.
-func (c *Conn) awaitTurn(ctx context.Context, s *server) bool {
-	var asked *time.Duration
-	for {
-		c.mu.Lock()
-		failedAt, options, nudge := s.lastAttempt, c.options, c.nudge
-		description := s.dict()
-		c.mu.Unlock()
-		if failedAt.IsZero() {
-			return ctx.Err() == nil
-		}
-		wait := options.ReconnectTimeWait
-		if options.CustomReconnectDelay {
-			if asked == nil {
-				answer := make(chan time.Duration, 1)
-				c.obs.ReconnectDelay(description, func(d time.Duration) { answer <- d })
-				select {
-				case d := <-answer:
-					asked = &d
-				case <-ctx.Done():
-					return false
-				}
-			}
-			wait = *asked
-		}
-		timer := time.NewTimer(time.Until(failedAt.Add(wait)))
-		select {
-		case <-timer.C:
-			return true
-		case <-nudge:
-			timer.Stop()
-		case <-ctx.Done():
-			timer.Stop()
-			return false
-		}
-	}
 }
 
 // giveUp ends a connect or a reconnect that has failed.
@@ -550,6 +463,9 @@ func (c *Conn) giveUp(ctx context.Context, why *Error) {
 // get why, once the owner knows. What it returns is to be called without the lock.
 func (c *Conn) closeLocked(why *Error) (end func()) {
 	c.cancel()
+	if c.engine != nil {
+		c.engine.settling.Stop()
+	}
 	c.cancel, c.nudge, c.engine, c.draining = nil, nil, nil, false
 	c.setStatusLocked(Closed)
 	if c.shown != Closed {

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"runtime/debug"
@@ -43,7 +42,10 @@ type engine struct {
 	socket   *socket
 	tap      *tap        // between the two
 	out      *outgoing   // what is published; nil where nats.go alone can write
-	full     bool        // was told of: as much waits as may; guarded by conn.mu
+	full     bool        // was told of: as much waits as may; guarded by conn.mu, as what follows
+	since    time.Time   // when it was handed over
+	restored bool        // it came by reconnecting
+	settling *time.Timer // forgets the failures of its server
 	letGo    func() bool // the end of ctx does not close the socket any more
 	info     dict.Dict   // the first INFO
 
@@ -254,7 +256,7 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 			return nil, err
 		}
 	}
-	line, err := readLine(conn)
+	conn, line, err := readLine(conn)
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +274,7 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 		if !required && !isTrue("tls_available") && !isTrue("tls_verify") {
 			return nil, noTLS(address)
 		}
-		if conn, err = e.encrypt(s); err != nil {
+		if conn, err = e.encrypt(conn); err != nil {
 			return nil, e.notEncrypted(err)
 		}
 	}
@@ -289,14 +291,14 @@ func (e *engine) demandsTLS() bool {
 }
 
 // encrypt does the TLS handshake.
-func (e *engine) encrypt(s *socket) (net.Conn, error) {
+func (e *engine) encrypt(c net.Conn) (net.Conn, error) {
 	if e.tls == nil {
 		var err error
 		if e.tls, err = e.options.TLS.config(e.server.tlsName(), e.options); err != nil {
 			return nil, err
 		}
 	}
-	secured := tls.Client(s, e.tls)
+	secured := tls.Client(c, e.tls)
 	return secured, secured.HandshakeContext(e.ctx)
 }
 
@@ -315,25 +317,6 @@ func (e *engine) wantsCredentials(required bool) error {
 		return Fail("ErrAuthorization", "No credentials known for NATS server at "+e.server.address())
 	}
 	return nil
-}
-
-// maxGreeting bounds the first INFO, which is read byte by byte.
-const maxGreeting = 256 << 10
-
-// readLine reads up to a line feed and no further: the TLS handshake begins behind it.
-func readLine(r io.Reader) (string, error) {
-	var line []byte
-	var b [1]byte
-	for len(line) < maxGreeting {
-		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return "", err
-		}
-		line = append(line, b[0])
-		if b[0] == '\n' {
-			return string(line), nil
-		}
-	}
-	return "", Fail("ErrProtocol", "A protocol line is too long")
 }
 
 // awaitRoom pauses nats.go's reading while ours is behind.

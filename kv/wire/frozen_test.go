@@ -248,7 +248,7 @@ func TestAPanicOfTheSocketIsAnError(t *testing.T) {
 func TestAPanicInAnAttemptIsAnError(t *testing.T) {
 	o := DefaultOptions()
 	o.Credentials = "x"
-	o.ReadFile = func(string) ([]byte, error) { panic("a fault") }
+	o.ReadFile = func(string, int) ([]byte, error) { panic("a fault") }
 	s := startServer(t, nil)
 	expect(t, connectError(t, o, s.ClientURL()), "ErrInternal", "panic in a connection: a fault")
 
@@ -257,7 +257,7 @@ func TestAPanicInAnAttemptIsAnError(t *testing.T) {
 	o.Credentials = ""
 	c, r := connected(t, o, p.url())
 	o.Credentials = "x"
-	o.ReadFile = func(string) ([]byte, error) { panic("a fault") }
+	o.ReadFile = func(string, int) ([]byte, error) { panic("a fault") }
 	c.Configure(o)
 	p.cut()
 	r.await(t, "error ErrInternal panic in a connection: a fault")

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -190,32 +191,40 @@ func newPool(urls []string, randomize bool) (pool, error) {
 	return p, nil
 }
 
-// discover adds the addresses of an INFO's connect_urls, once each, at the front. They
-// speak as the server that told of them, and want the same credentials.
-func (p *pool) discover(addresses []any, teller *server) {
+// mostServers bounds what a pool grows to by what servers tell.
+const mostServers = 20_000
+
+// discover adds the addresses of an INFO's connect_urls, once each, at the front: the last one first.
+// They speak as the server that told of them, and want the same credentials. It returns how many found
+// no room.
+func (p *pool) discover(addresses []any, teller *server) (left int) {
+	known := make(map[string]bool, len(*p))
+	for _, s := range *p {
+		known[s.address()] = true
+	}
+	var found pool
 	for _, a := range addresses {
 		text, _ := a.(string)
 		s, err := parseServer(text)
-		if err != nil || p.has(s.address()) {
+		if err != nil || known[s.address()] {
 			continue
 		}
+		if len(*p)+len(found) >= mostServers {
+			left++
+			continue
+		}
+		known[s.address()] = true
 		s.scheme, s.discovered = teller.scheme, true
 		s.user, s.password, s.token, s.withPassword = teller.user, teller.password, teller.token, teller.withPassword
 		if name := teller.tlsName(); net.ParseIP(s.host) != nil && net.ParseIP(name) == nil {
 			s.knownAs = name
 		}
 		s.url = s.scheme + "://" + s.address()
-		*p = append(pool{s}, *p...)
+		found = append(found, s)
 	}
-}
-
-func (p pool) has(address string) bool {
-	for _, s := range p {
-		if s.address() == address {
-			return true
-		}
-	}
-	return false
+	slices.Reverse(found)
+	*p = append(found, *p...)
+	return left
 }
 
 // toBack makes s the last one to be tried.

@@ -3,6 +3,8 @@
 package wire
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -203,10 +205,8 @@ func (s *Sub) take(e *engine, m *nats.Msg) {
 // allSubsLocked are those with an ID, in the order of their IDs, and those without.
 func (c *Conn) allSubsLocked() []*Sub {
 	all := make([]*Sub, 0, len(c.subs)+len(c.internal))
-	for id := 1; id <= c.lastID && len(all) < len(c.subs); id++ {
-		if s := c.subs[id]; s != nil {
-			all = append(all, s)
-		}
+	for _, id := range slices.Sorted(maps.Keys(c.subs)) {
+		all = append(all, c.subs[id])
 	}
 	for s := range c.internal {
 		all = append(all, s)

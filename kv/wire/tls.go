@@ -49,14 +49,6 @@ func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 	return c, nil
 }
 
-// readFile reads one of the files that TLS names.
-func (o *Options) readFile(name string) ([]byte, error) {
-	if o.ReadFile == nil {
-		return os.ReadFile(name)
-	}
-	return o.ReadFile(name)
-}
-
 // authorities are those of -cafile and -cadir; nil where neither is given.
 func (t *TLSOptions) authorities(o Options) (*x509.CertPool, error) {
 	var pool *x509.CertPool
@@ -143,7 +135,7 @@ func addDir(pool *x509.CertPool, dir string, fileName func(string) (string, erro
 	}
 	found := false
 	for _, e := range entries {
-		if pem, err := os.ReadFile(filepath.Join(name, e.Name())); err == nil && pool.AppendCertsFromPEM(pem) {
+		if pem, err := readRegular(filepath.Join(name, e.Name())); err == nil && pool.AppendCertsFromPEM(pem) {
 			found = true
 		}
 	}

@@ -24,8 +24,11 @@ func (q *fileQuestion[T]) Run(p *Package) {
 	q.answer <- fileAnswer[T]{value, err}
 }
 
-// ReadFile is Host.ReadFile for any goroutine but the interpreter's.
-func (p *Package) ReadFile(name string) ([]byte, error) { return askFile(p, name, Host.ReadFile) }
+// ReadFile is Host.ReadFile for any goroutine but the interpreter's. most is how many bytes it reads at
+// most.
+func (p *Package) ReadFile(name string, most int) ([]byte, error) {
+	return askFile(p, name, func(h Host, name string) ([]byte, error) { return h.ReadFile(name, most) })
+}
 
 // FileName is Host.FileName for any goroutine but the interpreter's.
 func (p *Package) FileName(name string) (string, error) { return askFile(p, name, Host.FileName) }

@@ -96,8 +96,8 @@ type Host interface {
 
 	// Write writes line and a newline to a Tcl channel, and flushes it.
 	Write(channel, line string) error
-	// ReadFile reads a file by Tcl's rules (~, virtual file systems).
-	ReadFile(name string) ([]byte, error)
+	// ReadFile reads a file by Tcl's rules (~, virtual file systems), and no more than so many bytes of it.
+	ReadFile(name string, most int) ([]byte, error)
 	// FileName returns the name that the system knows a file by, by Tcl's rules (~).
 	FileName(name string) (string, error)
 	// Getenv reads env(name) as the script sees it, "" where it is not set.

@@ -385,10 +385,10 @@ func (h *host) Write(channel, line string) error {
 	return nil
 }
 
-func (h *host) ReadFile(name string) ([]byte, error) {
+func (h *host) ReadFile(name string, most int) ([]byte, error) {
 	w := h.encode(name)
 	defer h.put(w)
-	obj := C.natsReadFile(h.interp, w.first())
+	obj := C.natsReadFile(h.interp, w.first(), C.int(most))
 	h.checkLife()
 	if obj == nil {
 		return nil, h.scriptError()

@@ -449,7 +449,7 @@ Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name)
     return translated;
 }
 
-Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name)
+Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int most)
 {
     Tcl_Obj *path = decodeAll(name), *data = Tcl_NewObj();
     Tcl_Channel channel;
@@ -460,7 +460,7 @@ Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name)
     Tcl_DecrRefCount(path);
     if (channel != NULL) {
         int ok = Tcl_SetChannelOption(interp, channel, "-translation", "binary") == TCL_OK
-            && Tcl_ReadChars(channel, data, -1, 0) >= 0;
+            && Tcl_ReadChars(channel, data, most, 0) >= 0;
 
         Tcl_Close(NULL, channel);
         if (ok) {

@@ -67,7 +67,7 @@ int natsUnset(Tcl_Interp *interp, const char *name, const char *element);       
 const char *natsGetenv(Tcl_Interp *interp, const char *name);
 int natsWrite(Tcl_Interp *interp, const char *channel, const void *line); /* NATS_… */
 Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name); /* reference count 1, or NULL */
-Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name); /* reference count 1, or NULL */
+Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int most); /* reference count 1, or NULL */
 
 Tcl_ThreadId natsThread(void);
 int natsServeEvent(Tcl_Interp *interp, int flags, int *served); /* NATS_… */

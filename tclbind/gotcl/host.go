@@ -367,7 +367,7 @@ func (h *host) Write(channel, line string) error {
 	return nil
 }
 
-func (h *host) ReadFile(name string) ([]byte, error) {
+func (h *host) ReadFile(name string, most int) ([]byte, error) {
 	tls := h.tls
 	path := value{tls, newText(tls, name)}.Retain().(value)
 	defer path.Release()
@@ -386,7 +386,7 @@ func (h *host) ReadFile(name string) ([]byte, error) {
 	data := value{tls, newText(tls, "")}.Retain().(value)
 	defer data.Release()
 	if lib.XTcl_SetChannelOption(tls, h.interp, channel, option, binary) != lib.TCL_OK ||
-		lib.XTcl_ReadChars(tls, channel, data.obj, -1, 0) < 0 {
+		lib.XTcl_ReadChars(tls, channel, data.obj, int32(most), 0) < 0 {
 		return nil, fmt.Errorf("%s cannot be read", name)
 	}
 	return data.Bytes(), nil

@@ -1,0 +1,136 @@
+package wire
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+func connectURLs(first, n int) string {
+	urls := make([]string, n)
+	for i := range urls {
+		urls[i] = fmt.Sprintf("%q", fmt.Sprintf("10.%d.%d.%d:4222", (first+i)>>16&255, (first+i)>>8&255, (first+i)&255))
+	}
+	return `"connect_urls":[` + strings.Join(urls, ",") + "]"
+}
+
+// What servers tell of is found quickly, in its order, and up to a number.
+func TestThePoolIsBounded(t *testing.T) {
+	url := startSpeaker(t, &speaker{
+		info: connectURLs(0, 5000),
+		said: func(string) string {
+			return fmt.Sprintf("INFO {%s,%s}\r\n", `"headers":true`, connectURLs(4000, mostServers-3990))
+		},
+	})
+	c, r := connected(t, DefaultOptions(), url)
+	if got := c.Servers(); len(got) != 5001 || got[0].Text("host") != "10.0.19.135" || got[4999].Text("host") != "10.0.0.0" {
+		t.Fatalf("%d servers, %v first", len(got), got[0])
+	}
+	if _, err := c.Subscribe("x", "", 0, func(*nats.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitTrue(t, "the second INFO", func() bool { return strings.Contains(strings.Join(r.logs, "\n"), "warn 11 servers that ") })
+	if got := len(c.Servers()); got != mostServers {
+		t.Errorf("%d servers", got)
+	}
+}
+
+// Subscriptions come back in the order of their IDs, at the cost of those that live.
+func TestSubscriptionsAreRestoredInTheOrderOfTheirIDs(t *testing.T) {
+	c := New(DefaultOptions(), nil)
+	c.lastID = 1 << 40
+	for _, id := range []int{7, 1 << 39, 3, 1 << 30} {
+		c.subs[id] = &Sub{id: id}
+	}
+	c.internal[&Sub{}] = struct{}{}
+	var ids []int
+	for _, s := range c.allSubsLocked() {
+		ids = append(ids, s.id)
+	}
+	if fmt.Sprint(ids) != fmt.Sprint([]int{3, 7, 1 << 30, 1 << 39, 0}) {
+		t.Error(ids)
+	}
+}
+
+// A file that an option names has a limit.
+func TestFilesOfOptionsHaveALimit(t *testing.T) {
+	s := startServer(t, nil)
+	dir := t.TempDir()
+	long := filepath.Join(dir, "long.pem")
+	if err := os.WriteFile(long, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(long, 1<<40); err != nil {
+		t.Skip(err)
+	}
+	const why = "it is longer than 16777216 bytes"
+	for name, x := range map[string]struct {
+		set        func(*Options)
+		code, text string
+	}{
+		"-credentials": {func(o *Options) { o.Credentials = long }, "ErrAuthorization", "Cannot read -credentials " + long + ": " + why},
+		"-nkey_seed":   {func(o *Options) { o.NKeySeed = long }, "ErrAuthorization", "Cannot read -nkey_seed " + long + ": " + why},
+		"-cafile":      {func(o *Options) { o.TLS.CAFile = long }, "ErrTLS", "Cannot read -cafile " + long + ": " + why},
+		"-certfile":    {func(o *Options) { o.TLS.CertFile = long }, "ErrTLS", "Cannot read -certfile " + long + ": " + why},
+		"-cadir":       {func(o *Options) { o.TLS.CADir = dir }, "ErrTLS", "No certificate in -cadir " + dir},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := DefaultOptions()
+			o.TLSFirst = strings.Contains(x.code, "TLS")
+			x.set(&o)
+			expect(t, connectError(t, o, s.ClientURL()), x.code, x.text)
+		})
+	}
+}
+
+// A server that takes a connection and closes it at once is not connected to again and again.
+func TestAConnectionThatDoesNotLiveCountsAsAFailedAttempt(t *testing.T) {
+	url, pings := startShortLived(t)
+	o := DefaultOptions()
+	o.ReconnectTimeWait = 100 * time.Millisecond
+	o.MaxReconnectAttempts = 3
+	c, r := connected(t, o, url)
+	r.await(t, "status closed")
+	if n := pings(); n > 4 {
+		t.Errorf("%d connections", n)
+	}
+	if len(c.Servers()) != 0 {
+		t.Errorf("the pool: %v", c.Servers())
+	}
+}
+
+// startShortLived is a server that closes each connection behind its first PONG.
+func startShortLived(t *testing.T) (url string, pings func() int) {
+	var n atomic.Int64
+	s := &speaker{heard: func(c net.Conn, line string) {
+		if line == "PING" {
+			n.Add(1)
+			fmt.Fprint(c, "PONG\r\n")
+			c.Close()
+		}
+	}}
+	return startSpeaker(t, s), func() int { return int(n.Load()) }
+}
+
+// One that lives for long enough makes its server's failures forgotten.
+func TestAConnectionThatLivesForgetsTheFailures(t *testing.T) {
+	s := startServer(t, nil)
+	p := startProxy(t, port(s))
+	o := DefaultOptions()
+	o.ReconnectTimeWait = 300 * time.Millisecond
+	c, r := connected(t, o, p.url())
+	c.mu.Lock()
+	c.servers[0].reconnects = 3
+	c.mu.Unlock()
+	r.forget()
+	p.cut()
+	r.await(t, "status connected")
+	await(t, "it is forgotten", func() bool { return c.Servers()[0].Path("reconnects") == 0 })
+}
