@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"natstcl/kv"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
@@ -214,7 +215,7 @@ func TestABucketThatIsMadeAnewIsReadFromItsBeginning(t *testing.T) {
 			var seen, told, left []string
 			ends := 0
 			o.IdleHeartbeat = 200 * time.Millisecond
-			o.Failed = func(e *wire.Error) {
+			o.Failed = func(e *fault.Error) {
 				mu.Lock()
 				defer mu.Unlock()
 				told = append(told, e.Code+" "+e.Text)

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/server"
 	"natstcl/kv/wire"
@@ -84,7 +85,7 @@ func TestEntriesRoundTrip(t *testing.T) {
 	}
 	wait(t, plain(func(done func(error)) error { return b.Delete("a", 2, done) }))
 	_, err := kv.Await(context.Background(), func(done func(kv.Entry, error)) error { return b.Get("a", 0, done) })
-	if !errors.Is(err, wire.Fail("ErrKeyNotFound", "")) {
+	if !errors.Is(err, fault.New(fault.KeyNotFound, "")) {
 		t.Errorf("got %v", err)
 	}
 	history := wait(t, func(done func([]kv.Entry, error)) error { return b.History("a", done) })
@@ -194,7 +195,7 @@ func TestBucketThatIsGone(t *testing.T) {
 		}),
 	} {
 		_, err := kv.Await(context.Background(), start)
-		if wire.CodeOf(err) != name || err.Error() != "Bucket test not found" {
+		if fault.CodeOf(err) != name || err.Error() != "Bucket test not found" {
 			t.Errorf("got %v, want %s", err, name)
 		}
 	}

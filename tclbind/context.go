@@ -4,6 +4,7 @@ package tclbind
 
 import (
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/natscontext"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -44,12 +45,12 @@ func loadContext(p *bridge.Package, name string) (*natscontext.Context, error) {
 	}
 	dir := natscontext.Dir(p.Host.Getenv)
 	if dir == "" {
-		return nil, wire.Fail("ErrContextNotFound", "There are no contexts: neither XDG_CONFIG_HOME nor HOME is set")
+		return nil, fault.New(fault.ContextNotFound, "There are no contexts: neither XDG_CONFIG_HOME nor HOME is set")
 	}
 	file := dir + "/context/" + name + ".json"
 	text, err := p.Host.ReadFile(file, mostOfContext)
 	if err != nil {
-		return nil, wire.Fail("ErrContextNotFound", "The context "+name+" cannot be read: "+err.Error())
+		return nil, fault.New(fault.ContextNotFound, "The context "+name+" cannot be read: "+err.Error())
 	}
 	return natscontext.Parse(name, text, p.Host.Getenv)
 }

@@ -4,6 +4,9 @@ package tclbind
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -53,4 +56,27 @@ func errorTable() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", strings.TrimSpace("NATS "+row.Code+" "+row.Words), row.When)
 	}
 	return b.String()
+}
+
+// A code is compared and made by its constant: a misspelt one does not build.
+func TestCodesAreConstants(t *testing.T) {
+	for _, pattern := range []string{"../kv/*.go", "../kv/*/*.go", "*.go"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "../kv/fault/") {
+				continue
+			}
+			set := token.NewFileSet()
+			tree, err := parser.ParseFile(set, file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(tree, func(n ast.Node) bool {
+				if text, ok := n.(*ast.BasicLit); ok && regexp.MustCompile(`^"Err[A-Z]\w+"$`).MatchString(text.Value) {
+					t.Errorf("%s: %s is a text, and a constant of fault", set.Position(text.Pos()), text.Value)
+				}
+				return true
+			})
+		}
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/server"
 	"natstcl/kv/wire"
@@ -278,7 +279,7 @@ func follow(t *testing.T, j *js.JetStream) (*js.OrderedConsumer, *reader, *atomi
 		return j.OrderedConsumer("S", js.OrderedConfig{
 			IdleHeartbeat: 100 * time.Millisecond,
 			Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { r.queue <- m },
-			Failed: func(e *wire.Error) {
+			Failed: func(e *fault.Error) {
 				if e.Code == "ErrConsumerSequenceMismatch" {
 					mismatches.Add(1)
 				}
@@ -367,7 +368,7 @@ func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
 				c.Taken()
 				r.queue <- m
 			},
-			Failed: func(e *wire.Error) { told <- e.Code },
+			Failed: func(e *fault.Error) { told <- e.Code },
 		}, done)
 	})
 	t.Cleanup(c.Stop)
@@ -417,7 +418,7 @@ func TestOrderedConsumersThatAreStoppedAtAnyTimeLeaveNothing(t *testing.T) {
 		}, func(c *js.OrderedConsumer, err error) {
 			defer made.Done()
 			if err != nil {
-				if wire.CodeOf(err) != "ErrConnectionClosed" { // stopped by its first message
+				if fault.CodeOf(err) != "ErrConnectionClosed" { // stopped by its first message
 					t.Error(err)
 				}
 				return
@@ -466,8 +467,8 @@ func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
 				widest.Store(max(widest.Load(), open.Add(1)))
 				r.queue <- m
 			},
-			Failed: func(e *wire.Error) { t.Log(e.Code, e.Text) },
-			Ended:  func(*wire.Error) {},
+			Failed: func(e *fault.Error) { t.Log(e.Code, e.Text) },
+			Ended:  func(*fault.Error) {},
 		}, done)
 	})
 	close(made)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
 func TestMetadataOfBothForms(t *testing.T) {
@@ -48,7 +48,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		`{"error":{`:             "ErrProtocol []",
 	} {
 		_, err := parseReply("subject", []byte(reply))
-		var e *wire.Error
+		var e *fault.Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: %v", reply, err)
 			continue

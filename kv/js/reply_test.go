@@ -5,7 +5,7 @@ package js
 import (
 	"testing"
 
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
 // Whatever answers: an error that says so, or a reply that has what was wanted.
@@ -23,7 +23,7 @@ func FuzzReply(f *testing.F) {
 		for i := range wants {
 			reply, err := parseReply("subject", data, wants[i])
 			if err != nil {
-				if reply != nil || wire.CodeOf(err) == "" || err.Error() == "" {
+				if reply != nil || fault.CodeOf(err) == "" || err.Error() == "" {
 					t.Fatalf("%q: %v, %v", data, reply, err)
 				}
 				continue
@@ -54,7 +54,7 @@ func TestAReplyThatLacksWhatIsWantedIsRefused(t *testing.T) {
 		`{"a":{"b":"1"}}`: aCount("a.b"), `{"a":5}`: aCount("a.b"), `{"config":[]}`: anObject("config"), `{"name":""}`: aText("name"),
 		`{"success":false}`: success, `{"success":"true"}`: success, `{"paused":1}`: aBool("paused"),
 	} {
-		if _, err := parseReply("S", []byte(text), want); wire.CodeOf(err) != "ErrProtocol" {
+		if _, err := parseReply("S", []byte(text), want); fault.CodeOf(err) != "ErrProtocol" {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/micro"
 	"natstcl/kv/server"
 	"natstcl/kv/wire"
@@ -267,7 +268,7 @@ func TestServiceOfTheGoClientIsAskedAndCalled(t *testing.T) {
 		t.Errorf("%v %v", m, err)
 	}
 	_, err = call("bad")
-	var told *wire.Error
+	var told *fault.Error
 	if !errors.As(err, &told) || told.Code != "ErrService" || !slices.Equal(told.Words, []string{"404", "data"}) || told.Text != "not there" {
 		t.Errorf("got %#v", err)
 	}
@@ -326,20 +327,20 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		"version": {Name: "a", Version: "1.0"},
 		"zeros":   {Name: "a", Version: "01.0.0"},
 	} {
-		if _, err := micro.Start(conn, c); wire.CodeOf(err) != "ErrInvalidArg" {
+		if _, err := micro.Start(conn, c); fault.CodeOf(err) != "ErrInvalidArg" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	bad := "a b"
-	if _, err := micro.Start(conn, micro.Config{Name: "a", Version: "1.0.0", Queue: &bad}); wire.CodeOf(err) != "ErrBadQueueName" {
+	if _, err := micro.Start(conn, micro.Config{Name: "a", Version: "1.0.0", Queue: &bad}); fault.CodeOf(err) != "ErrBadQueueName" {
 		t.Error(err)
 	}
 	s := calculator(t, conn)
-	if _, err := s.AddEndpoint("a.b", micro.EndpointOptions{}, echo); wire.CodeOf(err) != "ErrInvalidArg" {
+	if _, err := s.AddEndpoint("a.b", micro.EndpointOptions{}, echo); fault.CodeOf(err) != "ErrInvalidArg" {
 		t.Error(err)
 	}
 	for _, subject := range []string{"a b", "a..b", "a.>.b", "a\r\nPUB"} {
-		if _, err := s.AddEndpoint("a", micro.EndpointOptions{Subject: subject}, echo); wire.CodeOf(err) != "ErrBadSubject" {
+		if _, err := s.AddEndpoint("a", micro.EndpointOptions{Subject: subject}, echo); fault.CodeOf(err) != "ErrBadSubject" {
 			t.Errorf("%q: %v", subject, err)
 		}
 	}
@@ -347,7 +348,7 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		t.Errorf("what was refused is there: %v", got)
 	}
 	for _, q := range []micro.Question{{Verb: "SCHEMA"}, {Verb: micro.Ping, ID: "x"}} {
-		if err := micro.Ask(conn, q, func([]dict.Dict, error) {}); wire.CodeOf(err) != "ErrInvalidArg" {
+		if err := micro.Ask(conn, q, func([]dict.Dict, error) {}); fault.CodeOf(err) != "ErrInvalidArg" {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
@@ -404,7 +405,7 @@ func TestStopDrains(t *testing.T) {
 	if _, err := nc.Request("$SRV.PING.s", nil, patience); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := s.AddEndpoint("more", micro.EndpointOptions{}, echo); wire.CodeOf(err) != "ErrInvalidArg" {
+	if _, err := s.AddEndpoint("more", micro.EndpointOptions{}, echo); fault.CodeOf(err) != "ErrInvalidArg" {
 		t.Errorf("got %v", err)
 	}
 	again := make(chan error, 1)
@@ -426,7 +427,7 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	<-came
 	stopped := make(chan error, 1)
 	s.Stop(50*time.Millisecond, func(err error) { stopped <- err })
-	if err := <-stopped; wire.CodeOf(err) != "ErrTimeout" {
+	if err := <-stopped; fault.CodeOf(err) != "ErrTimeout" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -448,7 +449,7 @@ func TestServiceEndsWithItsConnection(t *testing.T) {
 		t.Error("it is not stopped")
 	}
 	s.Close()
-	if _, err := micro.Start(conn, micro.Config{Name: "s", Version: "1.0.0"}); wire.CodeOf(err) != "ErrConnectionClosed" {
+	if _, err := micro.Start(conn, micro.Config{Name: "s", Version: "1.0.0"}); fault.CodeOf(err) != "ErrConnectionClosed" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -458,7 +459,7 @@ func TestSlowHandlerDropsRequests(t *testing.T) {
 	conn, nc := start(t)
 	failed := make(chan string, 10)
 	s, err := micro.Start(conn, micro.Config{
-		Name: "s", Version: "1.0.0", Failed: func(subject string, why *wire.Error) { failed <- subject + " " + why.Code },
+		Name: "s", Version: "1.0.0", Failed: func(subject string, why *fault.Error) { failed <- subject + " " + why.Code },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -514,7 +515,7 @@ func TestRefusedEndpointIsTold(t *testing.T) {
 	wait(t, plain(conn.Connect))
 	failed := make(chan string, 10)
 	service, err := micro.Start(conn, micro.Config{
-		Name: "s", Version: "1.0.0", Failed: func(subject string, why *wire.Error) { failed <- subject + " " + why.Code },
+		Name: "s", Version: "1.0.0", Failed: func(subject string, why *fault.Error) { failed <- subject + " " + why.Code },
 	})
 	if err != nil {
 		t.Fatal(err)

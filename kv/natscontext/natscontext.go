@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"natstcl/kv/dict"
-	"natstcl/kv/wire"
+	"natstcl/kv/fault"
 )
 
 // DefaultURL is that of a context that names no server.
@@ -53,7 +53,7 @@ func Dir(getenv func(string) string) string {
 // CheckName tells whether a context can have this name. ErrInvalidArg.
 func CheckName(name string) error {
 	if name == "" || strings.Contains(name, "..") || strings.ContainsAny(name, `/\`+"\x00") {
-		return wire.Fail("ErrInvalidArg", "Invalid context name "+name)
+		return fault.New(fault.InvalidArg, "Invalid context name "+name)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func CheckName(name string) error {
 // Parse reads a context's file. Names of files in it may begin with ~ and have $VARs. ErrInvalidArg: the file is
 // broken, or says what cannot be done; the text tells which context, and what.
 func Parse(name string, text []byte, getenv func(string) string) (*Context, error) {
-	bad := func(why string) error { return wire.Fail("ErrInvalidArg", "The context "+name+" is broken: "+why) }
+	bad := func(why string) error { return fault.New(fault.InvalidArg, "The context "+name+" is broken: "+why) }
 	v, err := dict.Parse(text)
 	if err != nil {
 		return nil, bad(err.Error())
@@ -96,7 +96,7 @@ func Parse(name string, text []byte, getenv func(string) string) (*Context, erro
 	}
 	c.Servers = servers(d.Text("url"))
 	if why := impossible(d, c.Credentials); why != "" {
-		return nil, wire.Fail("ErrInvalidArg", "The context "+name+" cannot be used here: "+why)
+		return nil, fault.New(fault.InvalidArg, "The context "+name+" cannot be used here: "+why)
 	}
 	c.one()
 	return c, nil

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"natstcl/kv/fault"
 	"natstcl/kv/natscontext"
-	"natstcl/kv/wire"
 )
 
 func env(name string) string {
@@ -84,12 +84,12 @@ func TestBrokenContextsSayWhy(t *testing.T) {
 		`{"windows_cert_store":"u"}`: "The context x cannot be used here: windows_cert_store",
 	} {
 		_, err := natscontext.Parse("x", []byte(text), env)
-		if wire.CodeOf(err) != "ErrInvalidArg" || !strings.HasPrefix(err.Error(), want) {
+		if fault.CodeOf(err) != "ErrInvalidArg" || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
 	for _, name := range []string{"", "..", "a/b", `a\b`, "a\x00"} {
-		if wire.CodeOf(natscontext.CheckName(name)) != "ErrInvalidArg" {
+		if fault.CodeOf(natscontext.CheckName(name)) != "ErrInvalidArg" {
 			t.Errorf("%q", name)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/object"
 	"natstcl/kv/server"
@@ -151,13 +152,13 @@ func TestDisconnectInTheMiddle(t *testing.T) {
 	}
 	w.Write(noise(1 << 20))
 	<-r.js.Conn().Disconnect()
-	if _, err := reader.rest(t); wire.CodeOf(err) != "ErrConnectionClosed" {
+	if _, err := reader.rest(t); fault.CodeOf(err) != "ErrConnectionClosed" {
 		t.Errorf("a reader got %v", err)
 	}
 	w.Close()
 	select {
 	case err := <-end:
-		if wire.CodeOf(err) != "ErrConnectionClosed" {
+		if fault.CodeOf(err) != "ErrConnectionClosed" {
 			t.Errorf("a writer got %v", err)
 		}
 	case <-time.After(patience):

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/object"
 	"natstcl/kv/server"
@@ -122,8 +123,8 @@ func info(t *testing.T, s *object.Store, name string) *object.Info {
 func fails[T any](t *testing.T, code string, start func(done func(T, error)) error) {
 	t.Helper()
 	_, err := await(t, start)
-	if wire.CodeOf(err) != code {
-		t.Errorf("got %v (%s), want %s", err, wire.CodeOf(err), code)
+	if fault.CodeOf(err) != code {
+		t.Errorf("got %v (%s), want %s", err, fault.CodeOf(err), code)
 	}
 }
 
@@ -452,7 +453,7 @@ func TestWhatWasTamperedWithIsRefused(t *testing.T) {
 	subject := "$O.files.C." + i.NUID
 	mismatch := func(what string) {
 		t.Helper()
-		if _, err := open(t, f.store, "a").rest(t); wire.CodeOf(err) != "ErrDigestMismatch" {
+		if _, err := open(t, f.store, "a").rest(t); fault.CodeOf(err) != "ErrDigestMismatch" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -502,7 +503,7 @@ func TestNamesThatCannotBe(t *testing.T) {
 	f := start(t, object.Config{})
 	for _, name := range []string{"", string(noise(2049))} {
 		err := f.store.Info(name, true, func(*object.Info, error) { t.Error("done is called") })
-		if wire.CodeOf(err) != "ErrInvalidArg" {
+		if fault.CodeOf(err) != "ErrInvalidArg" {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -572,7 +573,7 @@ func TestFailedPutLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Write(noise(400_000))
-	if err := <-end; wire.CodeOf(err) != "ErrTimeout" {
+	if err := <-end; fault.CodeOf(err) != "ErrTimeout" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -595,7 +596,7 @@ func TestReaderThatTakesNothing(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	r.Close()
-	if _, err := r.Take(); wire.CodeOf(err) != "ErrInvalidArg" {
+	if _, err := r.Take(); fault.CodeOf(err) != "ErrInvalidArg" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -609,7 +610,7 @@ func TestReplacedWhileItIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, f.store, "a", noise(8<<20))
-	if _, err := r.rest(t); wire.CodeOf(err) != "ErrDigestMismatch" {
+	if _, err := r.rest(t); fault.CodeOf(err) != "ErrDigestMismatch" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -58,7 +59,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		if err == nil {
 			s.Shutdown()
 		}
-		if wire.CodeOf(err) != "ErrServer" || !strings.Contains(err.Error(), text) {
+		if fault.CodeOf(err) != "ErrServer" || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -162,7 +163,7 @@ func TestAPanicIsAnErrorWithTheStackInTheLog(t *testing.T) {
 		defer caught(func(_ wire.Level, text string) { logged = text }, &err)
 		panic("a fault")
 	}
-	if err := start(); wire.CodeOf(err) != "ErrServer" || err.Error() != "panic in the server: a fault" {
+	if err := start(); fault.CodeOf(err) != "ErrServer" || err.Error() != "panic in the server: a fault" {
 		t.Errorf("got %v", err)
 	}
 	if !strings.Contains(logged, "server_test.go") {
@@ -210,7 +211,7 @@ func TestAStoreIsOneServers(t *testing.T) {
 		if err == nil {
 			second.Shutdown()
 		}
-		if wire.CodeOf(err) != "ErrServer" || !strings.Contains(err.Error(), "is in use by another server") {
+		if fault.CodeOf(err) != "ErrServer" || !strings.Contains(err.Error(), "is in use by another server") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 )
 
 // statuses collects the changes of a connection's status.
@@ -64,10 +65,10 @@ func TestCallsGoByTheStatusThatWasAcknowledged(t *testing.T) {
 	if _, err := c.Request(&nats.Msg{Subject: "a"}, 0, func(_ *nats.Msg, err error) { ended <- err }); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetServers([]string{"127.0.0.1:2"}); CodeOf(err) != "ErrInvalidArg" {
+	if err := c.SetServers([]string{"127.0.0.1:2"}); fault.CodeOf(err) != "ErrInvalidArg" {
 		t.Errorf("SetServers: %v", err)
 	}
-	if err := c.Ping(time.Minute, func(error) {}); CodeOf(err) != "ErrConnectionClosed" {
+	if err := c.Ping(time.Minute, func(error) {}); fault.CodeOf(err) != "ErrConnectionClosed" {
 		t.Errorf("ping while it is said to be connecting: %v", err)
 	}
 	select {
@@ -76,13 +77,13 @@ func TestCallsGoByTheStatusThatWasAcknowledged(t *testing.T) {
 	default:
 	}
 	c.Acknowledge(Closed)
-	if err := <-ended; CodeOf(err) != "ErrTimeout" || IsDeadline(err) {
+	if err := <-ended; fault.CodeOf(err) != "ErrTimeout" || IsDeadline(err) {
 		t.Errorf("request: %v", err)
 	}
 	if sub.Alive() {
 		t.Error("the subscription lives on")
 	}
-	if err := c.Publish(&nats.Msg{Subject: "a"}); CodeOf(err) != "ErrConnectionClosed" {
+	if err := c.Publish(&nats.Msg{Subject: "a"}); fault.CodeOf(err) != "ErrConnectionClosed" {
 		t.Errorf("publish: %v", err)
 	}
 }
@@ -95,7 +96,7 @@ func TestDisconnectBeforeTheEndWasAcknowledged(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-c.Disconnect()
-	if err := <-ended; CodeOf(err) != "ErrConnectionClosed" {
+	if err := <-ended; fault.CodeOf(err) != "ErrConnectionClosed" {
 		t.Errorf("request: %v", err)
 	}
 	c.Acknowledge(Closed)
@@ -113,7 +114,7 @@ func TestPingWhileTheLossIsNotAcknowledged(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Acknowledge(Closed)
-	if err := <-ended; CodeOf(err) != "ErrConnectionClosed" {
+	if err := <-ended; fault.CodeOf(err) != "ErrConnectionClosed" {
 		t.Errorf("ping: %v", err)
 	}
 }

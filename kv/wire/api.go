@@ -19,6 +19,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 // Status of a connection, by the words that scripts see.
@@ -49,7 +50,7 @@ type Observer interface {
 	Status(Status)
 	// LastError is told of each error, before the status that changes because
 	// of it; nil empties it.
-	LastError(*Error)
+	LastError(*fault.Error)
 	// ServerInfo is told each INFO, as the server sent it.
 	ServerInfo(dict.Dict)
 	Log(Level, string)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 // Conn is one connection, over all its attempts and servers: a state machine closed →
@@ -23,8 +24,8 @@ type Conn struct {
 	mu      sync.Mutex
 	options Options
 	status  Status
-	shown   Status // the one that calls go by: see Options.Acknowledged
-	untold  *Error // the end of a connection whose owner does not know of it yet: what is pending gets it
+	shown   Status       // the one that calls go by: see Options.Acknowledged
+	untold  *fault.Error // the end of a connection whose owner does not know of it yet: what is pending gets it
 	servers pool
 	current *server
 	info    dict.Dict
@@ -55,8 +56,8 @@ type Conn struct {
 
 // What pending requests get when the connection ends, by Disconnect or for good.
 var (
-	errDisconnected = Fail("ErrConnectionClosed", "Connection closed")
-	errLost         = Fail("ErrTimeout", "Connection lost")
+	errDisconnected = fault.New(fault.ConnectionClosed, "Connection closed")
+	errLost         = fault.New(fault.Timeout, "Connection lost")
 )
 
 // DefaultOptions are those of docs/connection.md "Options".
@@ -92,7 +93,7 @@ func New(options Options, obs Observer) *Conn {
 type silent struct{}
 
 func (silent) Status(Status)                                          {}
-func (silent) LastError(*Error)                                       {}
+func (silent) LastError(*fault.Error)                                 {}
 func (silent) ServerInfo(dict.Dict)                                   {}
 func (silent) Log(Level, string)                                      {}
 func (silent) ReconnectDelay(_ dict.Dict, answer func(time.Duration)) { answer(0) }
@@ -131,7 +132,7 @@ func (c *Conn) SetServers(urls []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closedLocked() {
-		return Fail("ErrInvalidArg", "Cannot configure servers when already connected")
+		return fault.New(fault.InvalidArg, "Cannot configure servers when already connected")
 	}
 	p, err := newPool(urls, c.options.Randomize)
 	if err != nil {
@@ -176,7 +177,9 @@ func (c *Conn) CurrentServer() (host string, port int, err error) {
 	return c.current.host, c.current.port, nil
 }
 
-func errNoConnection() error { return Fail("ErrConnectionClosed", "No connection to NATS server") }
+func errNoConnection() error {
+	return fault.New(fault.ConnectionClosed, "No connection to NATS server")
+}
 
 // Info returns the last INFO as it was sent; it is kept after a disconnect.
 func (c *Conn) Info() dict.Dict {
@@ -241,13 +244,13 @@ func (c *Conn) Acknowledge(s Status) {
 }
 
 // ReportAsync tells an asynchronous error: a warning, and last_error.
-func (c *Conn) ReportAsync(e *Error) {
+func (c *Conn) ReportAsync(e *fault.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reportLocked(e)
 }
 
-func (c *Conn) reportLocked(e *Error) {
+func (c *Conn) reportLocked(e *fault.Error) {
 	c.obs.Log(LogWarn, e.Text)
 	c.obs.LastError(e)
 }
@@ -293,7 +296,7 @@ func (c *Conn) Pedantic() bool {
 	return c.options.Pedantic
 }
 
-func errEmptyPool() *Error { return Fail("ErrNoServers", "Server pool is empty") }
+func errEmptyPool() *fault.Error { return fault.New(fault.NoServers, "Server pool is empty") }
 
 // Guarded runs f, and keeps a panic in it from ending the process: for the goroutines and
 // timers of the Conn and of what stands on it.
@@ -308,10 +311,10 @@ func (c *Conn) Guarded(f func()) {
 
 // recovered writes the stack of a panic to the log, and makes an error of it. A deferred function
 // calls it.
-func (c *Conn) recovered(r any) *Error {
+func (c *Conn) recovered(r any) *fault.Error {
 	text := fmt.Sprint("panic in a connection: ", r)
 	c.obs.Log(LogError, text+"\n"+string(debug.Stack()))
-	return Fail("ErrInternal", text)
+	return fault.New(fault.Internal, text)
 }
 
 // attempts runs what makes the attempts of a connect or a reconnect; a panic in it ends them.
@@ -332,16 +335,16 @@ func (c *Conn) connectFirst(ctx context.Context) error {
 	c.mu.Lock()
 	todo := append(pool(nil), c.servers...)
 	c.mu.Unlock()
-	var last *Error
+	var last *fault.Error
 	for _, s := range todo {
 		if last = c.try(ctx, s, false); last == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return Fail("ErrNoServers", "No servers available for connection")
+			return fault.New(fault.NoServers, "No servers available for connection")
 		}
 	}
-	none := Fail("ErrNoServers", "No servers available for connection")
+	none := fault.New(fault.NoServers, "No servers available for connection")
 	c.giveUp(ctx, none)
 	if len(todo) == 1 {
 		return last
@@ -351,7 +354,7 @@ func (c *Conn) connectFirst(ctx context.Context) error {
 
 // try makes one attempt at one server. On failure the server goes to the end of the
 // queue, or with counting out of it when it has failed too often.
-func (c *Conn) try(ctx context.Context, s *server, counting bool) *Error {
+func (c *Conn) try(ctx context.Context, s *server, counting bool) *fault.Error {
 	c.mu.Lock()
 	if ctx.Err() != nil {
 		c.mu.Unlock()
@@ -383,11 +386,11 @@ func (c *Conn) try(ctx context.Context, s *server, counting bool) *Error {
 
 // upLocked hands the new engine what there is to do: subscriptions first, then what
 // was kept, then pings.
-func (c *Conn) upLocked(e *engine) *Error {
+func (c *Conn) upLocked(e *engine) *fault.Error {
 	for _, s := range c.allSubsLocked() {
 		if err := s.restore(e); err != nil {
 			go c.Guarded(e.close)
-			return e.because(Fail("ErrBrokenSocket", "Connection to "+e.server.address()+" broken - "+err.Error()))
+			return e.because(fault.New(fault.BrokenSocket, "Connection to "+e.server.address()+" broken - "+err.Error()))
 		}
 	}
 	s := e.server
@@ -447,7 +450,7 @@ func (c *Conn) infoLocked(info dict.Dict) {
 }
 
 // giveUp ends a connect or a reconnect that has failed.
-func (c *Conn) giveUp(ctx context.Context, why *Error) {
+func (c *Conn) giveUp(ctx context.Context, why *fault.Error) {
 	c.mu.Lock()
 	if ctx.Err() != nil {
 		c.mu.Unlock()
@@ -461,7 +464,7 @@ func (c *Conn) giveUp(ctx context.Context, why *Error) {
 
 // closeLocked is the way into the status closed; requests and pings that are pending
 // get why, once the owner knows. What it returns is to be called without the lock.
-func (c *Conn) closeLocked(why *Error) (end func()) {
+func (c *Conn) closeLocked(why *fault.Error) (end func()) {
 	c.cancel()
 	if c.engine != nil {
 		c.engine.settling.Stop()
@@ -476,7 +479,7 @@ func (c *Conn) closeLocked(why *Error) (end func()) {
 }
 
 // forgetLocked ends all that the connection has left.
-func (c *Conn) forgetLocked(why *Error) (end func()) {
+func (c *Conn) forgetLocked(why *fault.Error) (end func()) {
 	c.untold = nil
 	if n := len(c.kept); n > 0 {
 		c.obs.Log(LogWarn, fmt.Sprintf("%d messages that were waiting to be sent are discarded", n))

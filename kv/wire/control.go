@@ -4,6 +4,7 @@ package wire
 
 import (
 	"bytes"
+	"natstcl/kv/fault"
 	"strconv"
 )
 
@@ -51,7 +52,7 @@ func messageLine(line []byte) (header, size int, err error) {
 		}
 	}
 	if size > most {
-		return 0, 0, Fail("ErrProtocol", "A message of "+string(fields[n-1])+" bytes is announced: no server allows more than "+strconv.Itoa(maxMessage))
+		return 0, 0, fault.New(fault.Protocol, "A message of "+string(fields[n-1])+" bytes is announced: no server allows more than "+strconv.Itoa(maxMessage))
 	}
 	return header, size, nil
 }
@@ -122,7 +123,7 @@ func wireNumber(digits []byte) (int, bool) {
 // maxInt is the largest int, which has 32 bits on some machines.
 const maxInt = int64(^uint(0) >> 1)
 
-func badLine(line []byte) *Error {
+func badLine(line []byte) *fault.Error {
 	const enough = 80
-	return Fail("ErrProtocol", "Invalid protocol line "+strconv.Quote(string(bytes.TrimSpace(line[:min(len(line), enough)]))))
+	return fault.New(fault.Protocol, "Invalid protocol line "+strconv.Quote(string(bytes.TrimSpace(line[:min(len(line), enough)]))))
 }

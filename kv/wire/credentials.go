@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
+	"natstcl/kv/fault"
 )
 
 // login is what a client shows of itself to one server, in one attempt.
@@ -21,7 +22,7 @@ type login struct {
 // and -nkey (-nkey_seed), or else -user with -password, or else -token. A -user alone counts where
 // there is no -token. The files are read anew for each attempt, so that one that was replaced counts. Errors are ErrAuthorization, and tell
 // nothing of what is secret.
-func (o *Options) login(s *server) (login, *Error) {
+func (o *Options) login(s *server) (login, *fault.Error) {
 	switch {
 	case s.withPassword:
 		return login{user: s.user, password: s.password}, nil
@@ -45,7 +46,7 @@ func (o *Options) login(s *server) (login, *Error) {
 type secret struct{ option, text string }
 
 // secrets are the JWT and the seed by the options, unread.
-func (o *Options) secrets() (jwt, seed secret, err *Error) {
+func (o *Options) secrets() (jwt, seed secret, err *fault.Error) {
 	if o.Credentials != "" {
 		file, err := o.secretFile("-credentials", o.Credentials)
 		return file, file, err
@@ -61,13 +62,13 @@ func (o *Options) secrets() (jwt, seed secret, err *Error) {
 	return jwt, seed, err
 }
 
-func (o *Options) secretFile(option, name string) (secret, *Error) {
+func (o *Options) secretFile(option, name string) (secret, *fault.Error) {
 	data, err := o.readFile(name)
 	if err != nil {
 		if isSecret(name) {
-			return secret{}, Fail("ErrAuthorization", option+" wants the name of a file, and was given what should be in it")
+			return secret{}, fault.New(fault.Authorization, option+" wants the name of a file, and was given what should be in it")
 		}
-		return secret{}, Fail("ErrAuthorization", "Cannot read "+option+" "+name+": "+err.Error())
+		return secret{}, fault.New(fault.Authorization, "Cannot read "+option+" "+name+": "+err.Error())
 	}
 	return secret{option + " " + name, string(data)}, nil
 }
@@ -83,7 +84,7 @@ func isSecret(name string) bool {
 }
 
 // signed is a login by JWT, by NKey, or both.
-func signed(jwt, seed secret) (l login, err *Error) {
+func signed(jwt, seed secret) (l login, err *fault.Error) {
 	if jwt.option != "" {
 		if l.jwt, err = jwt.jwt(); err != nil {
 			return login{}, err
@@ -95,24 +96,24 @@ func signed(jwt, seed secret) (l login, err *Error) {
 	return l, err
 }
 
-func (s *secret) jwt() (string, *Error) {
+func (s *secret) jwt() (string, *fault.Error) {
 	jwt, _ := nkeys.ParseDecoratedJWT([]byte(s.text)) // never fails: undecorated it is all
 	jwt = strings.TrimSpace(jwt)
 	if strings.Count(jwt, ".") != 2 || strings.ContainsAny(jwt, " \t\r\n") {
-		return "", Fail("ErrAuthorization", "No JWT in "+s.option)
+		return "", fault.New(fault.Authorization, "No JWT in "+s.option)
 	}
 	return jwt, nil
 }
 
-func (s *secret) key() (nkeys.KeyPair, *Error) {
+func (s *secret) key() (nkeys.KeyPair, *fault.Error) {
 	key, err := nkeys.ParseDecoratedUserNKey([]byte(strings.TrimSpace(s.text)))
 	switch {
 	case err == nil:
 		return key, nil
 	case err == nkeys.ErrNoSeedFound:
-		return nil, Fail("ErrAuthorization", "No seed in "+s.option)
+		return nil, fault.New(fault.Authorization, "No seed in "+s.option)
 	}
-	return nil, Fail("ErrAuthorization", "Invalid seed in "+s.option+": "+strings.TrimPrefix(err.Error(), "nkeys: "))
+	return nil, fault.New(fault.Authorization, "Invalid seed in "+s.option+": "+strings.TrimPrefix(err.Error(), "nkeys: "))
 }
 
 // none tells that there is nothing to show.

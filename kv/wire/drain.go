@@ -2,7 +2,10 @@
 
 package wire
 
-import "time"
+import (
+	"natstcl/kv/fault"
+	"time"
+)
 
 // Drain begins the end of a connection in which nothing is lost: subscriptions with an ID get
 // nothing new, further ones are refused (ErrConnectionDraining), and done is called when all that
@@ -62,7 +65,7 @@ func (s *Sub) Drain(timeout time.Duration, done func(error)) {
 	c.mu.Unlock()
 }
 
-func errDrainTimeout() *Error { return Fail("ErrTimeout", "Drain timed out") }
+func errDrainTimeout() *fault.Error { return fault.New(fault.Timeout, "Drain timed out") }
 
 // endLocked tells the server that nothing more is wanted. What it has sent before still comes,
 // until Stop; false where there is nothing to come.

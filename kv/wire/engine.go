@@ -57,9 +57,9 @@ type engine struct {
 
 	mu    sync.RWMutex
 	subs  map[*nats.Subscription]*Sub
-	cause *Error // why it ended; the first one counts
-	up    bool   // the handshake is over
-	over  bool   // nats.go has closed it
+	cause *fault.Error // why it ended; the first one counts
+	up    bool         // the handshake is over
+	over  bool         // nats.go has closed it
 }
 
 // A marker is a message of our own in the channel: what it stands for happens after
@@ -81,7 +81,7 @@ func (e *engine) mark(do func(), last bool) {
 }
 
 // attempt connects to one server; it blocks until that has succeeded or failed.
-func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Error) {
+func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *fault.Error) {
 	// Before the connection: the server does not wait long for what it has asked for, and
 	// the script may take its time to read a file.
 	login, failure := o.login(s)
@@ -146,7 +146,7 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 	e.mu.Unlock()
 	if over {
 		e.cancel()
-		return nil, e.because(Fail("ErrBrokenSocket", "Server "+s.address()+" closed the connection"))
+		return nil, e.because(fault.New(fault.BrokenSocket, "Server "+s.address()+" closed the connection"))
 	}
 	e.letGo()                    // from here on close flushes first
 	go e.conn.Guarded(e.deliver) // until closed's marker
@@ -158,7 +158,7 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *Erro
 func (e *engine) mostPings() int { return max(1, e.options.MaxOutstandingPings) }
 
 // because keeps the first cause of the end, and returns it.
-func (e *engine) because(err *Error) *Error {
+func (e *engine) because(err *fault.Error) *fault.Error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.cause == nil {
@@ -168,19 +168,19 @@ func (e *engine) because(err *Error) *Error {
 }
 
 // handshakeError finds the error of ours for what ended an attempt.
-func (e *engine) handshakeError(err error) *Error {
-	var ours *Error
+func (e *engine) handshakeError(err error) *fault.Error {
+	var ours *fault.Error
 	switch {
 	case errors.As(err, &ours):
 		return ours
 	case errors.Is(err, nats.ErrTimeout):
-		return Fail("ErrConnectionTimeout", "Connection timeout for "+e.server.address())
+		return fault.New(fault.ConnectionTimeout, "Connection timeout for "+e.server.address())
 	case isCut(err):
 		return e.broken(err)
 	case errors.Is(err, nats.ErrNkeysNotSupported):
-		return Fail("ErrAuthorization", "Server "+e.server.address()+" does not support NKeys")
+		return fault.New(fault.Authorization, "Server "+e.server.address()+" does not support NKeys")
 	}
-	return Fail("ErrProtocol", strings.TrimPrefix(err.Error(), "nats: "))
+	return fault.New(fault.Protocol, strings.TrimPrefix(err.Error(), "nats: "))
 }
 
 // dialer connects the socket for nats.go, and does what has to be seen or said
@@ -196,9 +196,9 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 	tcp, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
 		if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, e.because(Fail("ErrConnectionTimeout", "Connection timeout for "+e.server.address()))
+			return nil, e.because(fault.New(fault.ConnectionTimeout, "Connection timeout for "+e.server.address()))
 		}
-		return nil, e.because(Fail("ErrConnectionRefused", "Failed to connect to "+e.server.address()+": "+reason(err)))
+		return nil, e.because(fault.New(fault.ConnectionRefused, "Failed to connect to "+e.server.address()+": "+reason(err)))
 	}
 	s := newSocket(tcp, e.options.mostWaiting(), e.conn.recovered)
 	e.socket = s
@@ -262,11 +262,11 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 	}
 	text, ok := strings.CutPrefix(line, "INFO ")
 	if !ok {
-		return nil, Fail("ErrProtocol", "Server "+address+" did not send INFO but: "+strings.TrimSpace(line[:min(len(line), 80)]))
+		return nil, fault.New(fault.Protocol, "Server "+address+" did not send INFO but: "+strings.TrimSpace(line[:min(len(line), 80)]))
 	}
 	info, err := dict.Parse([]byte(text))
 	if err != nil {
-		return nil, Fail("ErrProtocol", "Server "+address+" sent an "+err.Error())
+		return nil, fault.New(fault.Protocol, "Server "+address+" sent an "+err.Error())
 	}
 	e.info, _ = info.(dict.Dict)
 	isTrue := func(field string) bool { b, _ := e.info.Path(field).(bool); return b }
@@ -281,8 +281,8 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 	return newTap(e, conn, line), e.wantsCredentials(isTrue("auth_required"))
 }
 
-func noTLS(address string) *Error {
-	return Fail("ErrSecureConnWanted", "Server "+address+" does not provide TLS")
+func noTLS(address string) *fault.Error {
+	return fault.New(fault.SecureConnWanted, "Server "+address+" does not provide TLS")
 }
 
 // demandsTLS tells whether a server without TLS is refused.
@@ -304,7 +304,7 @@ func (e *engine) encrypt(c net.Conn) (net.Conn, error) {
 
 // notEncrypted is the error of a handshake that has failed, or was not begun.
 func (e *engine) notEncrypted(err error) error {
-	var ours *Error
+	var ours *fault.Error
 	if errors.As(err, &ours) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
@@ -314,7 +314,7 @@ func (e *engine) notEncrypted(err error) error {
 // wantsCredentials is the error where the server wants some and the client has none.
 func (e *engine) wantsCredentials(required bool) error {
 	if required && e.login.none() && e.options.TLS.CertFile == "" {
-		return Fail("ErrAuthorization", "No credentials known for NATS server at "+e.server.address())
+		return fault.New(fault.Authorization, "No credentials known for NATS server at "+e.server.address())
 	}
 	return nil
 }
@@ -340,7 +340,7 @@ func (e *engine) awaitRoom() {
 // asyncErrors is what nats.go tells beside the stream.
 func (e *engine) asyncError(s *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrSlowConsumer) {
-		e.conn.ReportAsync(Fail("ErrSlowConsumer", "Messages on "+s.Subject+" were dropped"))
+		e.conn.ReportAsync(fault.New(fault.SlowConsumer, "Messages on "+s.Subject+" were dropped"))
 	}
 }
 
@@ -352,12 +352,12 @@ func (e *engine) serverError(text string) error {
 		e.conn.refused(e, text)
 		return nil
 	case fault.BadSubject:
-		e.conn.ReportAsync(Fail(code, text))
+		e.conn.ReportAsync(fault.New(code, text))
 		return nil
 	case fault.StaleConnection, fault.Server:
-		return Fail(code, text)
+		return fault.New(code, text)
 	default:
-		return Fail(code, lower)
+		return fault.New(code, lower)
 	}
 }
 
@@ -374,13 +374,13 @@ func (e *engine) closed(nc *nats.Conn) {
 	address := e.server.address()
 	switch err := nc.LastError(); {
 	case errors.Is(err, nats.ErrStaleConnection):
-		e.because(Fail("ErrStaleConnection", "The server did not respond to "+
+		e.because(fault.New(fault.StaleConnection, "The server did not respond to "+
 			strconv.Itoa(e.mostPings())+" PINGs"))
 	case err != nil && !errors.Is(err, net.ErrClosed):
 		// Where the socket has failed that is the cause already: it is what nats.go has read.
-		e.because(Fail("ErrProtocol", strings.TrimPrefix(err.Error(), "nats: ")))
+		e.because(fault.New(fault.Protocol, strings.TrimPrefix(err.Error(), "nats: ")))
 	}
-	cause := e.because(Fail("ErrBrokenSocket", "Server "+address+" closed the connection"))
+	cause := e.because(fault.New(fault.BrokenSocket, "Server "+address+" closed the connection"))
 	// Behind all that has come: a reply that made it is no reply lost.
 	e.mark(func() { e.conn.lost(e, cause) }, true)
 	e.cancel()
@@ -425,7 +425,7 @@ func (e *engine) one(m *nats.Msg) (goOn bool) {
 		if m.Header == nil && m.Size() > len(m.Data)+len(m.Subject)+len(m.Reply) {
 			// It had a header that nats.go could not read. That tells so too, but from a goroutine of
 			// its own: here it is told before the message is.
-			e.conn.ReportAsync(Fail("ErrBadHeaderMsg", "A message with an invalid header came on "+m.Sub.Subject))
+			e.conn.ReportAsync(fault.New(fault.BadHeaderMsg, "A message with an invalid header came on "+m.Sub.Subject))
 		}
 		sub.take(e, m)
 	}

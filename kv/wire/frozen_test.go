@@ -11,6 +11,7 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 // frozenServer is one that greets and then reads nothing until it is thawed.
@@ -48,7 +49,7 @@ func TestWhatAFrozenServerDoesNotTakeHasALimit(t *testing.T) {
 		switch err := c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 60_000)}); {
 		case err == nil:
 			taken++
-		case CodeOf(err) == "ErrBufferExceeded":
+		case fault.CodeOf(err) == "ErrBufferExceeded":
 			refused++
 			expect(t, err, "ErrBufferExceeded", "More than 4194304 bytes are waiting to be sent")
 		default:
@@ -239,7 +240,7 @@ func TestAPanicOfTheSocketIsAnError(t *testing.T) {
 		defer s.mu.Unlock()
 		return s.err != nil && !s.writing
 	})
-	if _, err := s.Write([]byte("x")); CodeOf(err) != "ErrInternal" {
+	if _, err := s.Write([]byte("x")); fault.CodeOf(err) != "ErrInternal" {
 		t.Error(err)
 	}
 }

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package wire
 
 import (
 	"bufio"
 	"errors"
+	"natstcl/kv/fault"
 	"net"
 )
 
@@ -19,7 +22,7 @@ func readLine(c net.Conn) (behind net.Conn, line string, err error) {
 		all = append(all, piece...)
 		switch {
 		case len(all) > maxGreeting:
-			return nil, "", Fail("ErrProtocol", "A protocol line is too long")
+			return nil, "", fault.New(fault.Protocol, "A protocol line is too long")
 		case err == nil:
 			return &greeted{c, r}, string(all), nil
 		case !errors.Is(err, bufio.ErrBufferFull):

@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/scrypt"
+	"natstcl/kv/fault"
 )
 
 // plainKey returns the PEM text of a key in the clear. Where it is encrypted, by PKCS#8 (RFC 5958,
@@ -45,21 +46,21 @@ func (t *TLSOptions) plainKey(text []byte, file string) ([]byte, error) {
 		return text, nil
 	}
 	if t.Password == "" {
-		return nil, Fail("ErrTLS", file+" is encrypted: -password in -tls_opts opens it")
+		return nil, fault.New(fault.TLS, file+" is encrypted: -password in -tls_opts opens it")
 	}
 	der, err := open(block, []byte(t.Password))
 	if errors.Is(err, errPassword) && t.AskPassword != nil {
 		var password string
 		if password, err = t.AskPassword(); err != nil {
-			return nil, Fail("ErrTLS", "The command of -password failed: "+err.Error())
+			return nil, fault.New(fault.TLS, "The command of -password failed: "+err.Error())
 		}
 		der, err = open(block, []byte(password))
 	}
 	switch {
 	case errors.Is(err, errPassword):
-		return nil, Fail("ErrTLS", "The -password does not open "+file)
+		return nil, fault.New(fault.TLS, "The -password does not open "+file)
 	case err != nil:
-		return nil, Fail("ErrTLS", file+" cannot be decrypted: "+err.Error())
+		return nil, fault.New(fault.TLS, file+" cannot be decrypted: "+err.Error())
 	}
 	kind := block.Type
 	if kind == "ENCRYPTED PRIVATE KEY" {

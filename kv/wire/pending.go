@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 )
 
 // Pending is a request whose end is to come: a reply, an error, or its deadline.
@@ -127,14 +128,14 @@ func (t *pendings) expire() {
 	t.mu.Unlock()
 	for _, p := range late {
 		p.conn.Guarded(func() {
-			p.finish(nil, &deadlineError{Fail("ErrTimeout", "Request to "+p.subject+" timed out")})
+			p.finish(nil, &deadlineError{fault.New(fault.Timeout, "Request to "+p.subject+" timed out")})
 		})
 	}
 }
 
 // deadlineError is the ErrTimeout of a deadline; that of a connection that is lost is
 // another.
-type deadlineError struct{ cause *Error }
+type deadlineError struct{ cause *fault.Error }
 
 func (e *deadlineError) Error() string { return e.cause.Text }
 func (e *deadlineError) Unwrap() error { return e.cause }
@@ -147,7 +148,7 @@ func IsDeadline(err error) bool {
 
 // IsLate tells whether an error is that of somebody's deadline, and not of a connection that was lost.
 func IsLate(err error) bool {
-	return CodeOf(err) == "ErrTimeout" && err != error(errLost)
+	return fault.CodeOf(err) == fault.Timeout && err != error(errLost)
 }
 
 // takeAll empties the table, and returns what was in it in the order in which it began.
@@ -251,7 +252,7 @@ func (c *Conn) replied(number string, m *nats.Msg) {
 	if p := c.pending.remove(id); p != nil {
 		var failure error
 		if IsNoResponders(m) {
-			failure = Fail("ErrNoResponders", "No responders available for request")
+			failure = fault.New(fault.NoResponders, "No responders available for request")
 		}
 		p.finish(m, failure)
 	}
@@ -283,7 +284,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	first := true
 	sub, err := c.listenLocked(m.Reply, "", func(reply *nats.Msg) {
 		if first && IsNoResponders(reply) {
-			finish(reply, Fail("ErrNoResponders", "No responders available for request to "+p.subject))
+			finish(reply, fault.New(fault.NoResponders, "No responders available for request to "+p.subject))
 			return
 		}
 		first = false

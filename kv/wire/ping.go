@@ -4,6 +4,7 @@ package wire
 
 import (
 	"context"
+	"natstcl/kv/fault"
 	"sync"
 	"time"
 )
@@ -41,7 +42,7 @@ func (c *Conn) RTT(timeout time.Duration, done func(took time.Duration, err erro
 
 // pingLocked sends a PING to the server that is connected, or that will be. late is its error
 // after timeout (0: without end).
-func (c *Conn) pingLocked(timeout time.Duration, late *Error, done func(took time.Duration, err error)) {
+func (c *Conn) pingLocked(timeout time.Duration, late *fault.Error, done func(took time.Duration, err error)) {
 	if timeout <= 0 {
 		timeout = forever // nats.go wants a deadline
 	}
@@ -56,7 +57,7 @@ func (c *Conn) pingLocked(timeout time.Duration, late *Error, done func(took tim
 
 const forever = 100 * 365 * 24 * time.Hour
 
-func errPingTimeout() *Error { return Fail("ErrTimeout", "PING timeout") }
+func errPingTimeout() *fault.Error { return fault.New(fault.Timeout, "PING timeout") }
 
 // sendOn sends the PING. Its goroutine ends with the answer, the engine or the ping.
 func (p *ping) sendOn(e *engine) {

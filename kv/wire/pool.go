@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 // server is one server of the pool.
@@ -36,7 +37,7 @@ var defaultPorts = map[string]int{"nats": 4222, "tls": 4222, "ws": 80, "wss": 44
 // parseServer reads a URL of -servers. Credentials are taken literally: nothing in
 // them is escaped.
 func parseServer(text string) (*server, error) {
-	bad := Fail("ErrInvalidArg", "Invalid URL "+Redacted(text))
+	bad := fault.New(fault.InvalidArg, "Invalid URL "+Redacted(text))
 	s := &server{scheme: "nats", url: text}
 	rest := text
 	if scheme, after, ok := strings.Cut(rest, "://"); ok {

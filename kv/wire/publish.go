@@ -98,8 +98,8 @@ func (c *Conn) publishLocked(m *nats.Msg, wildcards bool) error {
 	return nil
 }
 
-func tooMuch(most int) *Error {
-	return Fail("ErrBufferExceeded", "More than "+strconv.Itoa(most)+" bytes are waiting to be sent")
+func tooMuch(most int) *fault.Error {
+	return fault.New(fault.BufferExceeded, "More than "+strconv.Itoa(most)+" bytes are waiting to be sent")
 }
 
 // roomLocked tells whether an engine takes a message of that size. A server that is too slow, or
@@ -115,7 +115,7 @@ func (c *Conn) roomLocked(e *engine, size int) bool {
 	}
 	if !e.full {
 		e.full = true
-		c.reportLocked(Fail("ErrBufferExceeded", "Server "+e.server.address()+" does not take what is published: "+
+		c.reportLocked(fault.New(fault.BufferExceeded, "Server "+e.server.address()+" does not take what is published: "+
 			strconv.Itoa(waiting)+" bytes are waiting"))
 		e.endIfStuck(taken)
 	}
@@ -176,22 +176,22 @@ func (c *Conn) CheckSize(m *nats.Msg) error {
 	return nil
 }
 
-func tooLong(most int64) *Error {
-	return Fail("ErrMaxPayload", "Maximum size of NATS message is "+strconv.FormatInt(most, 10))
+func tooLong(most int64) *fault.Error {
+	return fault.New(fault.MaxPayload, "Maximum size of NATS message is "+strconv.FormatInt(most, 10))
 }
 
 // publishErrorLocked finds the error of ours for one of nats.go's.
-func (c *Conn) publishErrorLocked(err error) *Error {
-	var ours *Error
+func (c *Conn) publishErrorLocked(err error) *fault.Error {
+	var ours *fault.Error
 	if errors.As(err, &ours) {
 		return ours
 	}
 	switch code := fault.OfClient(err); code {
 	case "":
-		return Fail(fault.Server, err.Error())
+		return fault.New(fault.Server, err.Error())
 	case fault.MaxPayload:
 		return tooLong(c.maxPayload)
 	default:
-		return Fail(code, "")
+		return fault.New(code, "")
 	}
 }

@@ -1,14 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package wire
 
 import (
 	"context"
+	"natstcl/kv/fault"
 	"strconv"
 	"time"
 )
 
 // lost is called by an engine's reader when the connection has ended and all that had
 // come is delivered.
-func (c *Conn) lost(e *engine, cause *Error) {
+func (c *Conn) lost(e *engine, cause *fault.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.engine != e {

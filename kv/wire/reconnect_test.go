@@ -25,6 +25,7 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 // proxy is a TCP proxy whose connections can be cut and frozen.
@@ -180,8 +181,8 @@ func TestConnectFailuresHaveTheirCodesAndTexts(t *testing.T) {
 	} {
 		err := connectError(t, c.options, "nats://"+c.address)
 		want := strings.ReplaceAll(c.text, "ADDRESS", c.address)
-		if CodeOf(err) != c.code || err.Error() != want {
-			t.Errorf("got %s %v, want %s %s", CodeOf(err), err, c.code, want)
+		if fault.CodeOf(err) != c.code || err.Error() != want {
+			t.Errorf("got %s %v, want %s %s", fault.CodeOf(err), err, c.code, want)
 		}
 	}
 	expect(t, connectError(t, DefaultOptions(), "nats://"+free.Addr().String(), "nats://"+closing),
@@ -481,7 +482,7 @@ func TestManyRequestsAtOnce(t *testing.T) {
 		}
 		if i%10 == 0 {
 			if _, err := c.Request(&nats.Msg{Subject: "mute"}, time.Duration(i%7+1)*10*time.Millisecond, func(_ *nats.Msg, err error) {
-				if CodeOf(err) == "ErrTimeout" {
+				if fault.CodeOf(err) == "ErrTimeout" {
 					late.Add(1)
 				}
 			}); err != nil {
@@ -519,7 +520,7 @@ func TestCollect(t *testing.T) {
 	if n, err := collect("all", 2, deadline); n != 2 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	if n, err := collect("all", 9, 100*time.Millisecond); n != 3 || CodeOf(err) != "ErrTimeout" {
+	if n, err := collect("all", 9, 100*time.Millisecond); n != 3 || fault.CodeOf(err) != "ErrTimeout" {
 		t.Errorf("%d, %v", n, err)
 	}
 	_, err := collect("nobody", 1, deadline)
@@ -710,8 +711,8 @@ func TestTLS(t *testing.T) {
 		o := DefaultOptions()
 		o.TLS = c.tls
 		err := connectError(t, o, fmt.Sprintf("127.0.0.1:%d", port(c.server)))
-		if CodeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.text) {
-			t.Errorf("%s: got %s %v, want %s %s", c.name, CodeOf(err), err, c.code, c.text)
+		if fault.CodeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: got %s %v, want %s %s", c.name, fault.CodeOf(err), err, c.code, c.text)
 		}
 	}
 }

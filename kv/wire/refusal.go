@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 )
 
 // What the server refuses for want of a permission ends what waits for it at once: the -ERR names
@@ -19,7 +20,7 @@ import (
 type Refusal struct {
 	Subject string
 	Publish bool // to publish to it, and else to subscribe to it
-	Why     *Error
+	Why     *fault.Error
 }
 
 // OnRefusal has f called, by a goroutine of the Conn, whenever the server refuses a subject for want of
@@ -40,7 +41,7 @@ func (c *Conn) OnRefusal(f func(Refusal)) (stop func()) {
 
 // refused is called by an engine's reader at each such -ERR.
 func (c *Conn) refused(e *engine, text string) {
-	failure := Fail("ErrPermissions", text)
+	failure := fault.New(fault.Permissions, text)
 	subject, publishing := refusedSubject(text)
 	if publishing && c.pending.isCleanUp(subject) {
 		c.Logf(LogDebug, "%s", text)
@@ -89,7 +90,7 @@ func refusedSubject(text string) (subject string, publishing bool) {
 }
 
 // fail ends the requests that are meant, in the order in which they began.
-func (t *pendings) fail(why *Error, meant func(*Pending) bool) {
+func (t *pendings) fail(why *fault.Error, meant func(*Pending) bool) {
 	t.mu.Lock()
 	var ids []uint64
 	for id, p := range t.byID {

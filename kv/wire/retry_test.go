@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 )
 
 // startAbsent is a server at which nobody listens to a subject for the first so many messages;
@@ -76,7 +77,7 @@ func TestARequestThatNobodyTakesIsMadeAgain(t *testing.T) {
 			c, _ := connected(t, DefaultOptions(), url)
 			start := time.Now()
 			reply, err := ask(c, x.timeout, x.retry)
-			if reply != x.reply || CodeOf(err) != x.code || asked() != x.asked {
+			if reply != x.reply || fault.CodeOf(err) != x.code || asked() != x.asked {
 				t.Errorf("got %q %v after %d attempts", reply, err, asked())
 			}
 			if took := time.Since(start); took < time.Duration(x.asked-1)*wait {
@@ -109,7 +110,7 @@ func TestARequestEndsBetweenItsAttempts(t *testing.T) {
 			p := request(Retry{Attempts: 1, Wait: time.Hour})
 			request(Retry{})
 			// The refusal of the second one comes behind that of the first.
-			if err := <-ends; CodeOf(err) != "ErrNoResponders" {
+			if err := <-ends; fault.CodeOf(err) != "ErrNoResponders" {
 				t.Fatal(err)
 			}
 			end.by(c, p)
@@ -117,7 +118,7 @@ func TestARequestEndsBetweenItsAttempts(t *testing.T) {
 				if begun, open := c.Requests(); begun != 2 || open != 0 {
 					t.Errorf("%d begun, %d open", begun, open)
 				}
-			} else if err := <-ends; CodeOf(err) != end.code {
+			} else if err := <-ends; fault.CodeOf(err) != end.code {
 				t.Error(err)
 			}
 			if len(ends) != 0 || asked() != 2 {

@@ -2,7 +2,10 @@
 
 package wire
 
-import "bytes"
+import (
+	"bytes"
+	"natstcl/kv/fault"
+)
 
 // sniffer follows the protocol as it is read, no further than it has to, to see
 // INFO and -ERR as they were sent: nats.go keeps a fixed struct of the one, and closes
@@ -77,7 +80,7 @@ func (s *sniffer) filter(b []byte) ([]byte, error) {
 		}
 		if s.end != "" {
 			if b[0] != s.end[0] {
-				return out, Fail("ErrProtocol", "A message is not followed by the end of its line")
+				return out, fault.New(fault.Protocol, "A message is not followed by the end of its line")
 			}
 			out = append(out, b[0])
 			s.end, b = s.end[1:], b[1:]
@@ -121,7 +124,7 @@ func (s *sniffer) control(chunk []byte, whole bool) (passed bool, err error) {
 		line = s.line
 	}
 	if max(len(line), s.skipped) > maxLine {
-		return false, Fail("ErrProtocol", "A protocol line is too long")
+		return false, fault.New(fault.Protocol, "A protocol line is too long")
 	}
 	if whole {
 		s.state, s.skipped = atStart, 0

@@ -5,6 +5,7 @@ package wire
 import (
 	"errors"
 	"math"
+	"natstcl/kv/fault"
 	"net"
 	"sync"
 	"time"
@@ -34,7 +35,7 @@ var errTakesNothing = errors.New("the server takes no data")
 // publishes, asks for the status or closes.
 type socket struct {
 	net.Conn
-	recovered func(any) *Error // logs a panic of our own, and makes it an error
+	recovered func(any) *fault.Error // logs a panic of our own, and makes it an error
 
 	mu      sync.Mutex
 	changed *sync.Cond // broadcast with the lock when the queue shrinks, or the end comes
@@ -47,7 +48,7 @@ type socket struct {
 	lost    int    // bytes that were in the queue at the end
 }
 
-func newSocket(c net.Conn, limit int, recovered func(any) *Error) *socket {
+func newSocket(c net.Conn, limit int, recovered func(any) *fault.Error) *socket {
 	s := &socket{Conn: c, recovered: recovered}
 	s.allow(limit)
 	s.changed = sync.NewCond(&s.mu)

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"natstcl/kv/fault"
 	"slices"
 	"strings"
 	"unicode"
@@ -93,5 +94,5 @@ func checkSubject(what, subject string, check, wildcards bool) error {
 func hasEmptyToken(subject string) bool { return slices.Contains(strings.Split(subject, "."), "") }
 
 func badSubject(what, subject string) error {
-	return Fail("ErrBadSubject", "Invalid "+what+" "+subject)
+	return fault.New(fault.BadSubject, "Invalid "+what+" "+subject)
 }

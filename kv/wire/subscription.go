@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 )
 
 // Sub is a subscription. It survives reconnects.
@@ -43,14 +44,14 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 		return nil, errNoConnection()
 	}
 	if c.draining {
-		return nil, Fail("ErrConnectionDraining", "Connection is draining")
+		return nil, fault.New(fault.ConnectionDraining, "Connection is draining")
 	}
 	check := c.options.CheckSubjects
 	if err := checkSubject("subject", subject, check, true); err != nil {
 		return nil, err
 	}
 	if queue != "" && (!SafeSubject(queue) || check && !ValidQueue(queue)) {
-		return nil, Fail("ErrBadQueueName", "Invalid queue "+queue)
+		return nil, fault.New(fault.BadQueueName, "Invalid queue "+queue)
 	}
 	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver}
 	s.most.Store(int64(max))
@@ -75,7 +76,7 @@ func (c *Conn) ListenQueue(subject, queue string, deliver Deliver) (*Sub, error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.draining {
-		return nil, Fail("ErrConnectionDraining", "Connection is draining")
+		return nil, fault.New(fault.ConnectionDraining, "Connection is draining")
 	}
 	return c.listenLocked(subject, queue, deliver)
 }
@@ -88,7 +89,7 @@ func (c *Conn) listenLocked(subject, queue string, deliver Deliver) (*Sub, error
 		return nil, badSubject("subject", subject)
 	}
 	if queue != "" && !SafeSubject(queue) {
-		return nil, Fail("ErrBadQueueName", "Invalid queue "+queue)
+		return nil, fault.New(fault.BadQueueName, "Invalid queue "+queue)
 	}
 	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver}
 	if err := c.startLocked(s); err != nil {
@@ -138,7 +139,7 @@ func (c *Conn) Unsubscribe(id, max int) error {
 	}
 	s := c.subs[id]
 	if s == nil {
-		return Fail("ErrBadSubscription", "Invalid subscription ID "+strconv.Itoa(id))
+		return fault.New(fault.BadSubscription, "Invalid subscription ID "+strconv.Itoa(id))
 	}
 	if max <= 0 || s.received.Load() >= int64(max) {
 		c.dropLocked(s)

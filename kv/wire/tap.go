@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 // tap is the connection as nats.go sees it. It hands the INFO out again that greet
@@ -24,8 +25,8 @@ type tap struct {
 	e       *engine
 	ahead   string // the INFO line
 	sniffer sniffer
-	failed  error                 // of Read, behind what it has returned
-	unsent  atomic.Pointer[Error] // of Write, the first
+	failed  error                       // of Read, behind what it has returned
+	unsent  atomic.Pointer[fault.Error] // of Write, the first
 }
 
 func newTap(e *engine, c net.Conn, infoLine string) *tap {
@@ -64,7 +65,7 @@ func (t *tap) Read(b []byte) (n int, err error) {
 		kept, refusal := t.sniffer.filter(b[:held+n])
 		switch {
 		case refusal != nil:
-			t.failed = t.e.because(refusal.(*Error))
+			t.failed = t.e.because(refusal.(*fault.Error))
 		case errors.Is(err, net.ErrClosed) && t.unsent.Load() == nil:
 			t.failed = err // by us: there is another cause, or none
 		case err != nil:
@@ -77,7 +78,7 @@ func (t *tap) Read(b []byte) (n int, err error) {
 	return 0, t.failed
 }
 
-func (t *tap) readError(err error) *Error {
+func (t *tap) readError(err error) *fault.Error {
 	if unsent := t.unsent.Load(); unsent != nil && !isAlert(err) {
 		return unsent
 	}
@@ -85,17 +86,17 @@ func (t *tap) readError(err error) *Error {
 }
 
 // broken is the error of a connection that could not be read from.
-func (e *engine) broken(err error) *Error {
+func (e *engine) broken(err error) *fault.Error {
 	address := e.server.address()
 	switch {
 	case isAlert(err):
 		return tlsFailure(address, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return Fail("ErrConnectionTimeout", "Connection timeout for "+address)
+		return fault.New(fault.ConnectionTimeout, "Connection timeout for "+address)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), saidGoodbye(err):
-		return Fail("ErrBrokenSocket", "Server "+address+" closed the connection")
+		return fault.New(fault.BrokenSocket, "Server "+address+" closed the connection")
 	}
-	return Fail("ErrBrokenSocket", "Connection to "+address+" broken - "+reason(err))
+	return fault.New(fault.BrokenSocket, "Connection to "+address+" broken - "+reason(err))
 }
 
 // isAlert tells whether the other side has refused to go on with TLS.
@@ -137,7 +138,7 @@ func (t *tap) send(b []byte) {
 }
 
 func (t *tap) cannotSend(err error) {
-	failure := Fail("ErrBrokenSocket", "Failed to send data to "+t.e.server.address()+": "+reason(err))
+	failure := fault.New(fault.BrokenSocket, "Failed to send data to "+t.e.server.address()+": "+reason(err))
 	if t.unsent.CompareAndSwap(nil, failure) {
 		_ = t.e.socket.SetReadDeadline(time.Now().Add(lastWords))
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"natstcl/kv/fault"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // config makes the TLS configuration for a server of this name, from files as they are now.
 func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 	if len(t.Unknown) > 0 {
-		return nil, Fail("ErrTLS", "Unsupported -tls_opts: "+strings.Join(t.Unknown, ", "))
+		return nil, fault.New(fault.TLS, "Unsupported -tls_opts: "+strings.Join(t.Unknown, ", "))
 	}
 	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: !t.Require || t.AnyHost}
 	if t.ServerName != "" {
@@ -44,7 +45,7 @@ func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 		}
 		c.Certificates = []tls.Certificate{pair}
 	case t.KeyFile != "":
-		return nil, Fail("ErrTLS", "-keyfile "+t.KeyFile+" needs a -certfile")
+		return nil, fault.New(fault.TLS, "-keyfile "+t.KeyFile+" needs a -certfile")
 	}
 	return c, nil
 }
@@ -73,11 +74,11 @@ func (t *TLSOptions) authorities(o Options) (*x509.CertPool, error) {
 func readAuthorities(what, file string, o Options) (*x509.CertPool, error) {
 	pem, err := o.readFile(file)
 	if err != nil {
-		return nil, Fail("ErrTLS", "Cannot read "+what+" "+file+": "+err.Error())
+		return nil, fault.New(fault.TLS, "Cannot read "+what+" "+file+": "+err.Error())
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, Fail("ErrTLS", "No certificate in "+what+" "+file)
+		return nil, fault.New(fault.TLS, "No certificate in "+what+" "+file)
 	}
 	return pool, nil
 }
@@ -90,18 +91,18 @@ func (t *TLSOptions) pair(o Options) (tls.Certificate, error) {
 	}
 	cert, err := o.readFile(t.CertFile)
 	if err != nil {
-		return tls.Certificate{}, Fail("ErrTLS", "Cannot read -certfile "+t.CertFile+": "+err.Error())
+		return tls.Certificate{}, fault.New(fault.TLS, "Cannot read -certfile "+t.CertFile+": "+err.Error())
 	}
 	key, err := o.readFile(keyFile)
 	if err != nil {
-		return tls.Certificate{}, Fail("ErrTLS", "Cannot read -keyfile "+keyFile+": "+err.Error())
+		return tls.Certificate{}, fault.New(fault.TLS, "Cannot read -keyfile "+keyFile+": "+err.Error())
 	}
 	if key, err = t.plainKey(key, option+" "+keyFile); err != nil {
 		return tls.Certificate{}, err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		err = Fail("ErrTLS", "Invalid -certfile "+t.CertFile+" or -keyfile "+keyFile+": "+err.Error())
+		err = fault.New(fault.TLS, "Invalid -certfile "+t.CertFile+" or -keyfile "+keyFile+": "+err.Error())
 	}
 	return pair, err
 }
@@ -131,7 +132,7 @@ func addDir(pool *x509.CertPool, dir string, fileName func(string) (string, erro
 		entries, err = os.ReadDir(name)
 	}
 	if err != nil {
-		return Fail("ErrTLS", "Cannot read -cadir "+dir+": "+reason(err))
+		return fault.New(fault.TLS, "Cannot read -cadir "+dir+": "+reason(err))
 	}
 	found := false
 	for _, e := range entries {
@@ -140,14 +141,14 @@ func addDir(pool *x509.CertPool, dir string, fileName func(string) (string, erro
 		}
 	}
 	if !found {
-		return Fail("ErrTLS", "No certificate in -cadir "+dir)
+		return fault.New(fault.TLS, "No certificate in -cadir "+dir)
 	}
 	return nil
 }
 
 // tlsFailure is the error of a handshake, or of an alert that came after it: with TLS
 // 1.3 the server looks at the client's certificate only then.
-func tlsFailure(address string, err error) *Error {
+func tlsFailure(address string, err error) *fault.Error {
 	why := err.Error()
 	var verification *tls.CertificateVerificationError
 	if errors.As(err, &verification) {
@@ -156,7 +157,7 @@ func tlsFailure(address string, err error) *Error {
 	if advice := tlsAdvice(err); advice != "" {
 		why += " (" + advice + ")"
 	}
-	return Fail("ErrTLS", "TLS handshake with server "+address+" failed: "+why)
+	return fault.New(fault.TLS, "TLS handshake with server "+address+" failed: "+why)
 }
 
 // alertCertificateRequired is the alert of that name (RFC 8446, 6).

@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"github.com/coder/websocket"
+	"natstcl/kv/fault"
 )
 
 // upgrade makes a connection to a server's WebSocket port the stream that any other is. It is
@@ -40,8 +41,8 @@ func (e *engine) upgrade(conn net.Conn) (net.Conn, error) {
 	return nil, e.noWebSocket(text[:min(len(text), 100)])
 }
 
-func (e *engine) noWebSocket(why string) *Error {
-	return Fail("ErrProtocol", "Server "+e.server.address()+" does not speak WebSocket: "+why)
+func (e *engine) noWebSocket(why string) *fault.Error {
+	return fault.New(fault.Protocol, "Server "+e.server.address()+" does not speak WebSocket: "+why)
 }
 
 // isCut tells whether it is the connection that has failed, and not what was said.

@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 )
 
 // freePort is one that nothing listens on now.
@@ -164,7 +165,7 @@ func TestWhatSpeaksNoWebSocket(t *testing.T) {
 	s := startServer(t, nil)
 	address = fmt.Sprint("127.0.0.1:", port(s))
 	failure := connectError(t, DefaultOptions(), "ws://"+address)
-	if CodeOf(failure) != "ErrProtocol" || !strings.HasPrefix(failure.Error(), "Server "+address+` does not speak WebSocket: malformed HTTP `) {
+	if fault.CodeOf(failure) != "ErrProtocol" || !strings.HasPrefix(failure.Error(), "Server "+address+` does not speak WebSocket: malformed HTTP `) {
 		t.Error(failure)
 	}
 	expect(t, connectError(t, DefaultOptions(), "wss://"+address), "ErrSecureConnWanted", "Server "+address+" does not provide TLS")

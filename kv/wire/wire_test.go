@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
@@ -73,7 +74,7 @@ func (r *record) add(event string) {
 
 func (r *record) Status(s Status) { r.add("status " + string(s)) }
 
-func (r *record) LastError(e *Error) {
+func (r *record) LastError(e *fault.Error) {
 	if e == nil {
 		r.add("error -")
 	} else {
@@ -171,8 +172,8 @@ func connected(t *testing.T, o Options, urls ...string) (*Conn, *record) {
 
 func expect(t *testing.T, err error, code, text string) {
 	t.Helper()
-	if CodeOf(err) != code || err.Error() != text {
-		t.Fatalf("got %s %v, want %s %s", CodeOf(err), err, code, text)
+	if fault.CodeOf(err) != code || err.Error() != text {
+		t.Fatalf("got %s %v, want %s %s", fault.CodeOf(err), err, code, text)
 	}
 }
 
