@@ -26,27 +26,6 @@ func cmdConnectionInfo(_ *bridge.Package, c *connection, _ []bridge.Value) (any,
 	return c.info, nil
 }
 
-// writeInfo writes the array serverInfo. What a new INFO does not have goes: another server
-// may have sent it.
-func (c *connection) writeInfo(p *bridge.Package, array string, info dict.Dict) {
-	before := c.info
-	c.info = info
-	for _, f := range before {
-		if _, stays := info.Get(f.Key); !stays {
-			p.Report(p.Host.UnsetElement(array, f.Key))
-			if p.Closed() || !p.Alive(c) {
-				return // a trace destroyed it
-			}
-		}
-	}
-	for _, f := range info {
-		p.Report(p.Host.SetElement(array, f.Key, f.Value))
-		if p.Closed() || !p.Alive(c) {
-			return
-		}
-	}
-}
-
 // presentInfo is an INFO as scripts see it.
 func presentInfo(info dict.Dict) dict.Dict {
 	out := make(dict.Dict, len(info))
