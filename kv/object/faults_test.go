@@ -102,7 +102,13 @@ func TestPutOverARestartOfTheServer(t *testing.T) {
 	r := startRestartable(t)
 	data := noise(256 << 10)
 	room, end := make(chan struct{}, 1), make(chan error, 1)
-	o := object.PutOptions{Room: func() { room <- struct{}{} }}
+	// It is called by the connection's reader, which must not be held up.
+	o := object.PutOptions{Room: func() {
+		select {
+		case room <- struct{}{}:
+		default:
+		}
+	}}
 	w, err := r.store.Put(object.Meta{Name: "a"}, o, func(_ *object.Info, err error) { end <- err })
 	if err != nil {
 		t.Fatal(err)
