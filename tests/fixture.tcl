@@ -28,6 +28,9 @@ testConstraint keys [file executable $keysTool]
 testConstraint openssl [expr {![catch {exec openssl version}]}]
 testConstraint cTcl [expr {[list {} Nats] ni [info loaded]}]
 
+# U+1F600: one character in Tcl 9, and two halves of one in 8.6.
+set face [expr {[package vsatisfies [package provide Tcl] 9] ? "\U1F600" : "\ud83d\ude00"}]
+
 # How long, in ms, anything may take that a test waits for. It only matters where
 # something is wrong.
 set patience 30000
