@@ -381,6 +381,7 @@ func TestEmptyRoot(t *testing.T) {
 			set kv [[$c jet_stream] create_kv_bucket b]
 			$kv put a "alone in here"
 			puts [$kv get_value a]
+			$c destroy
 			$s destroy`)
 		c.Env = []string{}
 		out, _ := c.CombinedOutput()
