@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 )
 
 // BucketConfig configures a bucket (docs/key-value.md, Configuration; ADR-8). Zero values are the
@@ -150,7 +151,7 @@ func (c *BucketConfig) stream() (dict.Dict, error) {
 func (c *BucketConfig) mirror() (dict.Dict, error) {
 	switch {
 	case c.MirrorName == "" && c.MirrorDomain != "":
-		return nil, invalid("-mirror_domain requires -mirror_name")
+		return nil, invalid(fault.Option("mirror_domain") + " requires " + fault.Option("mirror_name"))
 	case c.MirrorName != "" && c.Mirror != nil:
 		return nil, invalid("mirror_name conflicts with mirror")
 	case c.MirrorName != "":

@@ -57,5 +57,5 @@ func errBucketNotFound(bucket string) error {
 
 // errBucketGone is what status, watch, keys and history say, as the pure-Tcl client does.
 func errBucketGone(bucket string) error {
-	return fault.New("BucketNotFound", "Bucket "+bucket+" not found")
+	return fault.New(fault.BucketGone, "Bucket "+bucket+" not found")
 }

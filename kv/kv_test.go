@@ -190,7 +190,7 @@ func TestBucketThatIsGone(t *testing.T) {
 		"ErrBucketNotFound": plain(func(done func(error)) error {
 			return b.Put("a", nil, func(_ uint64, err error) { done(err) })
 		}),
-		"BucketNotFound": plain(func(done func(error)) error {
+		fault.BucketGone: plain(func(done func(error)) error {
 			return b.Keys(func(_ []string, err error) { done(err) })
 		}),
 	} {

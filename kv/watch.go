@@ -60,7 +60,7 @@ type Watcher struct {
 // done is called. It must not block, and whoever has dealt with an entry calls Taken.
 func (b *Bucket) Watch(key string, o WatchOptions, handler func(*Entry), done func(*Watcher, error)) error {
 	if o.IncludeHistory && o.UpdatesOnly {
-		return invalid("-include_history conflicts with -updates_only")
+		return invalid(fault.Option("include_history") + " conflicts with " + fault.Option("updates_only"))
 	}
 	if o.IdleHeartbeat == 0 {
 		o.IdleHeartbeat = DefaultHeartbeat

@@ -4,9 +4,11 @@ package tclbind
 
 import (
 	"errors"
-	"natstcl/tclbind/bridge"
 	"strconv"
 	"time"
+
+	"natstcl/kv/fault"
+	"natstcl/tclbind/bridge"
 )
 
 // passwordQuestion asks the script for the password of a key (-tls_opts, -password), for a
@@ -57,8 +59,16 @@ func cmdPasswordAnswer(p *bridge.Package, args []bridge.Value) (any, error) {
 }
 
 // askPassword calls what is the command of -password, and returns its result; where there is no
-// such command the text itself. It is for any goroutine but the interpreter's.
+// such command the text itself. It is for any goroutine but the interpreter's. ErrTLS: the command failed.
 func askPassword(p *bridge.Package, command string) (string, error) {
+	password, err := passwordOf(p, command)
+	if err != nil {
+		err = fault.New(fault.TLS, "The command of -password failed: "+err.Error())
+	}
+	return password, err
+}
+
+func passwordOf(p *bridge.Package, command string) (string, error) {
 	q := &passwordQuestion{command: command, answer: make(chan passwordAnswer, 1)}
 	p.Post(q)
 	timeout := time.NewTimer(passwordPatience)

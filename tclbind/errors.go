@@ -9,6 +9,9 @@ import (
 	"natstcl/tclbind/bridge"
 )
 
+// The core calls an option by its field; in Tcl it has a dash.
+func init() { fault.SpellOptions(func(name string) string { return "-" + name }) }
+
 // errorCode is the errorCode of an error: that of the core, of the bridge, or of whatever else.
 func errorCode(err error) []string {
 	var core *fault.Error

@@ -12,6 +12,7 @@ const (
 	KeyNotFound                   = "ErrKeyNotFound"
 	WrongLastSequence             = "ErrWrongLastSequence"
 	BucketNotFound                = "ErrBucketNotFound"
+	BucketGone                    = "BucketNotFound" // as the pure-Tcl client has it
 	StreamNotFound                = "ErrStreamNotFound"
 	ConsumerNotFound              = "ErrConsumerNotFound"
 	MsgNotFound                   = "ErrMsgNotFound"
@@ -86,7 +87,8 @@ var Table = []Row{
 	{Code: BadSubject, Text: "Invalid subject", When: "what makes no subject", Said: []string{"invalid subject", "invalid publish subject"}, Client: []error{nats.ErrBadSubject}},
 	{Code: KeyNotFound, When: "no such key, or it is deleted, or the revision is another key's; no keys"},
 	{Code: WrongLastSequence, When: "create of a key that exists; update, delete with an old revision", JetStream: []string{"10071", "10164"}},
-	{Code: BucketNotFound, When: "no such bucket (`status`, `watch`, `keys` and `history` have `NATS BucketNotFound`)"},
+	{Code: BucketNotFound, When: "no such bucket"},
+	{Code: BucketGone, When: "no such bucket, from its methods `status`, `watch`, `keys` and `history`"},
 	{Code: StreamNotFound, When: "JetStream has no such stream", JetStream: []string{"10059"}},
 	{Code: ConsumerNotFound, When: "JetStream has no such consumer", JetStream: []string{"10014"}},
 	{Code: MsgNotFound, When: "the stream has no such message", JetStream: []string{"10037"}},
@@ -118,7 +120,7 @@ var Table = []Row{
 	{Code: SlowConsumer, When: "in last_error: messages of a subscription are dropped"},
 	{Code: Permissions, When: "in last_error: the server refused a subject", Said: []string{"permissions violation"}},
 	{Code: BadHeaderMsg, When: "in last_error: a message with a broken header was dropped"},
-	{Code: BufferExceeded, When: "more was published than `-pending_out` lets wait, for a server that is slow or while there is none"},
+	{Code: BufferExceeded, When: "more was published than the option `pending_out` lets wait, for a server that is slow or while there is none"},
 	{Code: NoServers, When: "connecting failed: there is no server left to try"},
 	{Code: ConnectionRefused, When: "connecting failed: nobody listens there"},
 	{Code: ConnectionTimeout, When: "connecting failed: no answer in time"},

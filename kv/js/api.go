@@ -44,7 +44,7 @@ func New(conn *wire.Conn, o Options) (*JetStream, error) {
 	prefix := defaultPrefix
 	switch {
 	case o.Domain != "" && o.APIPrefix != "":
-		return nil, fault.New(fault.InvalidArg, "-domain and -api_prefix are mutually exclusive")
+		return nil, fault.New(fault.InvalidArg, fault.Option("domain")+" and "+fault.Option("api_prefix")+" are mutually exclusive")
 	case o.Domain != "":
 		prefix = "$JS." + o.Domain + ".API"
 	case o.APIPrefix != "":

@@ -45,7 +45,7 @@ type Watcher struct {
 // is called. It must not block, and whoever has dealt with an info calls Taken.
 func (s *Store) Watch(o WatchOptions, handler func(*Watcher, *Info), done func(*Watcher, error)) error {
 	if o.IncludeHistory && o.UpdatesOnly {
-		return invalid("-include_history conflicts with -updates_only")
+		return invalid(fault.Option("include_history") + " conflicts with " + fault.Option("updates_only"))
 	}
 	if o.IdleHeartbeat == 0 {
 		o.IdleHeartbeat = DefaultHeartbeat

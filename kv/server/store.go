@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"natstcl/kv/fault"
 )
 
 // store is the directory of one server, and a file that its process holds a lock on. The
@@ -76,7 +78,7 @@ func claimStore(dir string) (*store, error) {
 	if err := tryLock(lock); err != nil {
 		lock.Close()
 		if errors.Is(err, errHeld) {
-			return nil, failure("The store " + dir + " is in use by another server; shut that one down, or give this one another -store_dir")
+			return nil, failure("The store " + dir + " is in use by another server; shut that one down, or give this one another " + fault.Option("store_dir"))
 		}
 		return nil, failure("Cannot lock the store " + dir + ": " + err.Error())
 	}

@@ -77,11 +77,11 @@ func TestFilesOfOptionsHaveALimit(t *testing.T) {
 		set        func(*Options)
 		code, text string
 	}{
-		"-credentials": {func(o *Options) { o.Credentials = long }, "ErrAuthorization", "Cannot read -credentials " + long + ": " + why},
-		"-nkey_seed":   {func(o *Options) { o.NKeySeed = long }, "ErrAuthorization", "Cannot read -nkey_seed " + long + ": " + why},
-		"-cafile":      {func(o *Options) { o.TLS.CAFile = long }, "ErrTLS", "Cannot read -cafile " + long + ": " + why},
-		"-certfile":    {func(o *Options) { o.TLS.CertFile = long }, "ErrTLS", "Cannot read -certfile " + long + ": " + why},
-		"-cadir":       {func(o *Options) { o.TLS.CADir = dir }, "ErrTLS", "No certificate in -cadir " + dir},
+		"credentials": {func(o *Options) { o.Credentials = long }, "ErrAuthorization", "Cannot read credentials " + long + ": " + why},
+		"nkey_seed":   {func(o *Options) { o.NKeySeed = long }, "ErrAuthorization", "Cannot read nkey_seed " + long + ": " + why},
+		"cafile":      {func(o *Options) { o.TLS.CAFile = long }, "ErrTLS", "Cannot read cafile " + long + ": " + why},
+		"certfile":    {func(o *Options) { o.TLS.CertFile = long }, "ErrTLS", "Cannot read certfile " + long + ": " + why},
+		"cadir":       {func(o *Options) { o.TLS.CADir = dir }, "ErrTLS", "No certificate in cadir " + dir},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := DefaultOptions()

@@ -41,28 +41,29 @@ func (o *Options) login(s *server) (login, *fault.Error) {
 	return login{token: o.Token}, nil
 }
 
-// secret is a text with the option that it came from, for error messages; none where
-// option is empty. The text may be a whole file of credentials.
+// secret is a text with the option that it came from, as error messages have it; there is none
+// where option is empty. The text may be a whole file of credentials.
 type secret struct{ option, text string }
 
 // secrets are the JWT and the seed by the options, unread.
 func (o *Options) secrets() (jwt, seed secret, err *fault.Error) {
 	if o.Credentials != "" {
-		file, err := o.secretFile("-credentials", o.Credentials)
+		file, err := o.secretFile("credentials", o.Credentials)
 		return file, file, err
 	}
 	if o.JWT != "" {
-		jwt = secret{"-jwt", o.JWT}
+		jwt = secret{fault.Option("jwt"), o.JWT}
 	}
 	if o.NKey != "" {
-		seed = secret{"-nkey", o.NKey}
+		seed = secret{fault.Option("nkey"), o.NKey}
 	} else if o.NKeySeed != "" {
-		seed, err = o.secretFile("-nkey_seed", o.NKeySeed)
+		seed, err = o.secretFile("nkey_seed", o.NKeySeed)
 	}
 	return jwt, seed, err
 }
 
 func (o *Options) secretFile(option, name string) (secret, *fault.Error) {
+	option = fault.Option(option)
 	data, err := o.readFile(name)
 	if err != nil {
 		if isSecret(name) {

@@ -38,10 +38,10 @@ func TestALoginByNKeyReadsItsFileAtEachAttempt(t *testing.T) {
 	url := "nats://127.0.0.1:" + strconv.Itoa(port(s))
 	options := DefaultOptions()
 	options.NKeySeed = file
-	expect(t, connectError(t, options, url), "ErrAuthorization", "Cannot read -nkey_seed "+file+": open "+file+": no such file or directory")
+	expect(t, connectError(t, options, url), "ErrAuthorization", "Cannot read nkey_seed "+file+": open "+file+": no such file or directory")
 	for _, attempt := range []struct{ text, failure string }{
 		{other, "authorization violation"},
-		{"", "No seed in -nkey_seed " + file},
+		{"", "No seed in nkey_seed " + file},
 		{seed, ""},
 	} {
 		if err := os.WriteFile(file, []byte(attempt.text), 0o600); err != nil {

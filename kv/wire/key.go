@@ -46,19 +46,19 @@ func (t *TLSOptions) plainKey(text []byte, file string) ([]byte, error) {
 		return text, nil
 	}
 	if t.Password == "" {
-		return nil, fault.New(fault.TLS, file+" is encrypted: -password in -tls_opts opens it")
+		return nil, fault.New(fault.TLS, file+" is encrypted: "+inTLS("password")+" opens it")
 	}
 	der, err := open(block, []byte(t.Password))
 	if errors.Is(err, errPassword) && t.AskPassword != nil {
 		var password string
 		if password, err = t.AskPassword(); err != nil {
-			return nil, fault.New(fault.TLS, "The command of -password failed: "+err.Error())
+			return nil, err
 		}
 		der, err = open(block, []byte(password))
 	}
 	switch {
 	case errors.Is(err, errPassword):
-		return nil, fault.New(fault.TLS, "The -password does not open "+file)
+		return nil, fault.New(fault.TLS, "The "+fault.Option("password")+" does not open "+file)
 	case err != nil:
 		return nil, fault.New(fault.TLS, file+" cannot be decrypted: "+err.Error())
 	}

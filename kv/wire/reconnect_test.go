@@ -703,10 +703,10 @@ func TestTLS(t *testing.T) {
 		{"unknown authority", one, TLSOptions{Require: true}, "ErrTLS", "failed: certificate verify failed: x509: "},
 		{"wrong name", one, TLSOptions{Require: true, CAFile: in("ca.pem"), ServerName: "elsewhere"}, "ErrTLS", "certificate verify failed: x509: certificate is valid for localhost, not elsewhere"},
 		{"no client certificate", both, TLSOptions{Require: true, CAFile: in("ca.pem")}, "ErrTLS", "certificate required"},
-		{"no file", one, TLSOptions{Require: true, CAFile: in("none.pem")}, "ErrTLS", "Cannot read -cafile " + in("none.pem")},
-		{"no certificate in the file", one, TLSOptions{Require: true, CAFile: in("client.key")}, "ErrTLS", "No certificate in -cafile"},
-		{"key without certificate", one, TLSOptions{Require: true, KeyFile: in("client.key")}, "ErrTLS", "needs a -certfile"},
-		{"a name that is not known", one, TLSOptions{Require: true, Unknown: []string{"-cipher"}}, "ErrTLS", "-cipher"},
+		{"no file", one, TLSOptions{Require: true, CAFile: in("none.pem")}, "ErrTLS", "Cannot read cafile " + in("none.pem")},
+		{"no certificate in the file", one, TLSOptions{Require: true, CAFile: in("client.key")}, "ErrTLS", "No certificate in cafile"},
+		{"key without certificate", one, TLSOptions{Require: true, KeyFile: in("client.key")}, "ErrTLS", "needs a certfile"},
+		{"a name that is not known", one, TLSOptions{Require: true, Unknown: []string{"cipher"}}, "ErrTLS", "cipher"},
 	} {
 		o := DefaultOptions()
 		o.TLS = c.tls

@@ -15,7 +15,7 @@ import (
 // config makes the TLS configuration for a server of this name, from files as they are now.
 func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 	if len(t.Unknown) > 0 {
-		return nil, fault.New(fault.TLS, "Unsupported -tls_opts: "+strings.Join(t.Unknown, ", "))
+		return nil, fault.New(fault.TLS, "Unsupported "+fault.Option("tls_opts")+": "+strings.Join(t.Unknown, ", "))
 	}
 	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: !t.Require || t.AnyHost}
 	if t.ServerName != "" {
@@ -45,7 +45,7 @@ func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 		}
 		c.Certificates = []tls.Certificate{pair}
 	case t.KeyFile != "":
-		return nil, fault.New(fault.TLS, "-keyfile "+t.KeyFile+" needs a -certfile")
+		return nil, fault.New(fault.TLS, fault.Option("keyfile")+" "+t.KeyFile+" needs a "+fault.Option("certfile"))
 	}
 	return c, nil
 }
@@ -55,7 +55,7 @@ func (t *TLSOptions) authorities(o Options) (*x509.CertPool, error) {
 	var pool *x509.CertPool
 	var err error
 	if t.CAFile != "" {
-		if pool, err = readAuthorities("-cafile", t.CAFile, o); err != nil {
+		if pool, err = readAuthorities(fault.Option("cafile"), t.CAFile, o); err != nil {
 			return nil, err
 		}
 	}
@@ -85,24 +85,24 @@ func readAuthorities(what, file string, o Options) (*x509.CertPool, error) {
 
 // pair is the client's certificate with its key.
 func (t *TLSOptions) pair(o Options) (tls.Certificate, error) {
-	option, keyFile := "-keyfile", t.KeyFile
+	option, keyFile := "keyfile", t.KeyFile
 	if keyFile == "" {
-		option, keyFile = "-certfile", t.CertFile // both may be in one file
+		option, keyFile = "certfile", t.CertFile // both may be in one file
 	}
 	cert, err := o.readFile(t.CertFile)
 	if err != nil {
-		return tls.Certificate{}, fault.New(fault.TLS, "Cannot read -certfile "+t.CertFile+": "+err.Error())
+		return tls.Certificate{}, fault.New(fault.TLS, "Cannot read "+fault.Option("certfile")+" "+t.CertFile+": "+err.Error())
 	}
 	key, err := o.readFile(keyFile)
 	if err != nil {
-		return tls.Certificate{}, fault.New(fault.TLS, "Cannot read -keyfile "+keyFile+": "+err.Error())
+		return tls.Certificate{}, fault.New(fault.TLS, "Cannot read "+fault.Option("keyfile")+" "+keyFile+": "+err.Error())
 	}
-	if key, err = t.plainKey(key, option+" "+keyFile); err != nil {
+	if key, err = t.plainKey(key, fault.Option(option)+" "+keyFile); err != nil {
 		return tls.Certificate{}, err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		err = fault.New(fault.TLS, "Invalid -certfile "+t.CertFile+" or -keyfile "+keyFile+": "+err.Error())
+		err = fault.New(fault.TLS, "Invalid "+fault.Option("certfile")+" "+t.CertFile+" or "+fault.Option("keyfile")+" "+keyFile+": "+err.Error())
 	}
 	return pair, err
 }
@@ -132,7 +132,7 @@ func addDir(pool *x509.CertPool, dir string, fileName func(string) (string, erro
 		entries, err = os.ReadDir(name)
 	}
 	if err != nil {
-		return fault.New(fault.TLS, "Cannot read -cadir "+dir+": "+reason(err))
+		return fault.New(fault.TLS, "Cannot read "+fault.Option("cadir")+" "+dir+": "+reason(err))
 	}
 	found := false
 	for _, e := range entries {
@@ -141,7 +141,7 @@ func addDir(pool *x509.CertPool, dir string, fileName func(string) (string, erro
 		}
 	}
 	if !found {
-		return fault.New(fault.TLS, "No certificate in -cadir "+dir)
+		return fault.New(fault.TLS, "No certificate in "+fault.Option("cadir")+" "+dir)
 	}
 	return nil
 }
@@ -170,13 +170,16 @@ func tlsAdvice(err error) string {
 	var alert tls.AlertError
 	switch {
 	case errors.As(err, &name) && len(name.Certificate.DNSNames) == 0 && len(name.Certificate.IPAddresses) == 0:
-		return "it is for no host; -verifyhost false in -tls_opts takes it all the same"
+		return "it is for no host; " + fault.Option("verifyhost") + " false in " + fault.Option("tls_opts") + " takes it all the same"
 	case errors.As(err, &name):
-		return "-servername in -tls_opts says which host it is to be for; -verifyhost false takes any"
+		return inTLS("servername") + " says which host it is to be for; " + fault.Option("verifyhost") + " false takes any"
 	case errors.As(err, &unknown):
-		return "-cafile or -cadir in -tls_opts names the authority"
+		return fault.Option("cafile") + " or " + inTLS("cadir") + " names the authority"
 	case errors.As(err, &alert) && alert == alertCertificateRequired:
-		return "-certfile and -keyfile in -tls_opts are the client's"
+		return fault.Option("certfile") + " and " + inTLS("keyfile") + " are the client's"
 	}
 	return ""
 }
+
+// inTLS is what a message calls one of TLSOptions.
+func inTLS(name string) string { return fault.Option(name) + " in " + fault.Option("tls_opts") }
