@@ -10,6 +10,8 @@ import (
 
 	"natstcl/kv"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 )
 
 func change(b *kv.Bucket, changes ...kv.Change) ([]uint64, error) {
@@ -19,13 +21,13 @@ func change(b *kv.Bucket, changes ...kv.Change) ([]uint64, error) {
 func revision(n uint64) *uint64 { return &n }
 
 func TestAllChangesAreDoneAndEachHasItsRevision(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := create(t, j, kv.BucketConfig{Bucket: "test", History: 5, AllowAtomic: true})
 	put(t, b, "c", "old")
 	put(t, b, "d", "old")
 	put(t, b, "e", "old")
 	put(t, b, "gone", "old")
-	wait(t, plain(func(done func(error)) error { return b.Delete("gone", 0, done) }))
+	natstest.Do(t, func(done func(error)) error { return b.Delete("gone", 0, done) })
 	got, err := change(b,
 		kv.Change{What: "put", Key: "a", Value: []byte("1")},
 		kv.Change{What: "create", Key: "b", Value: []byte("2")},
@@ -46,14 +48,14 @@ func TestAllChangesAreDoneAndEachHasItsRevision(t *testing.T) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
-	history := wait(t, func(done func([]kv.Entry, error)) error { return b.History("e", done) })
+	history := natstest.Wait(t, func(done func([]kv.Entry, error)) error { return b.History("e", done) })
 	if len(history) != 1 || history[0].Operation != kv.Purge {
 		t.Errorf("got %+v", history)
 	}
 }
 
 func TestAConflictWritesNothingAndSaysWhichChangeLost(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := create(t, j, kv.BucketConfig{Bucket: "test", AllowAtomic: true})
 	put(t, b, "c", "old")
 	for name, lost := range map[string]kv.Change{
@@ -73,7 +75,7 @@ func TestAConflictWritesNothingAndSaysWhichChangeLost(t *testing.T) {
 }
 
 func TestWhatCannotBeIsRefusedBeforeAnythingIsSent(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := create(t, j, kv.BucketConfig{Bucket: "test", AllowAtomic: true})
 	long := make([]kv.Change, 1001)
 	for i := range long {
@@ -104,7 +106,7 @@ func TestWhatCannotBeIsRefusedBeforeAnythingIsSent(t *testing.T) {
 }
 
 func TestAThousandChangesAtOnce(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := create(t, j, kv.BucketConfig{Bucket: "test", AllowAtomic: true})
 	changes := make([]kv.Change, 1000)
 	for i := range changes {
@@ -117,7 +119,7 @@ func TestAThousandChangesAtOnce(t *testing.T) {
 
 // Transfers between accounts race: the sum stays what it was, which it would not if one of them were half done.
 func TestRacingChangesAreNeverHalfDone(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := create(t, j, kv.BucketConfig{Bucket: "test", AllowAtomic: true})
 	for _, account := range []string{"a", "b", "c"} {
 		put(t, b, account, "100")

@@ -13,6 +13,8 @@ import (
 
 	"natstcl/kv"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 )
 
 func getMany(b *kv.Bucket, s kv.Selection) ([]kv.Entry, error) {
@@ -25,7 +27,7 @@ func fill(t *testing.T, b *kv.Bucket, prefix string, n int) {
 	for i := range pairs {
 		pairs[i] = kv.KeyValue{Key: fmt.Sprint(prefix, i), Value: fmt.Append(nil, i)}
 	}
-	for _, o := range wait(t, func(done func([]kv.Outcome, error)) error {
+	for _, o := range natstest.Wait(t, func(done func([]kv.Outcome, error)) error {
 		b.PutMany(pairs, kv.ManyOptions{}, func(out []kv.Outcome) { done(out, nil) })
 		return nil
 	}) {
@@ -36,10 +38,10 @@ func fill(t *testing.T, b *kv.Bucket, prefix string, n int) {
 }
 
 func TestManyKeysAreReadAtOnceWithoutThoseThatAreGone(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 2)
 	fill(t, b, "k", 3000)
-	wait(t, plain(func(done func(error)) error { return b.Delete("k7", 0, done) }))
+	natstest.Do(t, func(done func(error)) error { return b.Delete("k7", 0, done) })
 	keys := []string{"none"}
 	for i := range 3000 {
 		keys = append(keys, fmt.Sprint("k", i))
@@ -61,7 +63,7 @@ func TestManyKeysAreReadAtOnceWithoutThoseThatAreGone(t *testing.T) {
 }
 
 func TestManyKeysAreReadAsOfARevision(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 5)
 	for i := range 3 {
 		put(t, b, "a", fmt.Sprint(i))
@@ -75,14 +77,14 @@ func TestManyKeysAreReadAsOfARevision(t *testing.T) {
 
 // Values that do not fit into one reply of the server come all the same.
 func TestManyLargeValues(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
 	value := make([]byte, 900<<10)
 	keys := []string{}
 	for i := range 40 { // 36 MB, and 16 come for one request
 		key := fmt.Sprint("k", i)
 		keys = append(keys, key)
-		wait(t, func(done func(uint64, error)) error { return b.Put(key, value, done) })
+		natstest.Wait(t, func(done func(uint64, error)) error { return b.Put(key, value, done) })
 	}
 	for _, s := range []kv.Selection{{Keys: keys}, {Filters: []string{">"}}, {Keys: keys, UpToRevision: 40}} {
 		got, err := getMany(b, s)
@@ -93,7 +95,7 @@ func TestManyLargeValues(t *testing.T) {
 }
 
 func TestManyKeysOfABucketWithoutDirectGets(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	no := false
 	b := create(t, j, kv.BucketConfig{Bucket: "test", AllowDirect: &no})
 	fill(t, b, "k", 100)
@@ -107,7 +109,7 @@ func TestManyKeysOfABucketWithoutDirectGets(t *testing.T) {
 }
 
 func TestBadSelections(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
 	for name, s := range map[string]kv.Selection{
 		"both": {Keys: []string{"a"}, Filters: []string{"b"}}, "key": {Keys: []string{"a*"}},
@@ -120,19 +122,19 @@ func TestBadSelections(t *testing.T) {
 	if got, err := getMany(b, kv.Selection{}); err != nil || len(got) != 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	wait(t, plain(func(done func(error)) error { return kv.DeleteBucket(j, "test", done) }))
+	natstest.Do(t, func(done func(error)) error { return kv.DeleteBucket(j, "test", done) })
 	if _, err := getMany(b, kv.Selection{Keys: []string{"a"}}); fault.CodeOf(err) != "ErrBucketNotFound" {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestKeysByFiltersOneByOneAndDeleted(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 2)
 	fill(t, b, "a.", 200)
 	fill(t, b, "b.", 300)
 	fill(t, b, "c.", 10)
-	got := wait(t, func(done func([]string, error)) error { return b.KeysMatching([]string{"a.*", "c.>"}, done) })
+	got := natstest.Wait(t, func(done func([]string, error)) error { return b.KeysMatching([]string{"a.*", "c.>"}, done) })
 	if len(got) != 210 {
 		t.Errorf("got %d keys", len(got))
 	}
@@ -141,24 +143,24 @@ func TestKeysByFiltersOneByOneAndDeleted(t *testing.T) {
 		t.Errorf("filters that overlap: %v", err)
 	}
 	var one atomic.Int64
-	wait(t, plain(func(done func(error)) error {
+	natstest.Do(t, func(done func(error)) error {
 		return b.EachKey([]string{"b.*"}, func(string) bool { one.Add(1); return true }, done)
-	}))
+	})
 	if one.Load() != 300 {
 		t.Errorf("%d keys came one by one", one.Load())
 	}
-	_, err = try(plain(func(done func(error)) error { return b.EachKey(nil, func(string) bool { return false }, done) }))
+	_, err = try(natstest.Plain(func(done func(error)) error { return b.EachKey(nil, func(string) bool { return false }, done) }))
 	if fault.CodeOf(err) != "ErrCanceled" {
 		t.Errorf("got %v", err)
 	}
-	n := wait(t, func(done func(int, error)) error {
+	n := natstest.Wait(t, func(done func(int, error)) error {
 		return b.DeleteKeys([]string{"a.*"}, false, kv.ManyOptions{}, done)
 	})
-	left := wait(t, func(done func([]string, error)) error { return b.Keys(done) })
+	left := natstest.Wait(t, func(done func([]string, error)) error { return b.Keys(done) })
 	if n != 200 || len(left) != 310 {
 		t.Errorf("%d deleted, %d left", n, len(left))
 	}
-	if n := wait(t, func(done func(int, error)) error {
+	if n := natstest.Wait(t, func(done func(int, error)) error {
 		return b.DeleteKeys([]string{"x.*"}, true, kv.ManyOptions{}, done)
 	}); n != 0 {
 		t.Errorf("got %d", n)
@@ -166,22 +168,22 @@ func TestKeysByFiltersOneByOneAndDeleted(t *testing.T) {
 }
 
 func TestPurgeDeletesRemovesOldMarkersAndTheHistoryBeforeYoungOnes(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 5)
 	for _, key := range []string{"a", "b", "c"} {
 		put(t, b, key, "1")
 		put(t, b, key, "2")
 	}
 	for _, key := range []string{"a", "b"} {
-		wait(t, plain(func(done func(error)) error { return b.Delete(key, 0, done) }))
+		natstest.Do(t, func(done func(error)) error { return b.Delete(key, 0, done) })
 	}
 	purge := func(older time.Duration) uint64 {
-		return wait(t, func(done func(uint64, error)) error { return b.PurgeDeletes(older, kv.ManyOptions{}, done) })
+		return natstest.Wait(t, func(done func(uint64, error)) error { return b.PurgeDeletes(older, kv.ManyOptions{}, done) })
 	}
 	young := purge(kv.DefaultMarkerAge)
-	history := wait(t, func(done func([]kv.Entry, error)) error { return b.History(">", done) })
+	history := natstest.Wait(t, func(done func([]kv.Entry, error)) error { return b.History(">", done) })
 	all := purge(-1)
-	left := wait(t, func(done func([]kv.Entry, error)) error { return b.History(">", done) })
+	left := natstest.Wait(t, func(done func([]kv.Entry, error)) error { return b.History(">", done) })
 	if young != 4 || len(history) != 4 || all != 2 || len(left) != 2 {
 		t.Errorf("%d went, %d stayed; then %d and %d", young, len(history), all, len(left))
 	}
@@ -189,7 +191,7 @@ func TestPurgeDeletesRemovesOldMarkersAndTheHistoryBeforeYoungOnes(t *testing.T)
 
 // Keys are deleted and written anew while markers are purged: no value is lost.
 func TestPurgeDeletesKeepsWhatIsWrittenMeanwhile(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
 	fill(t, b, "k", 50)
 	var work sync.WaitGroup
@@ -202,7 +204,7 @@ func TestPurgeDeletesKeepsWhatIsWrittenMeanwhile(t *testing.T) {
 			default:
 			}
 			key := fmt.Sprint("k", i%50)
-			_, err := try(plain(func(done func(error)) error { return b.Delete(key, 0, done) }))
+			_, err := try(natstest.Plain(func(done func(error)) error { return b.Delete(key, 0, done) }))
 			_, err2 := try(func(done func(uint64, error)) error { return b.Put(key, []byte("v"), done) })
 			if err := errors.Join(err, err2); err != nil {
 				t.Error(err)
@@ -211,18 +213,18 @@ func TestPurgeDeletesKeepsWhatIsWrittenMeanwhile(t *testing.T) {
 		}
 	})
 	for range 20 {
-		wait(t, func(done func(uint64, error)) error { return b.PurgeDeletes(-1, kv.ManyOptions{}, done) })
+		natstest.Wait(t, func(done func(uint64, error)) error { return b.PurgeDeletes(-1, kv.ManyOptions{}, done) })
 	}
 	close(stop)
 	work.Wait()
-	keys := wait(t, func(done func([]string, error)) error { return b.Keys(done) })
+	keys := natstest.Wait(t, func(done func([]string, error)) error { return b.Keys(done) })
 	if len(keys) != 50 {
 		t.Errorf("%d keys are left", len(keys))
 	}
 }
 
 func TestAWatchOfSeveralKeysAndOneThatGoesOnFromARevision(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 5)
 	for _, key := range []string{"a.1", "b.1", "c.1", "a.1", "b.1"} {
 		put(t, b, key, key)
@@ -231,7 +233,7 @@ func TestAWatchOfSeveralKeysAndOneThatGoesOnFromARevision(t *testing.T) {
 		var mu sync.Mutex
 		var seen []uint64
 		ended := make(chan struct{})
-		w := wait(t, func(done func(*kv.Watcher, error)) error {
+		w := natstest.Wait(t, func(done func(*kv.Watcher, error)) error {
 			return b.Watch(">", o, func(e *kv.Entry) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -245,7 +247,7 @@ func TestAWatchOfSeveralKeysAndOneThatGoesOnFromARevision(t *testing.T) {
 		defer w.Stop()
 		select {
 		case <-ended:
-		case <-time.After(patience):
+		case <-time.After(natstest.Patience):
 			t.Fatal("the initial data has no end")
 		}
 		mu.Lock()

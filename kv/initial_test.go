@@ -14,24 +14,15 @@ import (
 
 	"natstcl/kv"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 // alongside is another connection to the same server.
 func alongside(t *testing.T, j *js.JetStream) *js.JetStream {
 	t.Helper()
-	conn := wire.New(wire.DefaultOptions(), nil)
-	t.Cleanup(func() { <-conn.Disconnect() })
-	if err := conn.SetServers([]string{j.Conn().ServerURLs()[0]}); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, plain(conn.Connect))
-	other, err := js.New(conn, js.Options{Timeout: patience})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return other
+	return jstest.Connect(t, j.Conn().ServerURLs()[0], natstest.Patience)
 }
 
 // fillBucket puts k0, k1, …, a hundred at a time.
@@ -41,7 +32,7 @@ func fillBucket(t *testing.T, b *kv.Bucket, keys int, value []byte) {
 	for i := range pairs {
 		pairs[i] = kv.KeyValue{Key: fmt.Sprint("k", i), Value: value}
 	}
-	outcomes := wait(t, func(done func([]kv.Outcome, error)) error {
+	outcomes := natstest.Wait(t, func(done func([]kv.Outcome, error)) error {
 		b.PutMany(pairs, kv.ManyOptions{InFlight: 100}, func(out []kv.Outcome) { done(out, nil) })
 		return nil
 	})
@@ -90,7 +81,7 @@ func watchOnce(t *testing.T, b *kv.Bucket, key string, o kv.WatchOptions) map[st
 	taken := 0
 	ends := 0
 	complete := make(chan struct{})
-	w = wait(t, func(done func(*kv.Watcher, error)) error {
+	w = natstest.Wait(t, func(done func(*kv.Watcher, error)) error {
 		return b.Watch(key, o, func(e *kv.Entry) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -108,7 +99,7 @@ func watchOnce(t *testing.T, b *kv.Bucket, key string, o kv.WatchOptions) map[st
 	defer w.Stop()
 	select {
 	case <-complete:
-	case <-time.After(patience):
+	case <-time.After(natstest.Patience):
 		t.Fatal("the initial data does not end")
 	}
 	mu.Lock()
@@ -123,13 +114,13 @@ func TestWhatIsThereIsWholeWhileOthersWrite(t *testing.T) {
 	const keys, calls = 2000, 10
 	for _, history := range []int64{1, 5} {
 		t.Run(fmt.Sprint("history ", history), func(t *testing.T) {
-			j := startJetStream(t)
+			j := jstest.Start(t)
 			b := newBucket(t, j, history)
 			fillBucket(t, b, keys, []byte("x"))
 			other := alongside(t, j)
-			hammer(t, wait(t, func(done func(*kv.Bucket, error)) error { return kv.BindBucket(other, "test", done) }), keys)
+			hammer(t, natstest.Wait(t, func(done func(*kv.Bucket, error)) error { return kv.BindBucket(other, "test", done) }), keys)
 			for call := range calls {
-				names := wait(t, b.Keys)
+				names := natstest.Wait(t, b.Keys)
 				if n := len(names); n != keys {
 					t.Errorf("call %d: %d keys", call, n)
 				}
@@ -142,7 +133,7 @@ func TestWhatIsThereIsWholeWhileOthersWrite(t *testing.T) {
 				if n := len(watchOnce(t, b, "*", kv.WatchOptions{IncludeHistory: true})); n != keys {
 					t.Errorf("call %d: a watch with history has %d keys", call, n)
 				}
-				entries := wait(t, func(done func([]kv.Entry, error)) error { return b.History(">", done) })
+				entries := natstest.Wait(t, func(done func([]kv.Entry, error)) error { return b.History(">", done) })
 				of := map[string]bool{}
 				for _, e := range entries {
 					of[e.Key] = true
@@ -160,13 +151,13 @@ func TestWhatIsThereIsWholeWhileOthersWrite(t *testing.T) {
 func TestInitialDataThatIsEmptiedEnds(t *testing.T) {
 	for _, history := range []int64{1, 5} {
 		t.Run(fmt.Sprint("history ", history), func(t *testing.T) {
-			j := startJetStream(t)
+			j := jstest.Start(t)
 			b := newBucket(t, j, history)
 			other := alongside(t, j)
 			fillBucket(t, b, 3000, make([]byte, 20<<10))
 			var delivered, ends atomic.Int64
 			fresh := make(chan struct{})
-			w := wait(t, func(done func(*kv.Watcher, error)) error {
+			w := natstest.Wait(t, func(done func(*kv.Watcher, error)) error {
 				return b.Watch(">", kv.WatchOptions{IdleHeartbeat: 200 * time.Millisecond}, func(e *kv.Entry) {
 					switch {
 					case e == nil:
@@ -180,10 +171,10 @@ func TestInitialDataThatIsEmptiedEnds(t *testing.T) {
 			})
 			defer w.Stop()
 			// Nothing is taken: flow control holds the rest back.
-			until(t, "the first ones", func() bool { return delivered.Load() > 0 })
-			wait(t, func(done func(uint64, error)) error { return kv.EmptyBucket(other, "test", done) })
+			natstest.Eventually(t, "the first ones", func() bool { return delivered.Load() > 0 })
+			natstest.Wait(t, func(done func(uint64, error)) error { return kv.EmptyBucket(other, "test", done) })
 			taken := int64(0)
-			until(t, "the end of the initial data", func() bool {
+			natstest.Eventually(t, "the end of the initial data", func() bool {
 				for ; taken < delivered.Load(); taken++ {
 					w.Taken()
 				}
@@ -195,7 +186,7 @@ func TestInitialDataThatIsEmptiedEnds(t *testing.T) {
 			put(t, b, "fresh", "x")
 			select {
 			case <-fresh:
-			case <-time.After(patience):
+			case <-time.After(natstest.Patience):
 				t.Fatal("what is put afterwards does not come")
 			}
 			if ends.Load() != 1 {
@@ -208,7 +199,7 @@ func TestInitialDataThatIsEmptiedEnds(t *testing.T) {
 func TestABucketThatIsMadeAnewIsReadFromItsBeginning(t *testing.T) {
 	for _, o := range []kv.WatchOptions{{}, {IncludeHistory: true}, {UpdatesOnly: true}} {
 		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
-			j := startJetStream(t)
+			j := jstest.Start(t)
 			b := newBucket(t, j, 1)
 			fillBucket(t, b, 20, []byte("x"))
 			var mu sync.Mutex
@@ -225,7 +216,7 @@ func TestABucketThatIsMadeAnewIsReadFromItsBeginning(t *testing.T) {
 				defer mu.Unlock()
 				left = keys
 			}
-			w := wait(t, func(done func(*kv.Watcher, error)) error {
+			w := natstest.Wait(t, func(done func(*kv.Watcher, error)) error {
 				return b.Watch(">", o, func(e *kv.Entry) {
 					mu.Lock()
 					defer mu.Unlock()
@@ -237,14 +228,14 @@ func TestABucketThatIsMadeAnewIsReadFromItsBeginning(t *testing.T) {
 				}, done)
 			})
 			defer w.Stop()
-			until(t, "the end of the initial data", func() bool { mu.Lock(); defer mu.Unlock(); return ends == 1 })
-			wait(t, plain(func(done func(error)) error { return kv.DeleteBucket(j, "test", done) }))
+			natstest.Eventually(t, "the end of the initial data", func() bool { mu.Lock(); defer mu.Unlock(); return ends == 1 })
+			natstest.Do(t, func(done func(error)) error { return kv.DeleteBucket(j, "test", done) })
 			newBucket(t, j, 1)
 			put(t, b, "k3", "again")
 			put(t, b, "other", "x")
-			until(t, "the new bucket's keys", func() bool { mu.Lock(); defer mu.Unlock(); return len(left) > 0 })
+			natstest.Eventually(t, "the new bucket's keys", func() bool { mu.Lock(); defer mu.Unlock(); return len(left) > 0 })
 			put(t, b, "later", "x")
-			until(t, "what comes later", func() bool {
+			natstest.Eventually(t, "what comes later", func() bool {
 				mu.Lock()
 				defer mu.Unlock()
 				return len(seen) > 0 && seen[len(seen)-1] == "later 3"

@@ -14,6 +14,8 @@ import (
 	"natstcl/kv"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 	"natstcl/kv/js"
 	"natstcl/kv/server"
 	"natstcl/kv/wire"
@@ -21,74 +23,31 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// patience bounds what a test waits for; it only matters where something is wrong.
-const patience = 30 * time.Second
-
-func wait[T any](t *testing.T, start func(done func(T, error)) error) T {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	v, err := kv.Await(ctx, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// plain makes an operation that only succeeds or fails one that kv.Await takes.
-func plain(start func(done func(error)) error) func(func(struct{}, error)) error {
-	return func(done func(struct{}, error)) error {
-		return start(func(err error) { done(struct{}{}, err) })
-	}
-}
-
-func startJetStream(t *testing.T) *js.JetStream {
-	t.Helper()
-	s, err := server.Start(server.Options{TempDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := wire.New(wire.DefaultOptions(), nil)
-	t.Cleanup(func() {
-		<-conn.Disconnect()
-		s.Shutdown()
-	})
-	if err := conn.SetServers([]string{s.URL()}); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, plain(conn.Connect))
-	j, err := js.New(conn, js.Options{Timeout: 10 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return j
-}
-
 func newBucket(t *testing.T, j *js.JetStream, history int64) *kv.Bucket {
-	return wait(t, func(done func(*kv.Bucket, error)) error {
+	return natstest.Wait(t, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateBucket(j, kv.BucketConfig{Bucket: "test", History: history, Storage: "memory"}, done)
 	})
 }
 
 func put(t *testing.T, b *kv.Bucket, key, value string) uint64 {
-	return wait(t, func(done func(uint64, error)) error { return b.Put(key, []byte(value), done) })
+	return natstest.Wait(t, func(done func(uint64, error)) error { return b.Put(key, []byte(value), done) })
 }
 
 func TestEntriesRoundTrip(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 5)
 	put(t, b, "a", "one")
 	put(t, b, "a", "two")
-	e := wait(t, func(done func(kv.Entry, error)) error { return b.Get("a", 0, done) })
+	e := natstest.Wait(t, func(done func(kv.Entry, error)) error { return b.Get("a", 0, done) })
 	if string(e.Value) != "two" || e.Revision != 2 || e.Operation != kv.Put || time.Since(e.Created) > time.Minute {
 		t.Errorf("got %+v", e)
 	}
-	wait(t, plain(func(done func(error)) error { return b.Delete("a", 2, done) }))
+	natstest.Do(t, func(done func(error)) error { return b.Delete("a", 2, done) })
 	_, err := kv.Await(context.Background(), func(done func(kv.Entry, error)) error { return b.Get("a", 0, done) })
 	if !errors.Is(err, fault.New(fault.KeyNotFound, "")) {
 		t.Errorf("got %v", err)
 	}
-	history := wait(t, func(done func([]kv.Entry, error)) error { return b.History("a", done) })
+	history := natstest.Wait(t, func(done func([]kv.Entry, error)) error { return b.History("a", done) })
 	if len(history) != 3 || history[2].Operation != kv.Delete || history[0].Delta != 2 {
 		t.Errorf("got %+v", history)
 	}
@@ -109,7 +68,7 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 // A receiver that does not take what was delivered is not sent more than the server's
 // window; when it takes them, all come, once each and in order.
 func TestFlowControlBoundsWhatIsDeliveredAhead(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
 	value := make([]byte, 64<<10)
 	const n = 2000 // 128 MB
@@ -117,7 +76,7 @@ func TestFlowControlBoundsWhatIsDeliveredAhead(t *testing.T) {
 
 	var delivered atomic.Int64
 	var last uint64
-	w := wait(t, func(done func(*kv.Watcher, error)) error {
+	w := natstest.Wait(t, func(done func(*kv.Watcher, error)) error {
 		return b.Watch(">", kv.WatchOptions{IdleHeartbeat: time.Second}, func(e *kv.Entry) {
 			if e == nil {
 				return
@@ -138,7 +97,7 @@ func TestFlowControlBoundsWhatIsDeliveredAhead(t *testing.T) {
 		t.Errorf("%d MB were delivered to a receiver that took none", ahead>>20)
 	}
 	taken := int64(0)
-	until(t, "the rest", func() bool {
+	natstest.Eventually(t, "the rest", func() bool {
 		for ; taken < delivered.Load(); taken++ {
 			w.Taken()
 		}
@@ -146,24 +105,13 @@ func TestFlowControlBoundsWhatIsDeliveredAhead(t *testing.T) {
 	})
 }
 
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	end := time.Now().Add(patience)
-	for !holds() {
-		if time.Now().After(end) {
-			t.Fatal("not in time: " + what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 func TestWatchersComeAndGo(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
 	put(t, b, "a", "1")
 	for range 200 {
 		ended := make(chan struct{})
-		w := wait(t, func(done func(*kv.Watcher, error)) error {
+		w := natstest.Wait(t, func(done func(*kv.Watcher, error)) error {
 			return b.Watch(">", kv.WatchOptions{}, func(e *kv.Entry) {
 				if e == nil {
 					close(ended)
@@ -174,23 +122,23 @@ func TestWatchersComeAndGo(t *testing.T) {
 		w.Stop()
 		w.Stop()
 	}
-	info := wait(t, func(done func(dict.Dict, error)) error { return j.StreamInfo("KV_test", done) })
-	until(t, "no consumer is left", func() bool {
-		info = wait(t, func(done func(dict.Dict, error)) error { return j.StreamInfo("KV_test", done) })
+	info := natstest.Wait(t, func(done func(dict.Dict, error)) error { return j.StreamInfo("KV_test", done) })
+	natstest.Eventually(t, "no consumer is left", func() bool {
+		info = natstest.Wait(t, func(done func(dict.Dict, error)) error { return j.StreamInfo("KV_test", done) })
 		return info.Text("state", "consumer_count") == "0"
 	})
 }
 
 // A bucket that is gone is told by each operation in its way.
 func TestBucketThatIsGone(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
-	wait(t, plain(func(done func(error)) error { return kv.DeleteBucket(j, "test", done) }))
+	natstest.Do(t, func(done func(error)) error { return kv.DeleteBucket(j, "test", done) })
 	for name, start := range map[string]func(func(struct{}, error)) error{
-		"ErrBucketNotFound": plain(func(done func(error)) error {
+		"ErrBucketNotFound": natstest.Plain(func(done func(error)) error {
 			return b.Put("a", nil, func(_ uint64, err error) { done(err) })
 		}),
-		fault.BucketGone: plain(func(done func(error)) error {
+		fault.BucketGone: natstest.Plain(func(done func(error)) error {
 			return b.Keys(func(_ []string, err error) { done(err) })
 		}),
 	} {
@@ -212,7 +160,10 @@ func ExampleAwait() {
 	ctx := context.Background()
 	conn := wire.New(wire.DefaultOptions(), nil)
 	conn.SetServers([]string{s.URL()})
-	if _, err := kv.Await(ctx, plain(conn.Connect)); err != nil {
+	connect := func(done func(struct{}, error)) error { // it has no result
+		return conn.Connect(func(err error) { done(struct{}{}, err) })
+	}
+	if _, err := kv.Await(ctx, connect); err != nil {
 		fmt.Println(err)
 		return
 	}

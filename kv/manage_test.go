@@ -11,6 +11,8 @@ import (
 	"natstcl/kv"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 	"natstcl/kv/js"
 )
 
@@ -22,18 +24,18 @@ func create(t *testing.T, j *js.JetStream, c kv.BucketConfig) *kv.Bucket {
 	if c.Storage == "" {
 		c.Storage = "memory"
 	}
-	return wait(t, func(done func(*kv.Bucket, error)) error { return kv.CreateBucket(j, c, done) })
+	return natstest.Wait(t, func(done func(*kv.Bucket, error)) error { return kv.CreateBucket(j, c, done) })
 }
 
 func streamConfig(t *testing.T, j *js.JetStream, stream string) dict.Dict {
 	t.Helper()
-	info := wait(t, func(done func(dict.Dict, error)) error { return j.StreamInfo(stream, done) })
+	info := natstest.Wait(t, func(done func(dict.Dict, error)) error { return j.StreamInfo(stream, done) })
 	config, _ := info.Path("config").(dict.Dict)
 	return config
 }
 
 func update(j *js.JetStream, bucket string, change func(*kv.BucketConfig)) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), natstest.Patience)
 	defer cancel()
 	_, err := kv.Await(ctx, func(done func(*kv.Bucket, error)) error {
 		return kv.UpdateBucket(j, bucket, change, done)
@@ -42,12 +44,12 @@ func update(j *js.JetStream, bucket string, change func(*kv.BucketConfig)) error
 }
 
 func TestAnUpdateChangesWhatItNamesAndNothingElse(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	create(t, j, kv.BucketConfig{Bucket: "test", History: 3, Description: "before", Metadata: dict.Dict{{Key: "a", Value: "b"}}})
 	config := streamConfig(t, j, "KV_test")
 	config.Set("allow_batched", true) // a bucket's config has no place for this
 	config.Set("max_consumers", 7)
-	wait(t, func(done func(dict.Dict, error)) error { return j.UpdateStream("KV_test", config, done) })
+	natstest.Wait(t, func(done func(dict.Dict, error)) error { return j.UpdateStream("KV_test", config, done) })
 
 	if err := update(j, "test", func(c *kv.BucketConfig) {
 		c.Description = "after"
@@ -72,7 +74,7 @@ func TestAnUpdateChangesWhatItNamesAndNothingElse(t *testing.T) {
 }
 
 func TestAnUpdateOfNoBucketIsToldAndSoIsWhatTheServerRefuses(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	none := func(*kv.BucketConfig) {}
 	if err := update(j, "test", none); !errors.Is(err, fault.New(fault.BucketNotFound, "")) {
 		t.Errorf("got %v", err)
@@ -87,7 +89,7 @@ func TestAnUpdateOfNoBucketIsToldAndSoIsWhatTheServerRefuses(t *testing.T) {
 }
 
 func TestAConfigThatWasReadMakesTheSameBucket(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	size, no := int64(1000), false
 	made := kv.BucketConfig{
 		Bucket: "test", Description: "all of it", History: 4, TTL: time.Hour, MaxValueSize: &size, MaxBytes: &size,
@@ -96,8 +98,8 @@ func TestAConfigThatWasReadMakesTheSameBucket(t *testing.T) {
 	}
 	b := create(t, j, made)
 	before := streamConfig(t, j, "KV_test")
-	read := wait(t, b.Config)
-	wait(t, plain(func(done func(error)) error { return kv.DeleteBucket(j, "test", done) }))
+	read := natstest.Wait(t, b.Config)
+	natstest.Do(t, func(done func(error)) error { return kv.DeleteBucket(j, "test", done) })
 	create(t, j, read)
 	if after := streamConfig(t, j, "KV_test"); string(after.JSON()) != string(before.JSON()) {
 		t.Errorf("before %s\nafter  %s", before.JSON(), after.JSON())
@@ -105,9 +107,9 @@ func TestAConfigThatWasReadMakesTheSameBucket(t *testing.T) {
 }
 
 func TestSourcesAreBucketsOrStreamsByTheirOwnTransforms(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	put(t, create(t, j, kv.BucketConfig{Bucket: "one"}), "a", "from one")
-	wait(t, func(done func(dict.Dict, error)) error {
+	natstest.Wait(t, func(done func(dict.Dict, error)) error {
 		return j.AddStream("PLAIN", dict.Dict{{Key: "subjects", Value: []string{"plain.*"}}, {Key: "storage", Value: "memory"}}, done)
 	})
 	b := create(t, j, kv.BucketConfig{Bucket: "both", Sources: []any{
@@ -117,46 +119,37 @@ func TestSourcesAreBucketsOrStreamsByTheirOwnTransforms(t *testing.T) {
 		}}},
 	}})
 	put(t, b, "own", "written here")
-	eventually(t, "the key of the source", func() bool {
+	natstest.Eventually(t, "the key of the source", func() bool {
 		_, err := get(b, "a")
 		return err == nil
 	})
 }
 
 func get(b *kv.Bucket, key string) (kv.Entry, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), natstest.Patience)
 	defer cancel()
 	return kv.Await(ctx, func(done func(kv.Entry, error)) error { return b.Get(key, 0, done) })
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not in time: " + what)
-		}
-	}
-}
-
 func TestAnAggregateGathersFromOneOriginMore(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	put(t, create(t, j, kv.BucketConfig{Bucket: "one"}), "a", "from one")
 	put(t, create(t, j, kv.BucketConfig{Bucket: "two"}), "b", "from two")
-	all := wait(t, func(done func(*kv.Bucket, error)) error {
+	all := natstest.Wait(t, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateAggregate(j, kv.BucketConfig{Bucket: "all", History: 1, Storage: "memory"}, false, []kv.Origin{{Bucket: "one"}}, done)
 	})
-	eventually(t, "the first origin", func() bool { _, err := get(all, "a"); return err == nil })
-	wait(t, plain(func(done func(error)) error { return kv.AddOrigin(j, "all", kv.Origin{Bucket: "two"}, done) }))
-	eventually(t, "the second origin", func() bool { _, err := get(all, "b"); return err == nil })
+	natstest.Eventually(t, "the first origin", func() bool { _, err := get(all, "a"); return err == nil })
+	natstest.Do(t, func(done func(error)) error { return kv.AddOrigin(j, "all", kv.Origin{Bucket: "two"}, done) })
+	natstest.Eventually(t, "the second origin", func() bool { _, err := get(all, "b"); return err == nil })
 	if len(streamConfig(t, j, "KV_all").Text("subjects")) != 0 {
 		t.Error("an aggregate that is not writable got subjects")
 	}
 }
 
 func TestCreateOrUpdateDoesEither(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	for _, text := range []string{"made", "changed"} {
-		wait(t, func(done func(*kv.Bucket, error)) error {
+		natstest.Wait(t, func(done func(*kv.Bucket, error)) error {
 			return kv.CreateOrUpdateBucket(j, "test", func(c *kv.BucketConfig) { c.Description = text }, done)
 		})
 		if got := streamConfig(t, j, "KV_test").Text("description"); got != text {

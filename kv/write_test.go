@@ -11,11 +11,13 @@ import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 )
 
 // try is wait for operations that may fail.
 func try[T any](start func(done func(T, error)) error) (T, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), natstest.Patience)
 	defer cancel()
 	return kv.Await(ctx, start)
 }
@@ -25,7 +27,7 @@ func createKey(b *kv.Bucket, key, value string, options ...kv.WriteOption) (uint
 }
 
 func TestAKeyWithATimeToLiveGoesAndLeavesAMarkerThatSaysWhy(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := create(t, j, kv.BucketConfig{Bucket: "test", LimitMarkerTTL: time.Minute})
 	if _, err := createKey(b, "k", "v", kv.WithTTL(time.Second)); err != nil {
 		t.Fatal(err)
@@ -33,9 +35,9 @@ func TestAKeyWithATimeToLiveGoesAndLeavesAMarkerThatSaysWhy(t *testing.T) {
 	if _, err := createKey(b, "k", "w"); fault.CodeOf(err) != "ErrWrongLastSequence" {
 		t.Errorf("got %v", err)
 	}
-	eventually(t, "the end of the key", func() bool { _, err := get(b, "k"); return fault.CodeOf(err) == "ErrKeyNotFound" })
+	natstest.Eventually(t, "the end of the key", func() bool { _, err := get(b, "k"); return fault.CodeOf(err) == "ErrKeyNotFound" })
 	var marker kv.Entry
-	eventually(t, "the marker", func() bool {
+	natstest.Eventually(t, "the marker", func() bool {
 		var err error
 		marker, err = try(func(done func(kv.Entry, error)) error { return b.Read("k", kv.ReadOptions{Deleted: true}, done) })
 		return err == nil
@@ -49,7 +51,7 @@ func TestAKeyWithATimeToLiveGoesAndLeavesAMarkerThatSaysWhy(t *testing.T) {
 }
 
 func TestATimeToLiveIsRefusedWhereItWouldNotDoWhatItSays(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	plain := create(t, j, kv.BucketConfig{Bucket: "plain"})
 	if _, err := createKey(plain, "k", "v", kv.WithTTL(time.Minute)); fault.CodeOf(err) != "ErrNotSupported" {
 		t.Errorf("got %v", err)
@@ -72,7 +74,7 @@ func TestATimeToLiveIsRefusedWhereItWouldNotDoWhatItSays(t *testing.T) {
 }
 
 func TestTouchKeepsTheValueAndItsHeaders(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := create(t, j, kv.BucketConfig{Bucket: "test", LimitMarkerTTL: time.Minute})
 	if _, err := createKey(b, "k", "v", kv.WithTTL(time.Hour), kv.WithHeader(nats.Header{"Who": {"me"}})); err != nil {
 		t.Fatal(err)
@@ -82,7 +84,7 @@ func TestTouchKeepsTheValueAndItsHeaders(t *testing.T) {
 		if want != time.Hour {
 			options = append(options, kv.WithTTL(want))
 		}
-		revision := wait(t, func(done func(uint64, error)) error { return b.Touch("k", done, options...) })
+		revision := natstest.Wait(t, func(done func(uint64, error)) error { return b.Touch("k", done, options...) })
 		e, err := get(b, "k")
 		if err != nil || e.Revision != revision || string(e.Value) != "v" || e.TTL != want || e.Header.Get("Who") != "me" {
 			t.Errorf("got %+v, %v", e, err)
@@ -95,7 +97,7 @@ func TestTouchKeepsTheValueAndItsHeaders(t *testing.T) {
 
 // Many touch and count at once: what one wrote is in what the other touches.
 func TestTouchLosesNoWriteThatComesInBetween(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := create(t, j, kv.BucketConfig{Bucket: "test"})
 	put(t, b, "k", "0")
 	ended := make(chan error, 40)
@@ -121,11 +123,11 @@ func TestTouchLosesNoWriteThatComesInBetween(t *testing.T) {
 }
 
 func TestAPurgeMayDependOnARevision(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 5)
 	revision := put(t, b, "k", "v")
 	purge := func(revision uint64) error {
-		_, err := try(plain(func(done func(error)) error { return b.Purge("k", done, kv.WithRevision(revision)) }))
+		_, err := try(natstest.Plain(func(done func(error)) error { return b.Purge("k", done, kv.WithRevision(revision)) }))
 		return err
 	}
 	if err := purge(revision + 1); fault.CodeOf(err) != "ErrWrongLastSequence" {
@@ -140,7 +142,7 @@ func TestAPurgeMayDependOnARevision(t *testing.T) {
 }
 
 func TestHeadersOfTheBucketsOwnAreRefused(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
 	for _, name := range []string{"Nats-TTL", "nats-msg-id", "KV-Operation"} {
 		_, err := try(func(done func(uint64, error)) error {
@@ -153,7 +155,7 @@ func TestHeadersOfTheBucketsOwnAreRefused(t *testing.T) {
 }
 
 func TestManyValuesArePutInOrderAndEachIsToldOf(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
 	pairs := make([]kv.KeyValue, 5000)
 	for i := range pairs {
@@ -161,7 +163,7 @@ func TestManyValuesArePutInOrderAndEachIsToldOf(t *testing.T) {
 	}
 	pairs[17].Key = "no key!"
 	told := 0
-	outcomes := wait(t, func(done func([]kv.Outcome, error)) error {
+	outcomes := natstest.Wait(t, func(done func([]kv.Outcome, error)) error {
 		b.PutMany(pairs, kv.ManyOptions{InFlight: 100, Progress: func(done, total int) bool { told++; return total == len(pairs) }},
 			func(out []kv.Outcome) { done(out, nil) })
 		return nil
@@ -185,14 +187,14 @@ func TestManyValuesArePutInOrderAndEachIsToldOf(t *testing.T) {
 }
 
 func TestManyPutsStopWhereTheyAreCanceledOrTheBucketIsGone(t *testing.T) {
-	j := startJetStream(t)
+	j := jstest.Start(t)
 	b := newBucket(t, j, 1)
 	pairs := make([]kv.KeyValue, 1000)
 	for i := range pairs {
 		pairs[i].Key = fmt.Sprintf("k%d", i)
 	}
 	run := func(o kv.ManyOptions) map[string]int {
-		outcomes := wait(t, func(done func([]kv.Outcome, error)) error {
+		outcomes := natstest.Wait(t, func(done func([]kv.Outcome, error)) error {
 			b.PutMany(pairs, o, func(out []kv.Outcome) { done(out, nil) })
 			return nil
 		})
@@ -206,7 +208,7 @@ func TestManyPutsStopWhereTheyAreCanceledOrTheBucketIsGone(t *testing.T) {
 	if codes[""] < 50 || codes["ErrCanceled"] < 800 {
 		t.Errorf("canceled: %v", codes)
 	}
-	wait(t, plain(func(done func(error)) error { return kv.DeleteBucket(j, "test", done) }))
+	natstest.Do(t, func(done func(error)) error { return kv.DeleteBucket(j, "test", done) })
 	codes = run(kv.ManyOptions{InFlight: 10})
 	if codes["ErrBucketNotFound"] == 0 || codes["ErrBucketNotFound"]+codes["ErrCanceled"] != len(pairs) {
 		t.Errorf("gone: %v", codes)

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"natstcl/kv"
 	"natstcl/kv/client"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 	"natstcl/kv/server"
 )
 
@@ -23,7 +24,7 @@ func Example() {
 		return
 	}
 	defer s.Shutdown()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), natstest.Patience)
 	defer cancel()
 	c, err := client.Connect(ctx, s.URL())
 	if err != nil {
@@ -56,7 +57,7 @@ func ExampleBucket_Watch() {
 		return
 	}
 	defer s.Shutdown()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), natstest.Patience)
 	defer cancel()
 	c, err := client.Connect(ctx, s.URL())
 	if err != nil {
@@ -98,12 +99,8 @@ func ExampleBucket_Watch() {
 
 func start(t *testing.T) (context.Context, *client.Client) {
 	t.Helper()
-	s, err := server.Start(server.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Shutdown)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	s := jstest.StartServer(t, server.Options{})
+	ctx, cancel := context.WithTimeout(context.Background(), natstest.Patience)
 	t.Cleanup(cancel)
 	c, err := client.Connect(ctx, s.URL())
 	if err != nil {

@@ -3,11 +3,7 @@
 package js_test
 
 import (
-	"bufio"
-	"context"
-	"io"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +17,8 @@ import (
 	"natstcl/kv"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 	"natstcl/kv/js"
 	"natstcl/kv/server"
 	"natstcl/kv/wire"
@@ -28,180 +26,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// patience bounds what a test waits for; it only matters where something is wrong.
-const patience = 60 * time.Second
-
-func wait[T any](t *testing.T, start func(done func(T, error)) error) T {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	v, err := kv.Await(ctx, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// plain makes an operation that only succeeds or fails one that kv.Await takes.
-func plain(start func(done func(error)) error) func(func(struct{}, error)) error {
-	return func(done func(struct{}, error)) error {
-		return start(func(err error) { done(struct{}{}, err) })
-	}
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not in time: " + what)
-		}
-	}
-}
-
-// proxy stands between a client and its server. It loses what lose says of the messages that
-// the server sends, and its connections can be cut.
-type proxy struct {
-	address, target string
-	lose            func(subject string) bool
-
-	mu       sync.Mutex
-	listener net.Listener
-	conns    []net.Conn
-	tasks    sync.WaitGroup
-}
-
-func startProxy(t *testing.T, target string, lose func(subject string) bool) *proxy {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{address: listener.Addr().String(), target: target, lose: lose}
-	p.serve(listener)
-	t.Cleanup(func() {
-		p.down()
-		p.tasks.Wait()
-	})
-	return p
-}
-
-func (p *proxy) url() string { return "nats://" + p.address }
-
-func (p *proxy) serve(listener net.Listener) {
-	p.mu.Lock()
-	p.listener = listener
-	p.mu.Unlock()
-	p.tasks.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			up, err := net.Dial("tcp", p.target)
-			if err != nil {
-				client.Close()
-				return
-			}
-			p.mu.Lock()
-			p.conns = append(p.conns, client, up)
-			p.mu.Unlock()
-			p.tasks.Go(func() { io.Copy(up, client); up.Close() })
-			p.tasks.Go(func() { p.forward(client, up); client.Close() })
-		}
-	})
-}
-
-// down is as if the server were not there, until up.
-func (p *proxy) down() {
-	p.mu.Lock()
-	p.listener.Close()
-	p.mu.Unlock()
-	p.cut()
-}
-
-func (p *proxy) up(t *testing.T) {
-	t.Helper()
-	listener, err := net.Listen("tcp", p.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.serve(listener)
-}
-
-// forward passes on what the server sends, line by line and message by message.
-func (p *proxy) forward(to io.Writer, from io.Reader) {
-	r := bufio.NewReader(from)
-	for {
-		line, err := r.ReadBytes('\n')
-		if err != nil {
-			return
-		}
-		fields := strings.Fields(string(line))
-		if len(fields) > 2 && (fields[0] == "MSG" || fields[0] == "HMSG") {
-			size, _ := strconv.Atoi(fields[len(fields)-1])
-			payload := make([]byte, size+2)
-			if _, err := io.ReadFull(r, payload); err != nil {
-				return
-			}
-			if p.lose(fields[1]) {
-				continue
-			}
-			line = append(line, payload...)
-		}
-		if _, err := to.Write(line); err != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.Close()
-	}
-	p.conns = nil
-}
-
-func connect(t *testing.T, url string) *js.JetStream {
-	t.Helper()
-	return connectFor(t, url, 5*time.Second)
-}
-
-// connectFor is connect with a timeout of the JetStream.
-func connectFor(t *testing.T, url string, timeout time.Duration) *js.JetStream {
-	t.Helper()
-	options := wire.DefaultOptions()
-	options.ReconnectTimeWait = 10 * time.Millisecond
-	options.MaxReconnectAttempts = -1
-	conn := wire.New(options, nil)
-	t.Cleanup(func() { <-conn.Disconnect() })
-	if err := conn.SetServers([]string{url}); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, plain(conn.Connect))
-	j, err := js.New(conn, js.Options{Timeout: timeout})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return j
-}
-
-func startServer(t *testing.T) *server.Server {
-	t.Helper()
-	s, err := server.Start(server.Options{TempDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Shutdown)
-	return s
-}
-
-func address(s *server.Server) string { return strings.TrimPrefix(s.URL(), "nats://") }
-
 // fill makes a stream in memory of the subject "s", and publishes the numbers from 1 to n.
 func fill(t *testing.T, j *js.JetStream, n int) {
 	t.Helper()
-	wait(t, func(done func(dict.Dict, error)) error {
+	natstest.Wait(t, func(done func(dict.Dict, error)) error {
 		return j.AddStream("S", dict.Dict{{Key: "subjects", Value: []any{"s"}}, {Key: "storage", Value: "memory"}}, done)
 	})
 	publish(t, j, 1, n)
@@ -212,7 +40,7 @@ func publish(t *testing.T, j *js.JetStream, first, last int) {
 	var acked sync.WaitGroup
 	for i := first; i <= last; i++ {
 		acked.Add(1)
-		_, err := j.Publish(&nats.Msg{Subject: "s", Data: []byte(strconv.Itoa(i))}, patience, wire.DefaultRetry, func(_ dict.Dict, err error) {
+		_, err := j.Publish(&nats.Msg{Subject: "s", Data: []byte(strconv.Itoa(i))}, natstest.Patience, wire.DefaultRetry, func(_ dict.Dict, err error) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -275,7 +103,7 @@ func follow(t *testing.T, j *js.JetStream) (*js.OrderedConsumer, *reader, *atomi
 	var c *js.OrderedConsumer
 	made := make(chan struct{})
 	r := newReader(t, func(*nats.Msg) { <-made; c.Taken() })
-	c = wait(t, func(done func(*js.OrderedConsumer, error)) error {
+	c = natstest.Wait(t, func(done func(*js.OrderedConsumer, error)) error {
 		return j.OrderedConsumer("S", js.OrderedConfig{
 			IdleHeartbeat: 100 * time.Millisecond,
 			Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { r.queue <- m },
@@ -292,22 +120,22 @@ func follow(t *testing.T, j *js.JetStream) (*js.OrderedConsumer, *reader, *atomi
 }
 
 func TestAnOrderedConsumerMakesUpForEachMessageThatIsLost(t *testing.T) {
-	s := startServer(t)
-	direct := connect(t, s.URL())
+	s := jstest.StartServer(t, server.Options{})
+	direct := jstest.Connect(t, s.URL(), 5*time.Second)
 	fill(t, direct, 3000)
 	random := rand.New(rand.NewPCG(1, 2))
 	var lost atomic.Int64
-	p := startProxy(t, address(s), func(subject string) bool {
+	p := natstest.StartLossyProxy(t, s.URL(), func(subject string) bool {
 		lose := subject == "s" && random.IntN(300) == 0
 		if lose {
 			lost.Add(1)
 		}
 		return lose
 	})
-	_, r, mismatches := follow(t, connect(t, p.url()))
-	eventually(t, "3000 messages", func() bool { return r.count() >= 3000 })
+	_, r, mismatches := follow(t, jstest.Connect(t, p.URL(), 5*time.Second))
+	natstest.Eventually(t, "3000 messages", func() bool { return r.count() >= 3000 })
 	publish(t, direct, 3001, 3100)
-	eventually(t, "3100 messages", func() bool { return r.count() >= 3100 })
+	natstest.Eventually(t, "3100 messages", func() bool { return r.count() >= 3100 })
 	if n := r.inOrder(); n != 0 || r.count() != 3100 {
 		t.Fatalf("%d messages, out of order at %d", r.count(), n)
 	}
@@ -317,11 +145,11 @@ func TestAnOrderedConsumerMakesUpForEachMessageThatIsLost(t *testing.T) {
 }
 
 func TestAnOrderedConsumerThatIsDeletedAndCutAllTheTime(t *testing.T) {
-	s := startServer(t)
-	direct := connect(t, s.URL())
+	s := jstest.StartServer(t, server.Options{})
+	direct := jstest.Connect(t, s.URL(), 5*time.Second)
 	fill(t, direct, 0)
-	p := startProxy(t, address(s), func(string) bool { return false })
-	c, r, _ := follow(t, connect(t, p.url()))
+	p := natstest.StartProxy(t, s.URL())
+	c, r, _ := follow(t, jstest.Connect(t, p.URL(), 5*time.Second))
 	stop := make(chan struct{})
 	var trouble sync.WaitGroup
 	trouble.Go(func() {
@@ -334,7 +162,7 @@ func TestAnOrderedConsumerThatIsDeletedAndCutAllTheTime(t *testing.T) {
 			if name := c.Name(); name != "" && i%3 != 0 {
 				_ = direct.DeleteConsumer("S", name, func(error) {})
 			} else if i%3 == 0 {
-				p.cut()
+				p.Cut()
 			}
 			c.Info()
 		}
@@ -346,7 +174,7 @@ func TestAnOrderedConsumerThatIsDeletedAndCutAllTheTime(t *testing.T) {
 	}
 	close(stop)
 	trouble.Wait()
-	eventually(t, "all messages", func() bool { return r.count() >= rounds*each })
+	natstest.Eventually(t, "all messages", func() bool { return r.count() >= rounds*each })
 	if n := r.inOrder(); n != 0 || r.count() != rounds*each {
 		t.Fatalf("%d messages, out of order at %d", r.count(), n)
 	}
@@ -354,14 +182,14 @@ func TestAnOrderedConsumerThatIsDeletedAndCutAllTheTime(t *testing.T) {
 
 func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
 	t.Cleanup(js.SetRetryAfter(50 * time.Millisecond))
-	s := startServer(t)
-	direct := connect(t, s.URL())
+	s := jstest.StartServer(t, server.Options{})
+	direct := jstest.Connect(t, s.URL(), 5*time.Second)
 	fill(t, direct, 10)
-	p := startProxy(t, address(s), func(string) bool { return false })
-	j := connectFor(t, p.url(), 200*time.Millisecond)
+	p := natstest.StartProxy(t, s.URL())
+	j := jstest.Connect(t, p.URL(), 200*time.Millisecond)
 	told := make(chan string, 100)
 	r := newReader(t, func(*nats.Msg) {})
-	c := wait(t, func(done func(*js.OrderedConsumer, error)) error {
+	c := natstest.Wait(t, func(done func(*js.OrderedConsumer, error)) error {
 		return j.OrderedConsumer("S", js.OrderedConfig{
 			IdleHeartbeat: 100 * time.Millisecond,
 			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
@@ -372,13 +200,13 @@ func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
 		}, done)
 	})
 	t.Cleanup(c.Stop)
-	eventually(t, "10 messages", func() bool { return r.count() == 10 })
-	p.down()
+	natstest.Eventually(t, "10 messages", func() bool { return r.count() == 10 })
+	p.Down()
 	next := func() string {
 		select {
 		case code := <-told:
 			return code
-		case <-time.After(patience):
+		case <-time.After(natstest.Patience):
 			return "nothing in time"
 		}
 	}
@@ -389,20 +217,20 @@ func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
 	if len(told) > 0 {
 		t.Fatal("meanwhile", <-told)
 	}
-	p.up(t)
+	p.Up(t)
 	if third := next(); third != "ErrConsumerNotActive" {
 		t.Fatal(third)
 	}
 	publish(t, direct, 11, 20)
-	eventually(t, "20 messages", func() bool { return r.count() >= 20 })
+	natstest.Eventually(t, "20 messages", func() bool { return r.count() >= 20 })
 	if n := r.inOrder(); n != 0 {
 		t.Fatalf("out of order at %d", n)
 	}
 }
 
 func TestOrderedConsumersThatAreStoppedAtAnyTimeLeaveNothing(t *testing.T) {
-	s := startServer(t)
-	j := connectFor(t, s.URL(), patience)
+	s := jstest.StartServer(t, server.Options{})
+	j := jstest.Connect(t, s.URL(), natstest.Patience)
 	fill(t, j, 200)
 	var made sync.WaitGroup
 	for i := range 200 {
@@ -434,22 +262,22 @@ func TestOrderedConsumersThatAreStoppedAtAnyTimeLeaveNothing(t *testing.T) {
 		}
 	}
 	made.Wait()
-	eventually(t, "no consumers", func() bool {
-		return len(wait(t, func(done func([]string, error)) error { return j.ConsumerNames("S", done) })) == 0
+	natstest.Eventually(t, "no consumers", func() bool {
+		return len(natstest.Wait(t, func(done func([]string, error)) error { return j.ConsumerNames("S", done) })) == 0
 	})
 }
 
 func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
-	s := startServer(t)
-	direct := connect(t, s.URL())
+	s := jstest.StartServer(t, server.Options{})
+	direct := jstest.Connect(t, s.URL(), 5*time.Second)
 	fill(t, direct, 3000)
-	wait(t, func(done func(dict.Dict, error)) error {
+	natstest.Wait(t, func(done func(dict.Dict, error)) error {
 		return direct.AddConsumer("S", dict.Dict{
 			{Key: "durable_name", Value: "C"}, {Key: "ack_policy", Value: "explicit"}, {Key: "ack_wait", Value: int64(time.Second)},
 		}, done)
 	})
-	p := startProxy(t, address(s), func(string) bool { return false })
-	j := connect(t, p.url())
+	p := natstest.StartProxy(t, s.URL())
+	j := jstest.Connect(t, p.URL(), 5*time.Second)
 	const most = 50
 	var open, widest atomic.Int64
 	var c *js.PullConsumer
@@ -460,7 +288,7 @@ func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
 		open.Add(-1)
 		c.Taken(m)
 	})
-	c = wait(t, func(done func(*js.PullConsumer, error)) error {
+	c = natstest.Wait(t, func(done func(*js.PullConsumer, error)) error {
 		return j.PullConsumer("S", "C", js.PullConfig{
 			MaxMessages: most, Threshold: most / 2, Expires: time.Second, IdleHeartbeat: 100 * time.Millisecond,
 			Deliver: func(m *nats.Msg) {
@@ -476,11 +304,11 @@ func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
 	cuts := int64(0)
 	for ; r.count() < 2500; cuts++ {
 		before := r.count()
-		eventually(t, "more messages", func() bool { return r.count() > before+100 })
-		p.cut()
+		natstest.Eventually(t, "more messages", func() bool { return r.count() > before+100 })
+		p.Cut()
 	}
-	eventually(t, "all acknowledged", func() bool {
-		info := wait(t, func(done func(dict.Dict, error)) error { return direct.ConsumerInfo("S", "C", done) })
+	natstest.Eventually(t, "all acknowledged", func() bool {
+		info := natstest.Wait(t, func(done func(dict.Dict, error)) error { return direct.ConsumerInfo("S", "C", done) })
 		return info.Text("ack_floor", "stream_seq") == "3000"
 	})
 	r.mu.Lock()
@@ -496,10 +324,10 @@ func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
 }
 
 func TestManyFetchesAtOnceShareWhatThereIs(t *testing.T) {
-	s := startServer(t)
-	j := connect(t, s.URL())
+	s := jstest.StartServer(t, server.Options{})
+	j := jstest.Connect(t, s.URL(), 5*time.Second)
 	fill(t, j, 1000)
-	wait(t, func(done func(dict.Dict, error)) error {
+	natstest.Wait(t, func(done func(dict.Dict, error)) error {
 		return j.AddConsumer("S", dict.Dict{{Key: "durable_name", Value: "C"}, {Key: "ack_policy", Value: "none"}}, done)
 	})
 	var mu sync.Mutex
@@ -531,27 +359,27 @@ func TestManyFetchesAtOnceShareWhatThereIs(t *testing.T) {
 }
 
 func TestKeysAndHistoryMakeUpForWhatIsLost(t *testing.T) {
-	s := startServer(t)
-	direct := connect(t, s.URL())
-	bucket := wait(t, func(done func(*kv.Bucket, error)) error {
+	s := jstest.StartServer(t, server.Options{})
+	direct := jstest.Connect(t, s.URL(), 5*time.Second)
+	bucket := natstest.Wait(t, func(done func(*kv.Bucket, error)) error {
 		return kv.CreateBucket(direct, kv.BucketConfig{Bucket: "b", History: 3, Storage: "memory"}, done)
 	})
 	const keys = 500
 	for i := range 3 * keys {
-		wait(t, func(done func(uint64, error)) error { return bucket.Put("k"+strconv.Itoa(i%keys), []byte("v"), done) })
+		natstest.Wait(t, func(done func(uint64, error)) error { return bucket.Put("k"+strconv.Itoa(i%keys), []byte("v"), done) })
 	}
 	var n atomic.Int64
-	p := startProxy(t, address(s), func(subject string) bool {
+	p := natstest.StartLossyProxy(t, s.URL(), func(subject string) bool {
 		return strings.HasPrefix(subject, "$KV.b.") && slices.Contains([]int64{100, 350, 700, 1000, 1500}, n.Add(1))
 	})
-	lossy := wait(t, func(done func(*kv.Bucket, error)) error {
-		return kv.BindBucket(connect(t, p.url()), "b", done)
+	lossy := natstest.Wait(t, func(done func(*kv.Bucket, error)) error {
+		return kv.BindBucket(jstest.Connect(t, p.URL(), 5*time.Second), "b", done)
 	})
-	names := wait(t, lossy.Keys)
+	names := natstest.Wait(t, lossy.Keys)
 	if slices.Sort(names); len(slices.Compact(names)) != keys || len(names) != keys {
 		t.Fatalf("%d keys", len(names))
 	}
-	entries := wait(t, func(done func([]kv.Entry, error)) error { return lossy.History(">", done) })
+	entries := natstest.Wait(t, func(done func([]kv.Entry, error)) error { return lossy.History(">", done) })
 	if len(entries) != 3*keys {
 		t.Fatalf("%d entries", len(entries))
 	}

@@ -3,7 +3,6 @@
 package micro_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -16,9 +15,10 @@ import (
 	"github.com/nats-io/nats.go"
 	native "github.com/nats-io/nats.go/micro"
 	"go.uber.org/goleak"
-	"natstcl/kv"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 	"natstcl/kv/micro"
 	"natstcl/kv/server"
 	"natstcl/kv/wire"
@@ -26,54 +26,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// patience bounds what a test waits for; it only matters where something is wrong.
-const patience = 60 * time.Second
-
-func await[T any](t *testing.T, start func(done func(T, error)) error) (T, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return kv.Await(ctx, start)
-}
-
-func wait[T any](t *testing.T, start func(done func(T, error)) error) T {
-	t.Helper()
-	v, err := await(t, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// plain makes an operation that only succeeds or fails one that kv.Await takes.
-func plain(start func(done func(error)) error) func(func(struct{}, error)) error {
-	return func(done func(struct{}, error)) error {
-		return start(func(err error) { done(struct{}{}, err) })
-	}
-}
-
 // start is a server with our connection and one of Go's client.
 func start(t *testing.T) (*wire.Conn, *nats.Conn) {
 	t.Helper()
-	s, err := server.Start(server.Options{TempDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := wire.New(wire.DefaultOptions(), nil)
-	nc, err := nats.Connect(s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		nc.Close()
-		<-conn.Disconnect()
-		s.Shutdown()
-	})
-	if err := conn.SetServers([]string{s.URL()}); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, plain(conn.Connect))
-	return conn, nc
+	s := jstest.StartServer(t, server.Options{})
+	return jstest.Dial(t, s.URL()), jstest.Native(t, s.URL())
 }
 
 func calculator(t *testing.T, conn *wire.Conn) *micro.Service {
@@ -97,7 +54,7 @@ func endpoint(t *testing.T, s *micro.Service, name string, o micro.EndpointOptio
 }
 
 // flush waits until the server has seen all that went before.
-func flush(t *testing.T, conn *wire.Conn) { wait(t, plain(conn.Flush)) }
+func flush(t *testing.T, conn *wire.Conn) { natstest.Do(t, conn.Flush) }
 
 // echo answers with the request's data, or with an error where that is "bad".
 func echo(r *micro.Request) {
@@ -148,7 +105,7 @@ func TestMonitoringAnswersAsGoDoes(t *testing.T) {
 		var texts [2]map[string]any
 		var order [2]string
 		for i, id := range []string{ours.ID(), theirs.Info().ID} {
-			m, err := nc.Request("$SRV."+verb+".calc."+id, nil, patience)
+			m, err := nc.Request("$SRV."+verb+".calc."+id, nil, natstest.Patience)
 			if err != nil {
 				t.Fatal(verb, err)
 			}
@@ -176,7 +133,7 @@ func TestMonitoringAnswersAsGoDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	flush(t, conn)
-	m, err := nc.Request("$SRV.INFO.bare", nil, patience)
+	m, err := nc.Request("$SRV.INFO.bare", nil, natstest.Patience)
 	want := `{"name":"bare","id":"` + bare.ID() + `","version":"0.0.1","metadata":{},"type":"io.nats.micro.v1.info_response","description":"","endpoints":[]}`
 	if err != nil || string(m.Data) != want {
 		t.Errorf("%v\n%s\n%s", err, m.Data, want)
@@ -189,18 +146,18 @@ func TestRequestsAreAnsweredAndCounted(t *testing.T) {
 	endpoint(t, s, "echo", micro.EndpointOptions{}, echo)
 	flush(t, conn)
 	for range 3 {
-		m, err := nc.Request("echo", []byte("hello"), patience)
+		m, err := nc.Request("echo", []byte("hello"), natstest.Patience)
 		if err != nil || string(m.Data) != "hello" || m.Header.Get("X") != "y" {
 			t.Fatalf("%v %v", m, err)
 		}
 	}
-	m, err := nc.Request("echo", []byte("bad"), patience)
+	m, err := nc.Request("echo", []byte("bad"), natstest.Patience)
 	if err != nil || string(m.Data) != "more of it" || m.Header.Get("X") != "y" ||
 		m.Header.Get(native.ErrorHeader) != "bad" || m.Header.Get(native.ErrorCodeHeader) != "400" {
 		t.Fatalf("%v %v", m, err)
 	}
 	numbers := func() native.EndpointStats {
-		m, err := nc.Request("$SRV.STATS.calc", nil, patience)
+		m, err := nc.Request("$SRV.STATS.calc", nil, natstest.Patience)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,24 +201,24 @@ func TestServiceOfTheGoClientIsAskedAndCalled(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := func(q micro.Question) (names []string) {
-		for _, d := range wait(t, func(done func([]dict.Dict, error)) error { return micro.Ask(conn, q, done) }) {
+		for _, d := range natstest.Wait(t, func(done func([]dict.Dict, error)) error { return micro.Ask(conn, q, done) }) {
 			names = append(names, d.Text("name"))
 		}
 		slices.Sort(names)
 		return names
 	}
-	if got := ask(micro.Question{Verb: micro.Ping, Timeout: patience, Stall: time.Second}); !slices.Equal(got, []string{"calc", "theirs"}) {
+	if got := ask(micro.Question{Verb: micro.Ping, Timeout: natstest.Patience, Stall: time.Second}); !slices.Equal(got, []string{"calc", "theirs"}) {
 		t.Errorf("got %v", got)
 	}
-	if got := ask(micro.Question{Verb: micro.Info, Name: "theirs", ID: theirs.Info().ID, Timeout: patience}); !slices.Equal(got, []string{"theirs"}) {
+	if got := ask(micro.Question{Verb: micro.Info, Name: "theirs", ID: theirs.Info().ID, Timeout: natstest.Patience}); !slices.Equal(got, []string{"theirs"}) {
 		t.Errorf("got %v", got)
 	}
-	if got := ask(micro.Question{Verb: micro.Stats, Name: "nobody", Timeout: patience}); len(got) != 0 {
+	if got := ask(micro.Question{Verb: micro.Stats, Name: "nobody", Timeout: natstest.Patience}); len(got) != 0 {
 		t.Errorf("got %v", got)
 	}
 	call := func(data string) (*nats.Msg, error) {
-		return await(t, func(done func(*nats.Msg, error)) error {
-			return micro.Call(conn, &nats.Msg{Subject: "echo", Data: []byte(data)}, patience, done)
+		return natstest.Await(t, func(done func(*nats.Msg, error)) error {
+			return micro.Call(conn, &nats.Msg{Subject: "echo", Data: []byte(data)}, natstest.Patience, done)
 		})
 	}
 	if m, err := call("x"); err != nil || string(m.Data) != "x" {
@@ -379,7 +336,7 @@ func TestStopDrains(t *testing.T) {
 	}
 	first := <-kept
 	stopped := make(chan error, 1)
-	s.Stop(patience, func(err error) { stopped <- err })
+	s.Stop(natstest.Patience, func(err error) { stopped <- err })
 	for _, r := range []*micro.Request{first, <-kept, <-kept} {
 		select {
 		case <-stopped:
@@ -395,14 +352,14 @@ func TestStopDrains(t *testing.T) {
 	}
 	<-ended
 	for range 3 {
-		if _, err := inbox.NextMsg(patience); err != nil {
+		if _, err := inbox.NextMsg(natstest.Patience); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := nc.Request("later", nil, patience); !errors.Is(err, nats.ErrNoResponders) {
+	if _, err := nc.Request("later", nil, natstest.Patience); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := nc.Request("$SRV.PING.s", nil, patience); !errors.Is(err, nats.ErrNoResponders) {
+	if _, err := nc.Request("$SRV.PING.s", nil, natstest.Patience); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := s.AddEndpoint("more", micro.EndpointOptions{}, echo); fault.CodeOf(err) != "ErrInvalidArg" {
@@ -442,7 +399,7 @@ func TestServiceEndsWithItsConnection(t *testing.T) {
 	<-conn.Disconnect()
 	select {
 	case <-ended:
-	case <-time.After(patience):
+	case <-time.After(natstest.Patience):
 		t.Fatal("it lives")
 	}
 	if !s.Stopped() {
@@ -500,19 +457,8 @@ func TestRefusedEndpointIsTold(t *testing.T) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.Start(server.Options{TempDir: t.TempDir(), ConfigFile: file})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := wire.New(wire.DefaultOptions(), nil)
-	t.Cleanup(func() {
-		<-conn.Disconnect()
-		s.Shutdown()
-	})
-	if err := conn.SetServers([]string{strings.Replace(s.URL(), "//", "//a:a@", 1)}); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, plain(conn.Connect))
+	s := jstest.StartServer(t, server.Options{ConfigFile: file})
+	conn := jstest.Dial(t, strings.Replace(s.URL(), "//", "//a:a@", 1))
 	failed := make(chan string, 10)
 	service, err := micro.Start(conn, micro.Config{
 		Name: "s", Version: "1.0.0", Failed: func(subject string, why *fault.Error) { failed <- subject + " " + why.Code },
@@ -526,10 +472,10 @@ func TestRefusedEndpointIsTold(t *testing.T) {
 		if got != "forbidden ErrPermissions" {
 			t.Errorf("got %s", got)
 		}
-	case <-time.After(patience):
+	case <-time.After(natstest.Patience):
 		t.Fatal("nobody is told")
 	}
-	stats := wait(t, func(done func(dict.Dict, error)) error {
+	stats := natstest.Wait(t, func(done func(dict.Dict, error)) error {
 		service.Stats(func(d dict.Dict) { done(d, nil) })
 		return nil
 	})

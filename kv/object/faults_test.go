@@ -12,10 +12,11 @@ import (
 
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 	"natstcl/kv/js"
 	"natstcl/kv/object"
 	"natstcl/kv/server"
-	"natstcl/kv/wire"
 )
 
 // restartable is a server that can be ended, and come back with what it had.
@@ -43,23 +44,9 @@ func startRestartable(t *testing.T) *restartable {
 	t.Helper()
 	r := &restartable{options: server.Options{StoreDir: t.TempDir()}}
 	r.start(t)
-	o := wire.DefaultOptions()
-	o.ReconnectTimeWait = 50 * time.Millisecond
-	o.MaxReconnectAttempts = -1
-	conn := wire.New(o, nil)
-	t.Cleanup(func() {
-		<-conn.Disconnect()
-		r.running.Shutdown()
-	})
-	if err := conn.SetServers([]string{r.running.URL()}); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, plain(conn.Connect))
-	var err error
-	if r.js, err = js.New(conn, js.Options{Timeout: 3 * time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	r.store = wait(t, func(done func(*object.Store, error)) error {
+	t.Cleanup(func() { r.running.Shutdown() })
+	r.js = jstest.Connect(t, r.running.URL(), 3*time.Second)
+	r.store = natstest.Wait(t, func(done func(*object.Store, error)) error {
 		return object.Create(r.js, "files", object.Config{}, done)
 	})
 	return r
@@ -127,10 +114,10 @@ func TestPutOverARestartOfTheServer(t *testing.T) {
 	w.Close()
 	select {
 	case err = <-end:
-	case <-time.After(patience):
+	case <-time.After(natstest.Patience):
 		t.Fatal("the put has no end")
 	}
-	i := wait(t, func(done func([]*object.Info, error)) error { return r.store.List(true, done) })
+	i := natstest.Wait(t, func(done func([]*object.Info, error)) error { return r.store.List(true, done) })
 	if err == nil {
 		if len(i) != 1 || len(get(t, r.store, "a")) != 100*len(data) {
 			t.Errorf("it is said to be complete, and is not")
@@ -140,7 +127,7 @@ func TestPutOverARestartOfTheServer(t *testing.T) {
 	if len(i) != 0 {
 		t.Errorf("%v, and an object is there", err)
 	}
-	left := wait(t, func(done func(dict.Dict, error)) error { return r.js.StreamSubjects("OBJ_files", "$O.files.C.>", done) })
+	left := natstest.Wait(t, func(done func(dict.Dict, error)) error { return r.js.StreamSubjects("OBJ_files", "$O.files.C.>", done) })
 	if len(left) != 0 {
 		t.Errorf("%v, and chunks are there: %v", err, left)
 	}
@@ -167,7 +154,7 @@ func TestDisconnectInTheMiddle(t *testing.T) {
 		if fault.CodeOf(err) != "ErrConnectionClosed" {
 			t.Errorf("a writer got %v", err)
 		}
-	case <-time.After(patience):
+	case <-time.After(natstest.Patience):
 		t.Fatal("the put has no end")
 	}
 }

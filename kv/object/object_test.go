@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"testing"
@@ -16,41 +15,19 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
-	"natstcl/kv"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
+	"natstcl/kv/internal/natstest"
 	"natstcl/kv/js"
 	"natstcl/kv/object"
 	"natstcl/kv/server"
-	"natstcl/kv/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
-
-// patience bounds what a test waits for; it only matters where something is wrong.
-const patience = 60 * time.Second
-
-func await[T any](t *testing.T, start func(done func(T, error)) error) (T, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return kv.Await(ctx, start)
-}
-
-func wait[T any](t *testing.T, start func(done func(T, error)) error) T {
-	t.Helper()
-	v, err := await(t, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// plain makes an operation that only succeeds or fails one that kv.Await takes.
-func plain(start func(done func(error)) error) func(func(struct{}, error)) error {
-	return func(done func(struct{}, error)) error {
-		return start(func(err error) { done(struct{}{}, err) })
-	}
+// The publisher of nats.go can lose its channel before the goroutine that reads it has begun, which then waits for ever.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(),
+		goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
 }
 
 // fixture is a server with our client and Go's.
@@ -64,30 +41,11 @@ type fixture struct {
 
 func start(t *testing.T, c object.Config) *fixture {
 	t.Helper()
-	s, err := server.Start(server.Options{TempDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := wire.New(wire.DefaultOptions(), nil)
-	nc, err := nats.Connect(s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		nc.Close()
-		<-conn.Disconnect()
-		s.Shutdown()
-	})
-	if err := conn.SetServers([]string{s.URL()}); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, plain(conn.Connect))
-	f := &fixture{url: s.URL()}
-	if f.js, err = js.New(conn, js.Options{Timeout: 10 * time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	f.store = wait(t, func(done func(*object.Store, error)) error { return object.Create(f.js, "files", c, done) })
-	if f.api, err = jetstream.New(nc); err != nil {
+	s := jstest.StartServer(t, server.Options{})
+	f := &fixture{url: s.URL(), js: jstest.Connect(t, s.URL(), 10*time.Second)}
+	f.store = natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Create(f.js, "files", c, done) })
+	var err error
+	if f.api, err = jetstream.New(jstest.Native(t, s.URL())); err != nil {
 		t.Fatal(err)
 	}
 	if f.native, err = f.api.ObjectStore(context.Background(), "files"); err != nil {
@@ -104,25 +62,25 @@ func noise(n int) []byte {
 
 func put(t *testing.T, s *object.Store, name string, data []byte) *object.Info {
 	t.Helper()
-	return wait(t, func(done func(*object.Info, error)) error {
+	return natstest.Wait(t, func(done func(*object.Info, error)) error {
 		return s.PutBytes(object.Meta{Name: name}, data, object.PutOptions{}, done)
 	})
 }
 
 func get(t *testing.T, s *object.Store, name string) []byte {
 	t.Helper()
-	return wait(t, func(done func(object.Contents, error)) error { return s.GetBytes(name, nil, done) }).Data
+	return natstest.Wait(t, func(done func(object.Contents, error)) error { return s.GetBytes(name, nil, done) }).Data
 }
 
 func info(t *testing.T, s *object.Store, name string) *object.Info {
 	t.Helper()
-	return wait(t, func(done func(*object.Info, error)) error { return s.Info(name, true, done) })
+	return natstest.Wait(t, func(done func(*object.Info, error)) error { return s.Info(name, true, done) })
 }
 
 // fails checks the code of an operation's error.
 func fails[T any](t *testing.T, code string, start func(done func(T, error)) error) {
 	t.Helper()
-	_, err := await(t, start)
+	_, err := natstest.Await(t, start)
 	if fault.CodeOf(err) != code {
 		t.Errorf("got %v (%s), want %s", err, fault.CodeOf(err), code)
 	}
@@ -131,7 +89,7 @@ func fails[T any](t *testing.T, code string, start func(done func(T, error)) err
 // chunks counts the chunks of all objects.
 func (f *fixture) chunks(t *testing.T) (n int) {
 	t.Helper()
-	counts := wait(t, func(done func(dict.Dict, error)) error { return f.js.StreamSubjects("OBJ_files", "$O.files.C.>", done) })
+	counts := natstest.Wait(t, func(done func(dict.Dict, error)) error { return f.js.StreamSubjects("OBJ_files", "$O.files.C.>", done) })
 	for _, field := range counts {
 		count, err := strconv.Atoi(counts.Text(field.Key))
 		if err != nil {
@@ -175,7 +133,7 @@ func TestGoClientReadsWhatIsPutHere(t *testing.T) {
 		Header:   dict.Dict{{Key: "k", Value: []string{"v1", "v2"}}},
 		Metadata: dict.Dict{{Key: "m", Value: "1"}},
 	}
-	mine := wait(t, func(done func(*object.Info, error)) error {
+	mine := natstest.Wait(t, func(done func(*object.Info, error)) error {
 		return f.store.PutBytes(meta, data, object.PutOptions{ChunkSize: 1000}, done)
 	})
 	got, err := f.native.GetBytes(ctx, meta.Name)
@@ -212,7 +170,7 @@ func TestObjectsOfTheGoClientAreReadHere(t *testing.T) {
 	}
 	// Changed here, and read there.
 	name, text := "renamed", "changed"
-	wait(t, func(done func(*object.Info, error)) error {
+	natstest.Wait(t, func(done func(*object.Info, error)) error {
 		return f.store.UpdateMeta("theirs", object.MetaChange{Name: &name, Description: &text}, done)
 	})
 	theirs, err := f.native.GetInfo(ctx, "renamed")
@@ -230,9 +188,9 @@ func TestObjectsOfTheGoClientAreReadHere(t *testing.T) {
 func TestDeletedObjects(t *testing.T) {
 	f := start(t, object.Config{})
 	put(t, f.store, "a", noise(300_000))
-	remove := plain(func(done func(error)) error { return f.store.Delete("a", done) })
-	wait(t, remove)
-	wait(t, remove) // twice is fine
+	remove := natstest.Plain(func(done func(error)) error { return f.store.Delete("a", done) })
+	natstest.Wait(t, remove)
+	natstest.Wait(t, remove) // twice is fine
 	if got := f.chunks(t); got != 0 {
 		t.Errorf("%d chunks are left", got)
 	}
@@ -241,7 +199,7 @@ func TestDeletedObjects(t *testing.T) {
 	if i := info(t, f.store, "a"); !i.Deleted || i.Size != 0 || i.Chunks != 0 || i.Digest != "" {
 		t.Errorf("got %+v", i)
 	}
-	fails(t, "ErrObjectNotFound", plain(func(done func(error)) error { return f.store.Delete("never", done) }))
+	fails(t, "ErrObjectNotFound", natstest.Plain(func(done func(error)) error { return f.store.Delete("never", done) }))
 	fails(t, "ErrObjectDeleted", func(done func(*object.Info, error)) error {
 		return f.store.UpdateMeta("a", object.MetaChange{}, done)
 	})
@@ -257,18 +215,18 @@ func TestDeletedObjects(t *testing.T) {
 func TestLinks(t *testing.T) {
 	f := start(t, object.Config{})
 	put(t, f.store, "a", []byte("one"))
-	other := wait(t, func(done func(*object.Store, error)) error {
+	other := natstest.Wait(t, func(done func(*object.Store, error)) error {
 		return object.Create(f.js, "other", object.Config{}, done)
 	})
 	put(t, other, "far", []byte("two"))
 	link := func(name, bucket, target string) func(func(*object.Info, error)) error {
 		return func(done func(*object.Info, error)) error { return f.store.AddLink(name, bucket, target, done) }
 	}
-	wait(t, link("near", "", "a"))
+	natstest.Wait(t, link("near", "", "a"))
 	if got := get(t, f.store, "near"); string(got) != "one" {
 		t.Errorf("got %q", got)
 	}
-	i := wait(t, link("near", "other", "far"))
+	i := natstest.Wait(t, link("near", "other", "far"))
 	if *i.Link != (object.Link{Bucket: "other", Name: "far"}) {
 		t.Errorf("got %+v", i.Link)
 	}
@@ -278,13 +236,13 @@ func TestLinks(t *testing.T) {
 	if got, err := f.native.GetString(context.Background(), "near"); err != nil || got != "two" {
 		t.Errorf("Go's client got %q %v", got, err)
 	}
-	wait(t, func(done func(*object.Info, error)) error { return f.store.AddBucketLink("bucket", "other", done) })
+	natstest.Wait(t, func(done func(*object.Info, error)) error { return f.store.AddBucketLink("bucket", "other", done) })
 	fails(t, "ErrObjectIsBucketLink", func(done func(object.Contents, error)) error { return f.store.GetBytes("bucket", nil, done) })
 	fails(t, "ErrObjectExists", link("a", "", "a"))
 	fails(t, "ErrLinkToLink", link("x", "", "near"))
 	fails(t, "ErrObjectNotFound", link("x", "", "none"))
 	fails(t, "ErrBucketNotFound", link("x", "nowhere", "none"))
-	wait(t, plain(func(done func(error)) error { return f.store.Delete("a", done) }))
+	natstest.Do(t, func(done func(error)) error { return f.store.Delete("a", done) })
 	fails(t, "ErrLinkToDeleted", link("x", "", "a"))
 	// A link that an older client made to another link.
 	if _, err := f.native.AddLink(context.Background(), "stale", &jetstream.ObjectInfo{Bucket: "files", ObjectMeta: jetstream.ObjectMeta{Name: "near"}}); err != nil {
@@ -306,8 +264,8 @@ func TestRenameRefusesANameThatIsTaken(t *testing.T) {
 		return f.store.UpdateMeta("a", object.MetaChange{Name: &to}, done)
 	}
 	fails(t, "ErrObjectExists", rename)
-	wait(t, plain(func(done func(error)) error { return f.store.Delete("b", done) }))
-	wait(t, rename)
+	natstest.Do(t, func(done func(error)) error { return f.store.Delete("b", done) })
+	natstest.Wait(t, rename)
 	if got := get(t, f.store, "b"); string(got) != "a" {
 		t.Errorf("got %q", got)
 	}
@@ -317,7 +275,7 @@ func TestRenameRefusesANameThatIsTaken(t *testing.T) {
 func TestListAndWatch(t *testing.T) {
 	f := start(t, object.Config{})
 	list := func(deleted bool) (names []string) {
-		for _, i := range wait(t, func(done func([]*object.Info, error)) error { return f.store.List(deleted, done) }) {
+		for _, i := range natstest.Wait(t, func(done func([]*object.Info, error)) error { return f.store.List(deleted, done) }) {
 			names = append(names, i.Name)
 		}
 		return names
@@ -328,7 +286,7 @@ func TestListAndWatch(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		put(t, f.store, name, []byte(name))
 	}
-	wait(t, plain(func(done func(error)) error { return f.store.Delete("a", done) }))
+	natstest.Do(t, func(done func(error)) error { return f.store.Delete("a", done) })
 	if got := list(false); !slices.Equal(got, []string{"b", "c"}) {
 		t.Errorf("got %v", got)
 	}
@@ -336,7 +294,7 @@ func TestListAndWatch(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	seen := make(chan string, 100)
-	w := wait(t, func(done func(*object.Watcher, error)) error {
+	w := natstest.Wait(t, func(done func(*object.Watcher, error)) error {
 		return f.store.Watch(object.WatchOptions{}, func(w *object.Watcher, i *object.Info) {
 			if i == nil {
 				seen <- "."
@@ -356,7 +314,7 @@ func TestListAndWatch(t *testing.T) {
 			if got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-		case <-time.After(patience):
+		case <-time.After(natstest.Patience):
 			t.Fatal("nothing is seen of " + want)
 		}
 	}
@@ -373,145 +331,35 @@ func TestConfigIsThatOfTheGoClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	ttl, text := time.Hour, "d"
-	wait(t, func(done func(*object.Store, error)) error {
+	natstest.Wait(t, func(done func(*object.Store, error)) error {
 		return object.Create(f.js, "theirs", object.Config{TTL: &ttl, Description: &text}, done)
 	})
-	names := wait(t, func(done func([]string, error)) error { return object.Names(f.js, done) })
+	names := natstest.Wait(t, func(done func([]string, error)) error { return object.Names(f.js, done) })
 	if slices.Sort(names); !slices.Equal(names, []string{"files", "theirs"}) {
 		t.Errorf("got %v", names)
 	}
 	text = "changed"
-	theirs := wait(t, func(done func(*object.Store, error)) error {
+	theirs := natstest.Wait(t, func(done func(*object.Store, error)) error {
 		return object.CreateOrUpdate(f.js, "theirs", object.Config{Description: &text}, done)
 	})
-	status := wait(t, theirs.Status)
+	status := natstest.Wait(t, theirs.Status)
 	if status.Text("description") != "changed" || status.Text("ttl") != "3600000000000" {
 		t.Errorf("got %v", status)
 	}
 	fails(t, "ErrBucketNotFound", func(done func(*object.Store, error)) error { return object.Update(f.js, "none", object.Config{}, done) })
 	fails(t, "ErrBucketNotFound", func(done func(*object.Store, error)) error { return object.Bind(f.js, "none", done) })
-	if all := wait(t, func(done func([]dict.Dict, error)) error { return object.Statuses(f.js, done) }); len(all) != 2 {
+	if all := natstest.Wait(t, func(done func([]dict.Dict, error)) error { return object.Statuses(f.js, done) }); len(all) != 2 {
 		t.Errorf("got %v", all)
 	}
-	wait(t, plain(f.store.Seal))
+	natstest.Do(t, f.store.Seal)
 	fails(t, "ErrJSResponse", func(done func(*object.Info, error)) error {
 		return f.store.PutBytes(object.Meta{Name: "a"}, []byte("x"), object.PutOptions{}, done)
 	})
-	wait(t, plain(func(done func(error)) error { return object.Delete(f.js, "theirs", done) }))
+	natstest.Do(t, func(done func(error)) error { return object.Delete(f.js, "theirs", done) })
 	fails(t, "ErrBucketNotFound", func(done func(*object.Info, error)) error {
 		return theirs.PutBytes(object.Meta{Name: "a"}, []byte("x"), object.PutOptions{}, done)
 	})
 	fails(t, "ErrBucketNotFound", func(done func(*object.Info, error)) error { return theirs.Info("a", true, done) })
-}
-
-// slowReader reads as a Go program would.
-type slowReader struct {
-	*object.Reader
-	ready chan struct{}
-}
-
-func open(t *testing.T, s *object.Store, name string) *slowReader {
-	t.Helper()
-	ready := make(chan struct{}, 1)
-	r := wait(t, func(done func(*object.Reader, error)) error {
-		return s.Get(name, func() { ready <- struct{}{} }, done)
-	})
-	return &slowReader{r, ready}
-}
-
-func (r *slowReader) next(t *testing.T) ([]byte, error) {
-	t.Helper()
-	for {
-		piece, err := r.Take()
-		if piece != nil || err != nil {
-			return piece, err
-		}
-		select {
-		case <-r.ready:
-		case <-time.After(patience):
-			t.Fatal("nothing comes")
-		}
-	}
-}
-
-func (r *slowReader) rest(t *testing.T) (data []byte, err error) {
-	t.Helper()
-	for {
-		piece, err := r.next(t)
-		if err != nil {
-			return data, err
-		}
-		data = append(data, piece...)
-	}
-}
-
-func TestWhatWasTamperedWithIsRefused(t *testing.T) {
-	f := start(t, object.Config{})
-	ctx := context.Background()
-	data := noise(1_000_000)
-	i := put(t, f.store, "a", data)
-	subject := "$O.files.C." + i.NUID
-	mismatch := func(what string) {
-		t.Helper()
-		if _, err := open(t, f.store, "a").rest(t); fault.CodeOf(err) != "ErrDigestMismatch" {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	if _, err := f.api.Publish(ctx, subject, []byte("one more")); err != nil {
-		t.Fatal(err)
-	}
-	mismatch("a chunk too many")
-	stream, err := f.api.Stream(ctx, "OBJ_files")
-	if err != nil {
-		t.Fatal(err)
-	}
-	last, err := stream.GetLastMsgForSubject(ctx, subject)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.DeleteMsg(ctx, last.Sequence); err != nil {
-		t.Fatal(err)
-	}
-	if got := get(t, f.store, "a"); !bytes.Equal(got, data) {
-		t.Error("it is not as it was")
-	}
-	if err := stream.DeleteMsg(ctx, 2); err != nil {
-		t.Fatal(err)
-	}
-	mismatch("a chunk too few")
-	if err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
-		t.Fatal(err)
-	}
-	mismatch("no chunk")
-}
-
-func TestInfoThatIsNoneIsRefused(t *testing.T) {
-	f := start(t, object.Config{})
-	for _, text := range []string{
-		`{`, `[]`, `{}`, `{"name":"a"}`, `{"name":"a","nuid":">"}`, `{"name":"a","nuid":"x.*"}`, `{"name":"","nuid":"x"}`,
-		`{"name":"a","nuid":"x","size":-1}`, `{"name":"a","nuid":"x","headers":[]}`, `{"name":"a","nuid":"x","headers":{"k":1}}`,
-	} {
-		if _, err := f.api.Publish(context.Background(), "$O.files.M.YQ==", []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		fails(t, "ErrProtocol", func(done func(*object.Info, error)) error { return f.store.Info("a", true, done) })
-		fails(t, "ErrProtocol", plain(func(done func(error)) error { return f.store.Delete("a", done) }))
-	}
-}
-
-func TestNamesThatCannotBe(t *testing.T) {
-	f := start(t, object.Config{})
-	for _, name := range []string{"", string(noise(2049))} {
-		err := f.store.Info(name, true, func(*object.Info, error) { t.Error("done is called") })
-		if fault.CodeOf(err) != "ErrInvalidArg" {
-			t.Errorf("got %v", err)
-		}
-	}
-	long := string(bytes.Repeat([]byte("ä"), 1024))
-	put(t, f.store, long, []byte("x"))
-	if got := get(t, f.store, long); string(got) != "x" {
-		t.Errorf("got %q", got)
-	}
 }
 
 // Of two that put the same name at once one is last, and nothing is left of the other.
@@ -530,7 +378,7 @@ func TestPutsOfOneNameAtOnce(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(patience):
+		case <-time.After(natstest.Patience):
 			t.Fatal("a put has no end")
 		}
 	}
@@ -578,63 +426,6 @@ func TestFailedPutLeavesNothing(t *testing.T) {
 	}
 }
 
-// A reader that takes nothing is sent no more than it asked for, and others go on.
-func TestReaderThatTakesNothing(t *testing.T) {
-	f := start(t, object.Config{})
-	data := noise(16 << 20)
-	put(t, f.store, "a", data)
-	r := open(t, f.store, "a")
-	put(t, f.store, "b", []byte("meanwhile"))
-	if got := get(t, f.store, "b"); string(got) != "meanwhile" {
-		t.Errorf("got %q", got)
-	}
-	if sent := f.js.Conn().Statistics().InBytes; sent > 8<<20 {
-		t.Errorf("%d MB were sent to a reader that took nothing", sent>>20)
-	}
-	got, err := r.rest(t)
-	if err != io.EOF || !bytes.Equal(got, data) {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-	r.Close()
-	if _, err := r.Take(); fault.CodeOf(err) != "ErrInvalidArg" {
-		t.Errorf("got %v", err)
-	}
-}
-
-// An object that is replaced while it is read is not mixed with the new one.
-func TestReplacedWhileItIsRead(t *testing.T) {
-	f := start(t, object.Config{})
-	put(t, f.store, "a", noise(8<<20))
-	r := open(t, f.store, "a")
-	if _, err := r.next(t); err != nil {
-		t.Fatal(err)
-	}
-	put(t, f.store, "a", noise(8<<20))
-	if _, err := r.rest(t); fault.CodeOf(err) != "ErrDigestMismatch" {
-		t.Errorf("got %v", err)
-	}
-}
-
-// A stream that answers no direct gets is read from its leader.
-func TestStoreWithoutDirectGets(t *testing.T) {
-	f := start(t, object.Config{})
-	data := noise(1_000_000)
-	put(t, f.store, "a", data)
-	stream, err := f.api.Stream(context.Background(), "OBJ_files")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := stream.CachedInfo().Config
-	config.AllowDirect = false
-	if _, err := f.api.UpdateStream(context.Background(), config); err != nil {
-		t.Fatal(err)
-	}
-	s := wait(t, func(done func(*object.Store, error)) error { return object.Bind(f.js, "files", done) })
-	if got := get(t, s, "a"); !bytes.Equal(got, data) {
-		t.Errorf("%d bytes", len(got))
-	}
-}
-
 // A mirror of a store can be bound, and read (nats.go: TestObjectStoreMirror).
 func TestMirrorOfAStore(t *testing.T) {
 	f := start(t, object.Config{})
@@ -646,10 +437,10 @@ func TestMirrorOfAStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copied := wait(t, func(done func(*object.Store, error)) error { return object.Bind(f.js, "copy", done) })
-	deadline := time.Now().Add(patience)
+	copied := natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Bind(f.js, "copy", done) })
+	deadline := time.Now().Add(natstest.Patience)
 	for {
-		c, err := await(t, func(done func(object.Contents, error)) error { return copied.GetBytes("a", nil, done) })
+		c, err := natstest.Await(t, func(done func(object.Contents, error)) error { return copied.GetBytes("a", nil, done) })
 		if err == nil && string(c.Data) == "there" {
 			return
 		}

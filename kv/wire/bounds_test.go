@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/internal/natstest"
 )
 
 func connectURLs(first, n int) string {
@@ -63,7 +64,7 @@ func TestSubscriptionsAreRestoredInTheOrderOfTheirIDs(t *testing.T) {
 
 // A file that an option names has a limit.
 func TestFilesOfOptionsHaveALimit(t *testing.T) {
-	s := startServer(t, nil)
+	s := natstest.StartServer(t, nil)
 	dir := t.TempDir()
 	long := filepath.Join(dir, "long.pem")
 	if err := os.WriteFile(long, nil, 0o600); err != nil {
@@ -123,16 +124,16 @@ func startShortLived(t *testing.T) (url string, pings func() int) {
 
 // One that lives for long enough makes its server's failures forgotten.
 func TestAConnectionThatLivesForgetsTheFailures(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
 	o := DefaultOptions()
 	o.ReconnectTimeWait = 300 * time.Millisecond
-	c, r := connected(t, o, p.url())
+	c, r := connected(t, o, p.URL())
 	c.mu.Lock()
 	c.servers[0].reconnects = 3
 	c.mu.Unlock()
 	r.forget()
-	p.cut()
+	p.Cut()
 	r.await(t, "status connected")
-	await(t, "it is forgotten", func() bool { return c.Servers()[0].Path("reconnects") == 0 })
+	natstest.Eventually(t, "it is forgotten", func() bool { return c.Servers()[0].Path("reconnects") == 0 })
 }

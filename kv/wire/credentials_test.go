@@ -10,6 +10,7 @@ import (
 
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
+	"natstcl/kv/internal/natstest"
 )
 
 // newUser makes the seed and the public key of a user.
@@ -33,9 +34,9 @@ func newUser(t *testing.T) (seed, public string) {
 func TestALoginByNKeyReadsItsFileAtEachAttempt(t *testing.T) {
 	seed, public := newUser(t)
 	other, _ := newUser(t)
-	s := startServer(t, func(o *natsd.Options) { o.Nkeys = []*natsd.NkeyUser{{Nkey: public}} })
+	s := natstest.StartServer(t, func(o *natsd.Options) { o.Nkeys = []*natsd.NkeyUser{{Nkey: public}} })
 	file := filepath.Join(t.TempDir(), "user.nk")
-	url := "nats://127.0.0.1:" + strconv.Itoa(port(s))
+	url := "nats://127.0.0.1:" + strconv.Itoa(natstest.Port(s))
 	options := DefaultOptions()
 	options.NKeySeed = file
 	expect(t, connectError(t, options, url), "ErrAuthorization", "Cannot read nkey_seed "+file+": open "+file+": no such file or directory")

@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/internal/natstest"
 )
 
 // What comes is counted as nats.go counts it, what goes as what came back and what did not; the counts go on where
 // those of nats.go begin anew.
 func TestStatisticsGoOnOverReconnects(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
-	c, r := connected(t, DefaultOptions(), p.url())
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
+	c, r := connected(t, DefaultOptions(), p.URL())
 	var came atomic.Int64
 	subscribe := func() {
 		t.Helper()
@@ -38,7 +39,7 @@ func TestStatisticsGoOnOverReconnects(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		await(t, "messages", func() bool { return came.Load() == want })
+		natstest.Eventually(t, "messages", func() bool { return came.Load() == want })
 	}
 	publish(2)
 	theirs := c.engine.nc.Stats()
@@ -47,7 +48,7 @@ func TestStatisticsGoOnOverReconnects(t *testing.T) {
 		t.Errorf("got %+v, nats.go has %+v", ours, theirs)
 	}
 	r.forget()
-	p.cut()
+	p.Cut()
 	r.await(t, "status connected")
 	publish(4)
 	twice := Statistics{2 * ours.InMessages, 2 * ours.OutMessages, 2 * ours.InBytes, 2 * ours.OutBytes, 1}
@@ -61,11 +62,11 @@ func TestStatisticsGoOnOverReconnects(t *testing.T) {
 }
 
 func TestStatisticsOfAFrozenServerWaitForNobody(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
-	c, _ := connected(t, DefaultOptions(), p.url())
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
+	c, _ := connected(t, DefaultOptions(), p.URL())
 	defer c.Disconnect()
-	p.frozen.Store(true)
+	p.Freeze()
 	for range 20 {
 		_ = c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 1<<20)})
 	}
@@ -79,11 +80,11 @@ func TestStatisticsOfAFrozenServerWaitForNobody(t *testing.T) {
 }
 
 func TestRTT(t *testing.T) {
-	c, _ := connected(t, DefaultOptions(), startServer(t, nil).ClientURL())
+	c, _ := connected(t, DefaultOptions(), natstest.StartServer(t, nil).ClientURL())
 	var took time.Duration
 	start := time.Now()
-	err := ended(t, func(done func(error)) error {
-		return c.RTT(deadline, func(d time.Duration, err error) {
+	err := natstest.Ended(t, func(done func(error)) error {
+		return c.RTT(natstest.Patience, func(d time.Duration, err error) {
 			took = d
 			done(err)
 		})
@@ -92,12 +93,12 @@ func TestRTT(t *testing.T) {
 		t.Errorf("got %v, %v", took, err)
 	}
 	c.Disconnect()
-	expect(t, c.RTT(deadline, nil), "ErrConnectionClosed", "No connection to NATS server")
+	expect(t, c.RTT(natstest.Patience, nil), "ErrConnectionClosed", "No connection to NATS server")
 }
 
 // All that was sent before the drain comes, nothing that was sent later does.
 func TestDrainDeliversWhatCameAndNothingElse(t *testing.T) {
-	s := startServer(t, nil)
+	s := natstest.StartServer(t, nil)
 	c, _ := connected(t, DefaultOptions(), s.ClientURL())
 	other, _ := connected(t, DefaultOptions(), s.ClientURL())
 	defer other.Disconnect()
@@ -112,7 +113,7 @@ func TestDrainDeliversWhatCameAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	flush := func(c *Conn) error { return ended(t, func(done func(error)) error { return c.Flush(done) }) }
+	flush := func(c *Conn) error { return natstest.Ended(t, func(done func(error)) error { return c.Flush(done) }) }
 	if err := flush(c); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestDrainDeliversWhatCameAndNothingElse(t *testing.T) {
 	if err := flush(other); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, c.Drain); err != nil {
+	if err := natstest.Ended(t, c.Drain); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()
@@ -155,22 +156,22 @@ func TestDrainDeliversWhatCameAndNothingElse(t *testing.T) {
 }
 
 func TestDrainOverAReconnect(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
 	o := DefaultOptions()
 	o.ReconnectTimeWait = 10 * time.Millisecond
-	c, r := connected(t, o, p.url())
+	c, r := connected(t, o, p.URL())
 	if _, err := c.Subscribe("a", "", 0, func(*nats.Msg) { t.Error("a subscription that is drained came back") }); err != nil {
 		t.Fatal(err)
 	}
-	p.frozen.Store(true)
+	p.Freeze()
 	r.forget()
-	err := ended(t, func(done func(error)) error {
+	err := natstest.Ended(t, func(done func(error)) error {
 		if err := c.Drain(done); err != nil {
 			return err
 		}
-		p.cut()
-		p.frozen.Store(false)
+		p.Cut()
+		p.Thaw()
 		return nil
 	})
 	if err != nil {
@@ -178,18 +179,18 @@ func TestDrainOverAReconnect(t *testing.T) {
 	}
 	r.await(t, "status connected")
 	_ = c.Publish(&nats.Msg{Subject: "a"})
-	if err := ended(t, c.Flush); err != nil {
+	if err := natstest.Ended(t, c.Flush); err != nil {
 		t.Error(err)
 	}
 	<-c.Disconnect()
 }
 
 func TestDrainEndsWithTheConnection(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
-	c, _ := connected(t, DefaultOptions(), p.url())
-	p.frozen.Store(true)
-	err := ended(t, func(done func(error)) error {
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
+	c, _ := connected(t, DefaultOptions(), p.URL())
+	p.Freeze()
+	err := natstest.Ended(t, func(done func(error)) error {
 		if err := c.Drain(done); err != nil {
 			return err
 		}
@@ -200,9 +201,9 @@ func TestDrainEndsWithTheConnection(t *testing.T) {
 }
 
 func TestDrainOfASubscription(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
-	c, _ := connected(t, DefaultOptions(), p.url())
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
+	c, _ := connected(t, DefaultOptions(), p.URL())
 	defer c.Disconnect()
 	var came atomic.Int64
 	sub, err := c.Subscribe("a", "", 0, func(*nats.Msg) { came.Add(1) })
@@ -213,18 +214,18 @@ func TestDrainOfASubscription(t *testing.T) {
 		_ = c.Publish(&nats.Msg{Subject: "a"})
 	}
 	drain := func(timeout time.Duration) error {
-		return ended(t, func(done func(error)) error {
+		return natstest.Ended(t, func(done func(error)) error {
 			sub.Drain(timeout, done)
 			return nil
 		})
 	}
-	if err := drain(deadline); err != nil || came.Load() != 100 || sub.Alive() {
+	if err := drain(natstest.Patience); err != nil || came.Load() != 100 || sub.Alive() {
 		t.Errorf("%d came, %v", came.Load(), err)
 	}
 	if sub, err = c.Subscribe("a", "", 0, func(*nats.Msg) {}); err != nil {
 		t.Fatal(err)
 	}
-	p.frozen.Store(true)
+	p.Freeze()
 	expect(t, drain(50*time.Millisecond), "ErrTimeout", "Drain timed out")
 	if sub.Alive() {
 		t.Error("it lives on")
@@ -232,13 +233,13 @@ func TestDrainOfASubscription(t *testing.T) {
 }
 
 func TestWhenIdleWaitsForTheEndsOfAllRequests(t *testing.T) {
-	c, _ := connected(t, DefaultOptions(), startServer(t, nil).ClientURL())
+	c, _ := connected(t, DefaultOptions(), natstest.StartServer(t, nil).ClientURL())
 	defer c.Disconnect()
 	var told atomic.Int64
 	count := func(*nats.Msg, error) { told.Add(1) }
 	const n = 100
 	for range n {
-		if _, err := c.Request(&nats.Msg{Subject: "nobody"}, deadline, count); err != nil {
+		if _, err := c.Request(&nats.Msg{Subject: "nobody"}, natstest.Patience, count); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -248,24 +249,24 @@ func TestWhenIdleWaitsForTheEndsOfAllRequests(t *testing.T) {
 	if _, err := c.Request(&nats.Msg{Subject: "mute"}, 30*time.Millisecond, count); err != nil {
 		t.Fatal(err)
 	}
-	canceled, err := c.Request(&nats.Msg{Subject: "mute"}, deadline, count)
+	canceled, err := c.Request(&nats.Msg{Subject: "mute"}, natstest.Patience, count)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Request(&nats.Msg{Subject: "bad subject"}, deadline, count); err == nil {
+	if _, err := c.Request(&nats.Msg{Subject: "bad subject"}, natstest.Patience, count); err == nil {
 		t.Fatal("a bad subject was taken")
 	}
 	if begun, open := c.Requests(); begun < n+3 || open < 1 {
 		t.Errorf("%d begun, %d open", begun, open)
 	}
 	canceled.Cancel()
-	if err := ended(t, func(done func(error)) error {
+	if err := natstest.Ended(t, func(done func(error)) error {
 		c.WhenIdle(func() { done(nil) })
 		return nil
 	}); err != nil || told.Load() != n+1 {
 		t.Errorf("%d ends told, %v", told.Load(), err)
 	}
-	if err := ended(t, func(done func(error)) error {
+	if err := natstest.Ended(t, func(done func(error)) error {
 		c.WhenIdle(func() { done(nil) })
 		return nil
 	}); err != nil {
@@ -274,7 +275,7 @@ func TestWhenIdleWaitsForTheEndsOfAllRequests(t *testing.T) {
 }
 
 func TestAnInboxPrefixCountsForAllThatComesAfter(t *testing.T) {
-	c, _ := connected(t, DefaultOptions(), startServer(t, nil).ClientURL())
+	c, _ := connected(t, DefaultOptions(), natstest.StartServer(t, nil).ClientURL())
 	defer c.Disconnect()
 	replies := make(chan string, 10)
 	if _, err := c.Subscribe("q", "", 0, func(m *nats.Msg) {
@@ -286,18 +287,18 @@ func TestAnInboxPrefixCountsForAllThatComesAfter(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := func(done func(error)) error {
-		_, err := c.Request(&nats.Msg{Subject: "q"}, deadline, func(_ *nats.Msg, err error) { done(err) })
+		_, err := c.Request(&nats.Msg{Subject: "q"}, natstest.Patience, func(_ *nats.Msg, err error) { done(err) })
 		return err
 	}
 	first := make(chan error, 1)
-	if _, err := c.Request(&nats.Msg{Subject: "q", Data: []byte("mute")}, deadline, func(_ *nats.Msg, err error) { first <- err }); err != nil {
+	if _, err := c.Request(&nats.Msg{Subject: "q", Data: []byte("mute")}, natstest.Patience, func(_ *nats.Msg, err error) { first <- err }); err != nil {
 		t.Fatal(err)
 	}
 	old := <-replies
 	o := c.Options()
 	o.InboxPrefix = "mine.own"
 	c.Configure(o)
-	if err := ended(t, ask); err != nil {
+	if err := natstest.Ended(t, ask); err != nil {
 		t.Fatal(err)
 	}
 	if reply := <-replies; !strings.HasPrefix(reply, "mine.own.") || len(c.NewInbox()) != len("mine.own.")+22 {

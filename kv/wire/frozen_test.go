@@ -12,14 +12,15 @@ import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/natstest"
 )
 
 // frozenServer is one that greets and then reads nothing until it is thawed.
-func frozenServer(t *testing.T) (p *proxy, url string) {
+func frozenServer(t *testing.T) (p *natstest.Proxy, url string) {
 	t.Helper()
-	s := startServer(t, func(o *natsd.Options) { o.MaxPending = 1 << 30 })
-	p = startProxy(t, port(s))
-	return p, p.url()
+	s := natstest.StartServer(t, func(o *natsd.Options) { o.MaxPending = 1 << 30 })
+	p = natstest.StartProxy(t, s.ClientURL())
+	return p, p.URL()
 }
 
 func longPatience(t *testing.T, d time.Duration) {
@@ -40,10 +41,10 @@ func TestWhatAFrozenServerDoesNotTakeHasALimit(t *testing.T) {
 	if _, err := c.Subscribe("x", "", 0, func(*nats.Msg) { got <- struct{}{} }); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, func(done func(error)) error { return c.Ping(deadline, done) }); err != nil {
+	if err := natstest.Ended(t, func(done func(error)) error { return c.Ping(natstest.Patience, done) }); err != nil {
 		t.Fatal(err)
 	}
-	p.frozen.Store(true)
+	p.Freeze()
 	taken, refused := 0, 0
 	for range 2000 {
 		switch err := c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 60_000)}); {
@@ -64,7 +65,7 @@ func TestWhatAFrozenServerDoesNotTakeHasALimit(t *testing.T) {
 	if n := strings.Count(strings.Join(r.all(), "\n"), "error ErrBufferExceeded Server "); n != 1 {
 		t.Errorf("it was told %d times", n)
 	}
-	p.frozen.Store(false)
+	p.Thaw()
 	for range taken {
 		<-got
 	}
@@ -84,7 +85,7 @@ func TestAServerThatStaysFrozenIsLeft(t *testing.T) {
 	o.MaxWaiting = 1 << 20
 	o.ReconnectTimeWait = 10 * time.Millisecond
 	c, r := connected(t, o, url)
-	p.frozen.Store(true)
+	p.Freeze()
 	for c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 60_000)}) == nil {
 	}
 	r.await(t, "status reconnecting")
@@ -95,7 +96,7 @@ func TestAServerThatStaysFrozenIsLeft(t *testing.T) {
 	r.awaitTrue(t, "what is lost", func() bool {
 		return strings.Contains(strings.Join(r.logs, "\n"), " bytes that were waiting to be sent to ")
 	})
-	p.frozen.Store(false)
+	p.Thaw()
 	r.awaitTrue(t, "connected again", func() bool { return r.events[len(r.events)-1] == "status connected" })
 }
 
@@ -105,7 +106,7 @@ func TestWhatIsKeptHasTheSameLimit(t *testing.T) {
 	o := DefaultOptions()
 	o.MaxWaiting = 100_000
 	c, r := connected(t, o, url)
-	p.stop()
+	p.Down()
 	r.await(t, "status reconnecting")
 	publish := func() error { return c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 60_000)}) }
 	if err := publish(); err != nil {
@@ -127,7 +128,7 @@ func TestPublishingNeverWaits(t *testing.T) {
 	longPatience(t, time.Hour)
 	p, url := frozenServer(t)
 	c, _ := connected(t, DefaultOptions(), url)
-	p.frozen.Store(true)
+	p.Freeze()
 	c.mu.Lock()
 	s := c.engine.socket
 	c.mu.Unlock()
@@ -155,7 +156,7 @@ func TestPublishingNeverWaits(t *testing.T) {
 	published := make(chan error)
 	go func() {
 		_ = c.Publish(&nats.Msg{Subject: "x"})
-		_, err := c.Request(&nats.Msg{Subject: "x"}, deadline, func(*nats.Msg, error) {})
+		_, err := c.Request(&nats.Msg{Subject: "x"}, natstest.Patience, func(*nats.Msg, error) {})
 		published <- err
 	}()
 	select {
@@ -163,13 +164,13 @@ func TestPublishingNeverWaits(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(deadline):
+	case <-time.After(natstest.Patience):
 		t.Error("it waits")
 	}
 	close(stop)
 	<-moved
 	<-held
-	p.frozen.Store(false)
+	p.Thaw()
 }
 
 // A wake-up does not come between a look at the queue and the wait: Hold returns where nothing moves.
@@ -185,7 +186,7 @@ func TestHoldDoesNotWaitForAServerThatTakesNothing(t *testing.T) {
 		go s.wake()
 		select {
 		case <-ended:
-		case <-time.After(deadline):
+		case <-time.After(natstest.Patience):
 			t.Fatal("it waits")
 		}
 	}
@@ -206,7 +207,7 @@ func TestAPanicBelowIsAnError(t *testing.T) {
 	if err := c.SetServers([]string{url}); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, c.Connect); err != nil {
+	if err := natstest.Ended(t, c.Connect); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Subscribe("x", "", 0, func(*nats.Msg) {}); err != nil { // now the INFO comes
@@ -235,7 +236,7 @@ func TestAPanicOfTheSocketIsAnError(t *testing.T) {
 	if _, err := s.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "its end", func() bool {
+	natstest.Eventually(t, "its end", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.err != nil && !s.writing
@@ -250,17 +251,17 @@ func TestAPanicInAnAttemptIsAnError(t *testing.T) {
 	o := DefaultOptions()
 	o.Credentials = "x"
 	o.ReadFile = func(string, int) ([]byte, error) { panic("a fault") }
-	s := startServer(t, nil)
+	s := natstest.StartServer(t, nil)
 	expect(t, connectError(t, o, s.ClientURL()), "ErrInternal", "panic in a connection: a fault")
 
-	p := startProxy(t, port(s))
+	p := natstest.StartProxy(t, s.ClientURL())
 	o.ReadFile = nil
 	o.Credentials = ""
-	c, r := connected(t, o, p.url())
+	c, r := connected(t, o, p.URL())
 	o.Credentials = "x"
 	o.ReadFile = func(string, int) ([]byte, error) { panic("a fault") }
 	c.Configure(o)
-	p.cut()
+	p.Cut()
 	r.await(t, "error ErrInternal panic in a connection: a fault")
 	r.await(t, "status closed")
 }

@@ -3,19 +3,9 @@
 package wire
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,95 +16,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/natstest"
 )
-
-// proxy is a TCP proxy whose connections can be cut and frozen.
-type proxy struct {
-	listener net.Listener
-	target   string
-	mu       sync.Mutex
-	conns    []net.Conn
-	frozen   atomic.Bool
-	closed   chan struct{}
-}
-
-func startProxy(t *testing.T, target int) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{listener: l, target: fmt.Sprintf("127.0.0.1:%d", target), closed: make(chan struct{})}
-	go p.accept()
-	t.Cleanup(p.stop)
-	return p
-}
-
-func (p *proxy) accept() {
-	for {
-		c, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		s, err := net.Dial("tcp", p.target)
-		if err != nil {
-			c.Close()
-			continue
-		}
-		p.mu.Lock()
-		p.conns = append(p.conns, c, s)
-		p.mu.Unlock()
-		go p.copy(c, s)
-		go p.copy(s, c)
-	}
-}
-
-func (p *proxy) copy(to, from net.Conn) {
-	defer to.Close()
-	defer from.Close()
-	b := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(b)
-		for p.frozen.Load() {
-			select {
-			case <-p.closed:
-				return
-			case <-time.After(time.Millisecond):
-			}
-		}
-		if n > 0 {
-			if _, err := to.Write(b[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) url() string { return "nats://" + p.listener.Addr().String() }
-
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.Close()
-	}
-	p.conns = nil
-}
-
-func (p *proxy) stop() {
-	p.mu.Lock()
-	select {
-	case <-p.closed:
-	default:
-		close(p.closed)
-	}
-	p.mu.Unlock()
-	p.listener.Close()
-	p.cut()
-}
 
 func connectError(t *testing.T, o Options, urls ...string) error {
 	t.Helper()
@@ -123,12 +26,12 @@ func connectError(t *testing.T, o Options, urls ...string) error {
 	if err := c.SetServers(urls); err != nil {
 		return err
 	}
-	return ended(t, c.Connect)
+	return natstest.Ended(t, c.Connect)
 }
 
 func TestConnectFailuresHaveTheirCodesAndTexts(t *testing.T) {
-	plain := startServer(t, nil)
-	guarded := startServer(t, func(o *natsd.Options) { o.Username, o.Password = "me", "secret" })
+	plain := natstest.StartServer(t, nil)
+	guarded := natstest.StartServer(t, func(o *natsd.Options) { o.Username, o.Password = "me", "secret" })
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +67,7 @@ func TestConnectFailuresHaveTheirCodesAndTexts(t *testing.T) {
 	secure.Secure = true
 	wrong := DefaultOptions()
 	wrong.User, wrong.Password = "me", "wrong"
-	at := func(s *natsd.Server) string { return fmt.Sprintf("127.0.0.1:%d", port(s)) }
+	at := func(s *natsd.Server) string { return fmt.Sprintf("127.0.0.1:%d", natstest.Port(s)) }
 	for _, c := range []struct {
 		options    Options
 		address    string
@@ -192,11 +95,11 @@ func TestConnectFailuresHaveTheirCodesAndTexts(t *testing.T) {
 
 // What is published and subscribed while there is no server goes out later, in order.
 func TestWhatIsPublishedMeanwhileIsSentInOrder(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
 	o := DefaultOptions()
 	o.ReconnectTimeWait = 10 * time.Millisecond
-	c, r := connected(t, o, p.url())
+	c, r := connected(t, o, p.URL())
 	other, _ := connected(t, DefaultOptions(), s.ClientURL())
 	var mu sync.Mutex
 	var got []string
@@ -207,11 +110,11 @@ func TestWhatIsPublishedMeanwhileIsSentInOrder(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, func(done func(error)) error { return other.Ping(deadline, done) }); err != nil {
+	if err := natstest.Ended(t, func(done func(error)) error { return other.Ping(natstest.Patience, done) }); err != nil {
 		t.Fatal(err)
 	}
 	r.forget()
-	p.cut()
+	p.Cut()
 	r.await(t, "status reconnecting")
 	for i := range 1000 {
 		if err := c.Publish(&nats.Msg{Subject: "seq", Data: fmt.Append(nil, i)}); err != nil {
@@ -219,7 +122,7 @@ func TestWhatIsPublishedMeanwhileIsSentInOrder(t *testing.T) {
 		}
 	}
 	r.await(t, "status connected")
-	await(t, "all messages", func() bool {
+	natstest.Eventually(t, "all messages", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(got) >= 1000
@@ -232,9 +135,9 @@ func TestWhatIsPublishedMeanwhileIsSentInOrder(t *testing.T) {
 }
 
 func TestSubscriptionsComeBackWithWhatIsLeftOfTheirMessages(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
-	c, r := connected(t, DefaultOptions(), p.url())
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
+	c, r := connected(t, DefaultOptions(), p.URL())
 	var n atomic.Int64
 	sub, err := c.Subscribe("a", "", 5, func(*nats.Msg) { n.Add(1) })
 	if err != nil {
@@ -246,13 +149,13 @@ func TestSubscriptionsComeBackWithWhatIsLeftOfTheirMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := ended(t, func(done func(error)) error { return c.Ping(deadline, done) }); err != nil {
+		if err := natstest.Ended(t, func(done func(error)) error { return c.Ping(natstest.Patience, done) }); err != nil {
 			t.Fatal(err)
 		}
 	}
 	publish(3)
 	r.forget()
-	p.cut()
+	p.Cut()
 	r.await(t, "status connected")
 	publish(10)
 	if n.Load() != 5 || sub.Alive() {
@@ -264,15 +167,15 @@ func TestSubscriptionsComeBackWithWhatIsLeftOfTheirMessages(t *testing.T) {
 // A request that is out waits through a reconnect, and a ping is answered by the new
 // connection.
 func TestRequestsAndPingsOutliveAReconnect(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
-	c, r := connected(t, DefaultOptions(), p.url())
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
+	c, r := connected(t, DefaultOptions(), p.URL())
 	other, _ := connected(t, DefaultOptions(), s.ClientURL())
 	asked := make(chan string, 1)
 	if _, err := other.Subscribe("ask", "", 0, func(m *nats.Msg) { asked <- m.Reply }); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, func(done func(error)) error { return other.Ping(deadline, done) }); err != nil {
+	if err := natstest.Ended(t, func(done func(error)) error { return other.Ping(natstest.Patience, done) }); err != nil {
 		t.Fatal(err)
 	}
 	answer := make(chan string, 1)
@@ -283,13 +186,13 @@ func TestRequestsAndPingsOutliveAReconnect(t *testing.T) {
 	}
 	reply := <-asked
 	r.forget()
-	p.frozen.Store(true)
+	p.Freeze()
 	pinged := make(chan error, 1)
-	if err := c.Ping(deadline, func(err error) { pinged <- err }); err != nil {
+	if err := c.Ping(natstest.Patience, func(err error) { pinged <- err }); err != nil {
 		t.Fatal(err)
 	}
-	p.cut()
-	p.frozen.Store(false)
+	p.Cut()
+	p.Thaw()
 	r.await(t, "status connected")
 	if err := <-pinged; err != nil {
 		t.Errorf("the ping: %v", err)
@@ -303,12 +206,12 @@ func TestRequestsAndPingsOutliveAReconnect(t *testing.T) {
 }
 
 func TestLostForGood(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
 	o := DefaultOptions()
 	o.MaxReconnectAttempts = 2
 	o.ReconnectTimeWait = time.Millisecond
-	c, r := connected(t, o, p.url())
+	c, r := connected(t, o, p.URL())
 	if _, err := c.Subscribe("mute", "", 0, func(*nats.Msg) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +220,7 @@ func TestLostForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.forget()
-	p.stop()
+	p.Down()
 	r.await(t, "status closed")
 	expect(t, <-failed, "ErrTimeout", "Connection lost")
 	events := r.all()
@@ -332,20 +235,20 @@ func TestLostForGood(t *testing.T) {
 }
 
 func TestServersAreTriedInTurnWithTheirOwnCounters(t *testing.T) {
-	one, two := startServer(t, nil), startServer(t, nil)
-	p1, p2 := startProxy(t, port(one)), startProxy(t, port(two))
+	one, two := natstest.StartServer(t, nil), natstest.StartServer(t, nil)
+	p1, p2 := natstest.StartProxy(t, one.ClientURL()), natstest.StartProxy(t, two.ClientURL())
 	o := DefaultOptions()
 	o.Randomize = false
 	o.ReconnectTimeWait = 5 * time.Millisecond
-	c, r := connected(t, o, p1.url(), p2.url())
+	c, r := connected(t, o, p1.URL(), p2.URL())
 	current := func() string { _, p, _ := c.CurrentServer(); return fmt.Sprint(p) }
-	if !strings.HasSuffix(p1.url(), current()) {
+	if !strings.HasSuffix(p1.URL(), current()) {
 		t.Fatalf("connected to %s, not the first", current())
 	}
 	r.forget()
-	p1.stop()
+	p1.Down()
 	r.await(t, "status connected")
-	if !strings.HasSuffix(p2.url(), current()) {
+	if !strings.HasSuffix(p2.URL(), current()) {
 		t.Errorf("connected to %s, not the second", current())
 	}
 	servers := c.Servers()
@@ -353,7 +256,7 @@ func TestServersAreTriedInTurnWithTheirOwnCounters(t *testing.T) {
 		t.Errorf("the current server is not the last: %v", servers)
 	}
 	r.forget()
-	p2.cut()
+	p2.Cut()
 	r.await(t, "status connected")
 	// The first was tried before the second came back at once.
 	if n := c.Servers()[0].Path("reconnects"); n == 0 {
@@ -363,13 +266,13 @@ func TestServersAreTriedInTurnWithTheirOwnCounters(t *testing.T) {
 
 // Nobody waits for a server that has stopped reading.
 func TestAFrozenServerBlocksNobody(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
 	o := DefaultOptions()
 	o.PingInterval = 100 * time.Millisecond
-	c, r := connected(t, o, p.url())
+	c, r := connected(t, o, p.URL())
 	r.forget()
-	p.frozen.Store(true)
+	p.Freeze()
 	start := time.Now()
 	for range 30 {
 		if err := c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 1<<20)}); err != nil {
@@ -390,14 +293,14 @@ func TestAFrozenServerBlocksNobody(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(deadline):
+	case <-time.After(natstest.Patience):
 		t.Error("the flush has no end")
 	}
 }
 
 func TestDisconnectFlushes(t *testing.T) {
-	at := freePort(t)
-	s := startServer(t, func(o *natsd.Options) {
+	at := natstest.FreePort(t)
+	s := natstest.StartServer(t, func(o *natsd.Options) {
 		o.Websocket = natsd.WebsocketOpts{Host: "127.0.0.1", Port: at, NoTLS: true}
 	})
 	other, _ := connected(t, DefaultOptions(), s.ClientURL())
@@ -406,7 +309,7 @@ func TestDisconnectFlushes(t *testing.T) {
 	if _, err := other.Subscribe("a", "", 0, func(*nats.Msg) { n.Add(1) }); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, func(done func(error)) error { return other.Ping(deadline, done) }); err != nil {
+	if err := natstest.Ended(t, func(done func(error)) error { return other.Ping(natstest.Patience, done) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, url := range []string{s.ClientURL(), fmt.Sprint("ws://127.0.0.1:", at)} {
@@ -418,14 +321,14 @@ func TestDisconnectFlushes(t *testing.T) {
 			}
 		}
 		<-c.Disconnect()
-		await(t, "50,000 messages", func() bool { return n.Load() == 50_000 })
+		natstest.Eventually(t, "50,000 messages", func() bool { return n.Load() == 50_000 })
 	}
 }
 
 // What the socket has not taken yet is sent, too, on a WebSocket as elsewhere.
 func TestDisconnectFlushesWhatIsQueued(t *testing.T) {
-	at := freePort(t)
-	s := startServer(t, func(o *natsd.Options) {
+	at := natstest.FreePort(t)
+	s := natstest.StartServer(t, func(o *natsd.Options) {
 		o.Websocket = natsd.WebsocketOpts{Host: "127.0.0.1", Port: at, NoTLS: true}
 	})
 	other, _ := connected(t, DefaultOptions(), s.ClientURL())
@@ -434,17 +337,17 @@ func TestDisconnectFlushesWhatIsQueued(t *testing.T) {
 	if _, err := other.Subscribe("a", "", 0, func(*nats.Msg) { n.Add(1) }); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, func(done func(error)) error { return other.Ping(deadline, done) }); err != nil {
+	if err := natstest.Ended(t, func(done func(error)) error { return other.Ping(natstest.Patience, done) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, server := range []struct {
 		scheme string
 		port   int
-	}{{"nats", port(s)}, {"ws", at}} {
-		p := startProxy(t, server.port)
-		c, _ := connected(t, DefaultOptions(), server.scheme+"://"+p.listener.Addr().String())
+	}{{"nats", natstest.Port(s)}, {"ws", at}} {
+		p := natstest.StartProxy(t, fmt.Sprintf("127.0.0.1:%d", server.port))
+		c, _ := connected(t, DefaultOptions(), server.scheme+"://"+p.Address)
 		n.Store(0)
-		p.frozen.Store(true)
+		p.Freeze()
 		const most = 12
 		for range most {
 			if err := c.Publish(&nats.Msg{Subject: "a", Data: make([]byte, 1<<20)}); err != nil {
@@ -452,126 +355,15 @@ func TestDisconnectFlushesWhatIsQueued(t *testing.T) {
 			}
 		}
 		ended := c.Disconnect()
-		p.frozen.Store(false)
+		p.Thaw()
 		<-ended
-		await(t, "what was queued on "+server.scheme, func() bool { return n.Load() == most })
-	}
-}
-
-func TestManyRequestsAtOnce(t *testing.T) {
-	s := startServer(t, nil)
-	c, _ := connected(t, DefaultOptions(), s.ClientURL())
-	if _, err := c.Subscribe("echo", "", 0, func(m *nats.Msg) {
-		_ = c.Publish(&nats.Msg{Subject: m.Reply, Data: m.Data})
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Subscribe("mute", "", 0, func(*nats.Msg) {}); err != nil {
-		t.Fatal(err)
-	}
-	const n = 100_000
-	var answered, late atomic.Int64
-	for i := range n {
-		want := fmt.Sprint(i)
-		if _, err := c.Request(&nats.Msg{Subject: "echo", Data: []byte(want)}, time.Minute, func(m *nats.Msg, err error) {
-			if err == nil && string(m.Data) == want {
-				answered.Add(1)
-			}
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if i%10 == 0 {
-			if _, err := c.Request(&nats.Msg{Subject: "mute"}, time.Duration(i%7+1)*10*time.Millisecond, func(_ *nats.Msg, err error) {
-				if fault.CodeOf(err) == "ErrTimeout" {
-					late.Add(1)
-				}
-			}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	await(t, "all replies and deadlines", func() bool { return answered.Load() == n && late.Load() == n/10 })
-}
-
-func TestCollect(t *testing.T) {
-	s := startServer(t, nil)
-	c, _ := connected(t, DefaultOptions(), s.ClientURL())
-	for range 3 {
-		if _, err := c.Subscribe("all", "", 0, func(m *nats.Msg) {
-			_ = c.Publish(&nats.Msg{Subject: m.Reply, Data: []byte("x")})
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	collect := func(subject string, most int, timeout time.Duration) (int, error) {
-		n := 0
-		err := ended(t, func(done func(error)) error {
-			_, err := c.Collect(&nats.Msg{Subject: subject}, timeout, func(*nats.Msg) bool {
-				n++
-				return n == most
-			}, func(_ *nats.Msg, err error) { done(err) })
-			return err
-		})
-		return n, err
-	}
-	if n, err := collect("all", 3, deadline); n != 3 || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
-	if n, err := collect("all", 2, deadline); n != 2 || err != nil {
-		t.Errorf("%d, %v", n, err)
-	}
-	if n, err := collect("all", 9, 100*time.Millisecond); n != 3 || fault.CodeOf(err) != "ErrTimeout" {
-		t.Errorf("%d, %v", n, err)
-	}
-	_, err := collect("nobody", 1, deadline)
-	expect(t, err, "ErrNoResponders", "No responders available for request to nobody")
-}
-
-func TestRefusals(t *testing.T) {
-	s := startServer(t, func(o *natsd.Options) { o.MaxPayload = 100 })
-	c, _ := connected(t, DefaultOptions(), s.ClientURL())
-	expect(t, c.Publish(&nats.Msg{Subject: "a", Data: make([]byte, 101)}), "ErrMaxPayload", "Maximum size of NATS message is 100")
-	for _, subject := range []string{"", "a b", "a..b", ".a", "a.", "a\r\nPUB x 0\r\n\r\n", "a.*", ">", "€"} {
-		expect(t, c.Publish(&nats.Msg{Subject: subject}), "ErrBadSubject", "Invalid subject "+subject)
-	}
-	expect(t, c.Publish(&nats.Msg{Subject: "a", Reply: "b c"}), "ErrBadSubject", "Invalid reply b c")
-	_, err := c.Subscribe("a.>.b", "", 0, nil)
-	expect(t, err, "ErrBadSubject", "Invalid subject a.>.b")
-	_, err = c.Subscribe("a", "q q", 0, nil)
-	expect(t, err, "ErrBadQueueName", "Invalid queue q q")
-	o := c.Options()
-	o.CheckSubjects = false
-	c.Configure(o)
-	if err := c.Publish(&nats.Msg{Subject: "é"}); err != nil {
-		t.Errorf("unchecked: %v", err)
-	}
-	expect(t, c.Publish(&nats.Msg{Subject: "a\r\nPUB"}), "ErrBadSubject", "Invalid subject a\r\nPUB")
-}
-
-// Of a request that cannot be sent its caller hears, and done does not, however short its time is.
-func TestARefusedRequestHasNoOtherEnd(t *testing.T) {
-	s := startServer(t, nil)
-	c, _ := connected(t, DefaultOptions(), s.ClientURL())
-	told := make(chan error, 1)
-	for range 2000 {
-		if _, err := c.Request(&nats.Msg{Subject: "no subject"}, time.Nanosecond, func(_ *nats.Msg, err error) { told <- err }); err == nil {
-			t.Fatal("sent")
-		}
-		if _, err := c.Collect(&nats.Msg{Subject: "no subject"}, time.Nanosecond, func(*nats.Msg) bool { return true },
-			func(_ *nats.Msg, err error) { told <- err }); err == nil {
-			t.Fatal("sent")
-		}
-	}
-	select {
-	case err := <-told:
-		t.Fatal(err)
-	default:
+		natstest.Eventually(t, "what was queued on "+server.scheme, func() bool { return n.Load() == most })
 	}
 }
 
 // The server's -ERR lines that end nothing are told and survived.
 func TestPermissionsAreToldAndSurvived(t *testing.T) {
-	s := startServer(t, func(o *natsd.Options) {
+	s := natstest.StartServer(t, func(o *natsd.Options) {
 		o.Users = []*natsd.User{{Username: "u", Password: "p", Permissions: &natsd.Permissions{
 			Publish: &natsd.SubjectPermission{Deny: []string{"secret"}}}}}
 	})
@@ -582,7 +374,7 @@ func TestPermissionsAreToldAndSurvived(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.await(t, `error ErrPermissions Permissions Violation for Publish to "secret"`)
-	if err := ended(t, func(done func(error)) error { return c.Ping(deadline, done) }); err != nil || c.Status() != Connected {
+	if err := natstest.Ended(t, func(done func(error)) error { return c.Ping(natstest.Patience, done) }); err != nil || c.Status() != Connected {
 		t.Errorf("%v %v", err, c.Status())
 	}
 }
@@ -591,13 +383,13 @@ func TestDiscoveredServersJoinThePool(t *testing.T) {
 	cluster := func(o *natsd.Options) {
 		o.Cluster = natsd.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: -1}
 	}
-	one := startServer(t, cluster)
+	one := natstest.StartServer(t, cluster)
 	c, r := connected(t, DefaultOptions(), one.ClientURL())
-	startServer(t, func(o *natsd.Options) {
+	natstest.StartServer(t, func(o *natsd.Options) {
 		cluster(o)
 		o.Routes = natsd.RoutesFromStr("nats://" + one.ClusterAddr().String())
 	})
-	await(t, "the second server", func() bool { return len(c.Servers()) == 2 })
+	natstest.Eventually(t, "the second server", func() bool { return len(c.Servers()) == 2 })
 	if first := c.Servers()[0]; first.Path("discovered") != true {
 		t.Errorf("the pool: %v", c.Servers())
 	}
@@ -609,8 +401,8 @@ func TestDiscoveredServersJoinThePool(t *testing.T) {
 }
 
 func TestCustomDelay(t *testing.T) {
-	s := startServer(t, nil)
-	p := startProxy(t, port(s))
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
 	o := DefaultOptions()
 	o.CustomReconnectDelay = true
 	o.MaxReconnectAttempts = 3
@@ -622,155 +414,15 @@ func TestCustomDelay(t *testing.T) {
 	}
 	c := New(o, r)
 	defer c.Disconnect()
-	if err := c.SetServers([]string{p.url()}); err != nil {
+	if err := c.SetServers([]string{p.URL()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, c.Connect); err != nil {
+	if err := natstest.Ended(t, c.Connect); err != nil {
 		t.Fatal(err)
 	}
-	p.stop()
+	p.Down()
 	r.await(t, "status closed")
 	if asked.Load() != 2 {
 		t.Errorf("asked %d times", asked.Load())
 	}
-}
-
-// certificates makes an authority, and a server's and a client's certificate.
-func certificates(t *testing.T) (dir string, server tls.Certificate, authority *x509.CertPool) {
-	t.Helper()
-	dir = t.TempDir()
-	write := func(name, kind string, der []byte) {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true,
-		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write("ca.pem", "CERTIFICATE", caDER)
-	for i, name := range []string{"server", "client"} {
-		k, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		c := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 2)), Subject: pkix.Name{CommonName: name},
-			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-		der, err := x509.CreateCertificate(rand.Reader, c, ca, &k.PublicKey, key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		kder, _ := x509.MarshalECPrivateKey(k)
-		write(name+".pem", "CERTIFICATE", der)
-		write(name+".key", "EC PRIVATE KEY", kder)
-	}
-	server, err = tls.LoadX509KeyPair(filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority = x509.NewCertPool()
-	data, _ := os.ReadFile(filepath.Join(dir, "ca.pem"))
-	authority.AppendCertsFromPEM(data)
-	return dir, server, authority
-}
-
-func TestTLS(t *testing.T) {
-	dir, cert, authority := certificates(t)
-	withTLS := func(verify bool) *natsd.Server {
-		return startServer(t, func(o *natsd.Options) {
-			o.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: authority}
-			o.TLS, o.TLSTimeout = true, 5
-			if verify {
-				o.TLSConfig.ClientAuth, o.TLSVerify = tls.RequireAndVerifyClientCert, true
-			}
-		})
-	}
-	one, both := withTLS(false), withTLS(true)
-	in := func(name string) string { return filepath.Join(dir, name) }
-	for _, c := range []struct {
-		name   string
-		server *natsd.Server
-		tls    TLSOptions
-		code   string
-		text   string // a part of it
-	}{
-		{"verified", one, TLSOptions{Require: true, CAFile: in("ca.pem")}, "", ""},
-		{"by a directory", one, TLSOptions{Require: true, CADir: dir}, "", ""},
-		{"unverified", one, TLSOptions{Require: false}, "", ""},
-		{"both sides", both, TLSOptions{Require: true, CAFile: in("ca.pem"), CertFile: in("client.pem"), KeyFile: in("client.key")}, "", ""},
-		{"unknown authority", one, TLSOptions{Require: true}, "ErrTLS", "failed: certificate verify failed: x509: "},
-		{"wrong name", one, TLSOptions{Require: true, CAFile: in("ca.pem"), ServerName: "elsewhere"}, "ErrTLS", "certificate verify failed: x509: certificate is valid for localhost, not elsewhere"},
-		{"no client certificate", both, TLSOptions{Require: true, CAFile: in("ca.pem")}, "ErrTLS", "certificate required"},
-		{"no file", one, TLSOptions{Require: true, CAFile: in("none.pem")}, "ErrTLS", "Cannot read cafile " + in("none.pem")},
-		{"no certificate in the file", one, TLSOptions{Require: true, CAFile: in("client.key")}, "ErrTLS", "No certificate in cafile"},
-		{"key without certificate", one, TLSOptions{Require: true, KeyFile: in("client.key")}, "ErrTLS", "needs a certfile"},
-		{"a name that is not known", one, TLSOptions{Require: true, Unknown: []string{"cipher"}}, "ErrTLS", "cipher"},
-	} {
-		o := DefaultOptions()
-		o.TLS = c.tls
-		err := connectError(t, o, fmt.Sprintf("127.0.0.1:%d", port(c.server)))
-		if fault.CodeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.text) {
-			t.Errorf("%s: got %s %v, want %s %s", c.name, fault.CodeOf(err), err, c.code, c.text)
-		}
-	}
-}
-
-// However the stream is cut into pieces, the sniffer sees INFO and -ERR, and takes -ERR out.
-func TestTheSnifferSeesLinesInAnyPieces(t *testing.T) {
-	stream := "INFO {\"a\":1}\r\nMSG a 1 12\r\n-ERR 'no'\r\n\r\r\n+OK\r\n-ERR 'Permissions Violation'\r\nPING\r\n" +
-		"HMSG a 1 10 14\r\nNATS/1.0\r\nINFO\r\nINFO {\"b\":2}\r\nMSG b 2 0\r\n\r\n" +
-		"HMSG a.b 1 reply.x 34 36\r\nNATS/1.0 503\r\nnocolon\r\nx\r\nk: v\r\n\r\nhi\r\nPONG\r\n"
-	want := strings.NewReplacer("-ERR 'Permissions Violation'\r\n", "", "nocolon", ":ocolon", "x\r\nk", ":\r\nk").Replace(stream)
-	for size := 1; size < len(stream); size++ {
-		var infos, errs []string
-		var sizes []int
-		s := sniffer{
-			onInfo:    func(json []byte) { infos = append(infos, string(json)) },
-			onMessage: func(size int) { sizes = append(sizes, size) },
-			onErr:     func(text string) error { errs = append(errs, text); return nil },
-		}
-		var out []byte
-		for rest := stream; rest != ""; {
-			piece := make([]byte, maxHeld+size)
-			held := s.takeHeld(piece)
-			n := copy(piece[held:held+size], rest)
-			rest = rest[n:]
-			kept, err := s.filter(piece[:held+n])
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, kept...)
-		}
-		if string(out) != want || fmt.Sprint(infos) != `[{"a":1} {"b":2}]` || fmt.Sprint(errs) != "[Permissions Violation]" ||
-			fmt.Sprint(sizes) != "[12 14 0 36]" {
-			t.Fatalf("in pieces of %d: %q %q %q %v", size, out, infos, errs, sizes)
-		}
-	}
-}
-
-func FuzzSniffer(f *testing.F) {
-	f.Add([]byte("INFO {}\r\nMSG a 1 2\r\nhi\r\n-ERR 'x'\r\n"), uint8(3))
-	f.Add([]byte("HMSG a 1 19 20\r\nNATS/1.0\r\nbad\r\n\r\nx\r\n"), uint8(3))
-	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
-		whole := sniffer{onInfo: func([]byte) {}, onMessage: func(int) {}, onErr: func(string) error { return nil }}
-		want, err := whole.filter(append([]byte(nil), stream...))
-		pieces := sniffer{onInfo: func([]byte) {}, onMessage: func(int) {}, onErr: func(string) error { return nil }}
-		var got []byte
-		for rest := stream; len(rest) > 0 && err == nil; {
-			n := min(int(size)+1, len(rest))
-			piece := make([]byte, maxHeld+n)
-			held := pieces.takeHeld(piece)
-			kept, failed := pieces.filter(append(piece[:held], rest[:n]...))
-			if failed != nil {
-				return
-			}
-			got = append(got, kept...)
-			rest = rest[n:]
-		}
-		if err == nil && string(got) != string(want) {
-			t.Fatalf("in pieces %q, as a whole %q", got, want)
-		}
-	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/natstest"
 )
 
 // startAbsent is a server at which nobody listens to a subject for the first so many messages;
@@ -43,7 +44,7 @@ func startAbsent(t *testing.T, absent int) (url string, asked func() int) {
 
 func TestARequestThatNobodyTakesIsMadeAgain(t *testing.T) {
 	ask := func(c *Conn, timeout time.Duration, retry Retry) (reply string, err error) {
-		err = ended(t, func(done func(error)) error {
+		err = natstest.Ended(t, func(done func(error)) error {
 			_, err := c.RequestAgain(&nats.Msg{Subject: "a", Data: []byte("b")}, timeout, retry, func(m *nats.Msg, err error) {
 				if err == nil {
 					reply = string(m.Data)
@@ -64,13 +65,13 @@ func TestARequestThatNobodyTakesIsMadeAgain(t *testing.T) {
 		code    string
 		asked   int
 	}{
-		{"the last attempt succeeds", 2, deadline, Retry{Attempts: 2, Wait: wait}, "3", "", 3},
+		{"the last attempt succeeds", 2, natstest.Patience, Retry{Attempts: 2, Wait: wait}, "3", "", 3},
 		{"without end", 2, 0, Retry{Attempts: 2, Wait: wait}, "3", "", 3},
-		{"none does", 9, deadline, Retry{Attempts: 2, Wait: wait}, "", "ErrNoResponders", 3},
-		{"none is wanted", 9, deadline, Retry{}, "", "ErrNoResponders", 1},
-		{"there is no time for one", 9, deadline, Retry{Attempts: 2, Wait: deadline}, "", "ErrNoResponders", 1},
-		{"a refusal", 0, deadline, Retry{Attempts: 2, Wait: wait, Refused: func(m *nats.Msg) bool { return string(m.Data) < "3" }}, "3", "", 3},
-		{"a last refusal", 0, deadline, Retry{Attempts: 1, Wait: wait, Refused: func(m *nats.Msg) bool { return string(m.Data) < "3" }}, "2", "", 2},
+		{"none does", 9, natstest.Patience, Retry{Attempts: 2, Wait: wait}, "", "ErrNoResponders", 3},
+		{"none is wanted", 9, natstest.Patience, Retry{}, "", "ErrNoResponders", 1},
+		{"there is no time for one", 9, natstest.Patience, Retry{Attempts: 2, Wait: natstest.Patience}, "", "ErrNoResponders", 1},
+		{"a refusal", 0, natstest.Patience, Retry{Attempts: 2, Wait: wait, Refused: func(m *nats.Msg) bool { return string(m.Data) < "3" }}, "3", "", 3},
+		{"a last refusal", 0, natstest.Patience, Retry{Attempts: 1, Wait: wait, Refused: func(m *nats.Msg) bool { return string(m.Data) < "3" }}, "2", "", 2},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			url, asked := startAbsent(t, x.absent)

@@ -17,35 +17,25 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/natstest"
 )
-
-// freePort is one that nothing listens on now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 func TestWebSocket(t *testing.T) {
 	dir, certificate, _ := certificates(t)
 	for _, scheme := range []string{"ws", "wss"} {
 		t.Run(scheme, func(t *testing.T) {
-			at := freePort(t)
-			startServer(t, func(o *natsd.Options) {
+			at := natstest.FreePort(t)
+			natstest.StartServer(t, func(o *natsd.Options) {
 				o.Websocket = natsd.WebsocketOpts{Host: "127.0.0.1", Port: at, NoTLS: scheme == "ws"}
 				if scheme == "wss" {
 					o.Websocket.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
 				}
 			})
-			p := startProxy(t, at)
+			p := natstest.StartProxy(t, fmt.Sprintf("127.0.0.1:%d", at))
 			o := DefaultOptions()
 			o.TLS.CAFile = dir + "/ca.pem"
 			o.ReconnectTimeWait = 10 * time.Millisecond
-			c, r := connected(t, o, scheme+"://"+p.listener.Addr().String())
+			c, r := connected(t, o, scheme+"://"+p.Address)
 			var came atomic.Int64
 			if _, err := c.Subscribe("a", "", 0, func(*nats.Msg) { came.Add(1) }); err != nil {
 				t.Fatal(err)
@@ -56,18 +46,18 @@ func TestWebSocket(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			await(t, "messages", func() bool { return came.Load() == n })
+			natstest.Eventually(t, "messages", func() bool { return came.Load() == n })
 			if c.Info().Text("server_id") == "" {
 				t.Errorf("INFO is %v", c.Info())
 			}
 			r.forget()
-			p.cut()
+			p.Cut()
 			r.await(t, "status connected")
 			if err := c.Publish(&nats.Msg{Subject: "a"}); err != nil {
 				t.Fatal(err)
 			}
-			await(t, "a message", func() bool { return came.Load() == n+1 })
-			p.frozen.Store(true)
+			natstest.Eventually(t, "a message", func() bool { return came.Load() == n+1 })
+			p.Freeze()
 			start := time.Now()
 			for range 5 {
 				if err := c.Publish(&nats.Msg{Subject: "x", Data: make([]byte, 1<<20)}); err != nil {
@@ -132,7 +122,7 @@ func TestFramesAreNotLines(t *testing.T) {
 			if text != want {
 				t.Errorf("got %q, want %q", text, want)
 			}
-		case <-time.After(deadline):
+		case <-time.After(natstest.Patience):
 			t.Fatalf("no %q", want)
 		}
 	}
@@ -162,8 +152,8 @@ func TestWhatSpeaksNoWebSocket(t *testing.T) {
 	address = l.Addr().String()
 	expect(t, connectError(t, DefaultOptions(), "ws://"+address+"/x"), "ErrProtocol", "Server "+address+" does not speak WebSocket: 404 Not Found")
 
-	s := startServer(t, nil)
-	address = fmt.Sprint("127.0.0.1:", port(s))
+	s := natstest.StartServer(t, nil)
+	address = fmt.Sprint("127.0.0.1:", natstest.Port(s))
 	failure := connectError(t, DefaultOptions(), "ws://"+address)
 	if fault.CodeOf(failure) != "ErrProtocol" || !strings.HasPrefix(failure.Error(), "Server "+address+` does not speak WebSocket: malformed HTTP `) {
 		t.Error(failure)
@@ -228,7 +218,7 @@ func TestAnInfoBehindTheFirstPongIsNotLost(t *testing.T) {
 		}
 	}()
 	c, r := connected(t, DefaultOptions(), l.Addr().String())
-	await(t, "the second INFO", func() bool { return c.Info().Text("max_payload") == "2048" })
+	natstest.Eventually(t, "the second INFO", func() bool { return c.Info().Text("max_payload") == "2048" })
 	if servers := c.Servers(); len(servers) != 2 || r.lastInfo.Text("max_payload") != "2048" {
 		t.Errorf("the pool is %v, INFO %v", servers, r.lastInfo)
 	}
@@ -273,7 +263,7 @@ func TestAMessageInFrontOfAnErrorIsDelivered(t *testing.T) {
 		if text != "hi" {
 			t.Errorf("got %q", text)
 		}
-	case <-time.After(deadline):
+	case <-time.After(natstest.Patience):
 		t.Error("the message is lost")
 	}
 	<-c.Disconnect()

@@ -4,49 +4,18 @@ package wire
 
 import (
 	"fmt"
-	"net"
 	"sync"
 	"testing"
 	"time"
 
-	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/natstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
-
-// deadline bounds everything that a test waits for. It is generous: it only matters
-// where something is wrong.
-const deadline = 30 * time.Second
-
-// startServer runs a server until the test ends. change may be nil.
-func startServer(t *testing.T, change func(*natsd.Options)) *natsd.Server {
-	t.Helper()
-	o := &natsd.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true}
-	if change != nil {
-		change(o)
-	}
-	s, err := natsd.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	if !s.ReadyForConnections(deadline) {
-		t.Fatal("the server does not get ready")
-	}
-	t.Cleanup(func() { stop(s) })
-	return s
-}
-
-func stop(s *natsd.Server) {
-	s.Shutdown()
-	s.WaitForShutdown()
-}
-
-func port(s *natsd.Server) int { return s.Addr().(*net.TCPAddr).Port }
 
 // record is an Observer that remembers.
 type record struct {
@@ -114,8 +83,8 @@ func (r *record) await(t *testing.T, event string) {
 
 func (r *record) awaitTrue(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	end := time.Now().Add(deadline)
-	timer := time.AfterFunc(deadline, r.changed.Broadcast)
+	end := time.Now().Add(natstest.Patience)
+	timer := time.AfterFunc(natstest.Patience, r.changed.Broadcast)
 	defer timer.Stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,22 +108,6 @@ func (r *record) forget() {
 	r.mu.Unlock()
 }
 
-// ended waits for a done function.
-func ended(t *testing.T, start func(done func(error)) error) error {
-	t.Helper()
-	ch := make(chan error, 1)
-	if err := start(func(err error) { ch <- err }); err != nil {
-		return err
-	}
-	select {
-	case err := <-ch:
-		return err
-	case <-time.After(deadline):
-		t.Fatal("no end")
-		return nil
-	}
-}
-
 // connected makes a connection that the test's end closes.
 func connected(t *testing.T, o Options, urls ...string) (*Conn, *record) {
 	t.Helper()
@@ -164,7 +117,7 @@ func connected(t *testing.T, o Options, urls ...string) (*Conn, *record) {
 	if err := c.SetServers(urls); err != nil {
 		t.Fatal(err)
 	}
-	if err := ended(t, c.Connect); err != nil {
+	if err := natstest.Ended(t, c.Connect); err != nil {
 		t.Fatal(err)
 	}
 	return c, r
@@ -177,19 +130,8 @@ func expect(t *testing.T, err error, code, text string) {
 	}
 }
 
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	end := time.Now().Add(deadline)
-	for !holds() {
-		if time.Now().After(end) {
-			t.Fatal("not in time: " + what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 func TestConnectPublishSubscribeRequestPingDisconnect(t *testing.T) {
-	s := startServer(t, nil)
+	s := natstest.StartServer(t, nil)
 	c, r := connected(t, DefaultOptions(), s.ClientURL())
 	got := make(chan string, 10)
 	if _, err := c.Subscribe("a.*", "", 0, func(m *nats.Msg) {
@@ -207,7 +149,7 @@ func TestConnectPublishSubscribeRequestPingDisconnect(t *testing.T) {
 		t.Errorf("got %q", m)
 	}
 	reply := ""
-	if err := ended(t, func(done func(error)) error {
+	if err := natstest.Ended(t, func(done func(error)) error {
 		_, err := c.Request(&nats.Msg{Subject: "a.c", Data: []byte("q")}, time.Minute, func(m *nats.Msg, err error) {
 			if err == nil {
 				reply = string(m.Data)
@@ -218,12 +160,12 @@ func TestConnectPublishSubscribeRequestPingDisconnect(t *testing.T) {
 	}); err != nil || reply != "re q" {
 		t.Errorf("reply %q, %v", reply, err)
 	}
-	err := ended(t, func(done func(error)) error {
+	err := natstest.Ended(t, func(done func(error)) error {
 		_, err := c.Request(&nats.Msg{Subject: "nobody"}, time.Minute, func(_ *nats.Msg, err error) { done(err) })
 		return err
 	})
 	expect(t, err, "ErrNoResponders", "No responders available for request")
-	if err := ended(t, func(done func(error)) error { return c.Ping(deadline, done) }); err != nil {
+	if err := natstest.Ended(t, func(done func(error)) error { return c.Ping(natstest.Patience, done) }); err != nil {
 		t.Error(err)
 	}
 	<-c.Disconnect()
