@@ -413,7 +413,7 @@ func TestSuites(t *testing.T) {
 	for _, suite := range suites {
 		name := strings.TrimSuffix(filepath.Base(suite), ".test")
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 11*time.Minute) // all.tcl ends a suite after 10
 			defer cancel()
 			c := exec.CommandContext(ctx, shellPath, filepath.Join(root, "tests", "all.tcl"), name)
 			c.Env = append(os.Environ(), "NATS_SERVER="+serverPath, "NATS_KEYS="+keysPath)
