@@ -5,8 +5,13 @@ package tclbind
 import (
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
 	"math/big"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -59,6 +64,10 @@ var references = map[string]map[string]option.Table{
 		"codec":         codecOptions,
 		"get":           getOptions,
 		"put":           writeOptions,
+		"touch":         touchOptions,
+		"purge":         purgeOptions,
+		"origin":        originOptions,
+		"watch_wait":    watchWaitOptions,
 		"put_many":      putManyOptions,
 		"get_many":      getManyOptions,
 		"keys":          keysOptions,
@@ -73,6 +82,7 @@ var references = map[string]map[string]option.Table{
 		"publish":                 jsPublishOptions,
 		"publish_wait":            publishWaitOptions,
 		"batch":                   atomicBatchOptions,
+		"batch_add":               inBatchOptions,
 		"publish_batch":           publishBatchOptions,
 		"fast_publisher":          fastPublisherOptions,
 		"fetch":                   fetchOptions,
@@ -119,6 +129,68 @@ func TestDocsHaveTheOptionsAsTheyAre(t *testing.T) {
 		})
 		for name := range missing {
 			t.Errorf("%s has no <!-- options %s -->", file, name)
+		}
+	}
+}
+
+// Every table that a command reads its options by is in the documentation, by itself or as a part of another.
+func TestDocsHaveEveryTableOfOptions(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, used, documented := map[string]map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := used
+		switch {
+		case file == "docs_test.go":
+			names = documented
+		case strings.HasSuffix(file, "_test.go"):
+			continue
+		}
+		var visit func(ast.Node) bool
+		visit = func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ValueSpec:
+				if table := n.Names[0].Name; strings.HasSuffix(table, "Options") {
+					outer := names
+					names = map[string]bool{}
+					for _, value := range n.Values {
+						ast.Inspect(value, visit)
+					}
+					parts[table], names = names, outer
+					return false
+				}
+			case *ast.SelectorExpr:
+				ast.Inspect(n.X, visit) // what is selected is of another package, or a field
+				return false
+			case *ast.Ident:
+				names[n.Name] = true
+			}
+			return true
+		}
+		ast.Inspect(tree, visit)
+	}
+	var document func(table string)
+	document = func(table string) {
+		documented[table] = true
+		for part := range parts[table] {
+			document(part)
+		}
+	}
+	for table := range maps.Clone(documented) {
+		document(table)
+	}
+	if len(parts) < 50 {
+		t.Errorf("only %d tables were found", len(parts))
+	}
+	for table := range parts {
+		if used[table] && !documented[table] {
+			t.Errorf("%s has no place in references", table)
 		}
 	}
 }

@@ -310,13 +310,13 @@ func parseDerived(args []bridge.Value) (option.Values, error) {
 }
 
 var originOptions = option.Table{
-	{Name: "bucket", Kind: option.Nonempty, Required: true},
-	{Name: "stream", Kind: option.Nonempty},
-	{Name: "keys", Kind: option.List, Empty: true},
-	{Name: "transform", Kind: nestedIn, Fields: subjectTransformOptions},
-	{Name: "domain", Kind: option.Nonempty},
-	{Name: "api", Kind: option.Nonempty},
-	{Name: "deliver", Kind: option.Nonempty},
+	{Name: "bucket", Kind: option.Nonempty, Required: true, About: "whose entries are taken"},
+	{Name: "stream", Kind: option.Nonempty, About: "the bucket's stream, where it is not KV_ and the bucket's name"},
+	{Name: "keys", Kind: option.List, Empty: true, About: "the patterns of the keys that are taken; by default all"},
+	{Name: "transform", Kind: nestedIn, Fields: subjectTransformOptions, About: "`nats::make_subject_transform` of each: which subjects of -stream are taken, and as what; excludes -keys"},
+	{Name: "domain", Kind: option.Nonempty, About: "the JetStream domain that the bucket is in; excludes -api"},
+	{Name: "api", Kind: option.Nonempty, About: "the prefix of the API of the account that the bucket is in"},
+	{Name: "deliver", Kind: option.Nonempty, About: "the prefix of the subjects to deliver to"},
 }
 
 // cmdMakeOrigin returns the dict that create_kv_aggregate and create_kv_mirror take.
