@@ -48,9 +48,10 @@ help:
 	@echo "make release    build the libraries for Linux on amd64 and arm64, for glibc 2.17 and newer"
 	@echo "make dist       pack all that is given away, for all platforms, into dist/"
 	@echo "make bench      time C Tcl and natsh against the same programs in Go, and write docs/bench.md and"
-	@echo "                docs/bench.svg. CASES=\"put keys\" runs some and writes nothing, CASES=list names"
+	@echo "                its charts. CASES=\"put keys\" runs some and writes nothing, CASES=list names"
 	@echo "                them; ROUNDS=n; BIG=1 adds buckets of 1,000,000 keys; CPU=1 measures the"
-	@echo "                processors' time instead of the time that passes, on a busy machine"
+	@echo "                processors' time instead of the time that passes, on a busy machine; OTHER=dir times another"
+	@echo "                implementation of the package nats beside it (a case that it cannot run is left out)"
 	@echo "make install    install the package where this Tcl looks (DESTDIR and prefix are honoured)"
 	@echo "make uninstall  remove it from there"
 	@echo "make clean      remove what was built"
@@ -116,7 +117,7 @@ ROUNDS ?= 7
 bench: all natsh build/nats-server
 	@$(GO) build -o build/bench ./tests/bench
 	@build/bench $(if $(filter list,$(CASES)),-list,-tclsh "$(TCLSH)" -rounds $(ROUNDS) \
-		-cases "$(CASES)" -docs docs $(if $(BIG),-big) $(if $(CPU),-cpu))
+		-cases "$(CASES)" -docs docs -other "$(OTHER)" $(if $(BIG),-big) $(if $(CPU),-cpu))
 
 install: all
 	@case "$(package_root)" in /*) ;; *) echo "there is no folder to install to: give prefix=DIR, an absolute path" >&2; exit 1;; esac

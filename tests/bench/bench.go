@@ -30,7 +30,7 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	os.Setenv("TCLLIBPATH", root)
+	os.Setenv("TCLLIBPATH", tclList(root))
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -52,8 +52,32 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 			b.hosts = append(b.hosts, &host{name: "natsh", command: []string{natsh, tclProgram, b.fixture.url}})
 		}
 	}
+	if s.other != "" {
+		other, err := otherHost(s, b.fixture.url)
+		if err != nil {
+			b.close()
+			return nil, err
+		}
+		b.hosts = append(b.hosts, other)
+	}
 	return b, nil
 }
+
+// otherHost is tclsh with the package of another directory. It may lack what a case needs, or be
+// too slow for it: such a case has no figure there.
+func otherHost(s settings, url string) (*host, error) {
+	dir, err := filepath.Abs(s.other)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "pkgIndex.tcl")); err != nil {
+		return nil, fmt.Errorf("-other %s: that is no directory of a Tcl package, for it has no pkgIndex.tcl", s.other)
+	}
+	return &host{name: filepath.Base(dir), command: []string{s.tclsh, tclProgram, url}, path: dir, optional: true}, nil
+}
+
+// tclList is a list of one element, as TCLLIBPATH wants it.
+func tclList(element string) string { return "{" + element + "}" }
 
 func (b *bench) close() {
 	for _, h := range b.hosts {
@@ -76,16 +100,26 @@ func (b *bench) measure(c *benchCase) ([]*row, error) {
 	for i, f := range c.figures {
 		rows[i] = &row{benchCase: c, figure: f, samples: make([][]float64, len(b.hosts))}
 	}
+	without := make([]bool, len(b.hosts)) // optional hosts that could not run the case
 	first, rounds := b.rounds(c)
 	for round := first; round < rounds; round++ {
 		for i, h := range b.hosts {
-			if c.tclOnly && i == 0 {
+			if c.tclOnly && i == nativeHost || without[i] {
 				continue
 			}
 			figures, err := b.once(c, h)
 			if err != nil {
 				h.stop()
-				return nil, fmt.Errorf("%s in %s: %w", c.name, h.name, err)
+				err = fmt.Errorf("%s in %s: %w", c.name, h.name, err)
+				if !h.optional {
+					return nil, err
+				}
+				fmt.Fprintln(os.Stderr, "left out:", err)
+				without[i] = true
+				for j := range rows {
+					rows[j].samples[i] = nil
+				}
+				continue
 			}
 			for j := range rows {
 				if round >= 0 {
@@ -134,7 +168,7 @@ func (b *bench) count(c *benchCase) int {
 func askWorker(b *bench, c *benchCase, h *host) ([]float64, error) {
 	if h.worker == nil {
 		var err error
-		if h.worker, err = startWorker(b.ctx, h.command); err != nil {
+		if h.worker, err = startWorker(b.ctx, h); err != nil {
 			return nil, err
 		}
 	}

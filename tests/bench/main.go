@@ -26,8 +26,9 @@ type settings struct {
 	big    bool     // buckets of 1,000,000 keys too
 	smoke  bool     // one round of next to nothing, to see that all of it works
 	cpu    bool     // the processors' time that a host used, not the time that passed
-	docs   string   // where table and chart go when all cases were run, or ""
+	docs   string   // where table and charts go when all cases were run, or ""
 	tclsh  string
+	other  string // directory of another implementation of the package, timed in tclsh too, or ""
 }
 
 // The bucket of that many keys is only filled where it is asked for, and in a smoke test
@@ -49,8 +50,9 @@ func main() {
 	flag.BoolVar(&s.big, "big", false, "also with 1,000,000 keys")
 	flag.BoolVar(&s.smoke, "smoke", false, "one round with small numbers: does it still work?")
 	flag.BoolVar(&s.cpu, "cpu", false, "measure the processors' time of each host's process, on a machine that is busy otherwise")
-	flag.StringVar(&s.docs, "docs", "", "directory for bench.md and bench.svg, written when all cases were run")
+	flag.StringVar(&s.docs, "docs", "", "directory for bench.md and its charts, written when all cases were run")
 	flag.StringVar(&s.tclsh, "tclsh", "tclsh", "the shell of C Tcl")
+	flag.StringVar(&s.other, "other", "", "directory of another implementation of the package nats: a column of its own, in tclsh")
 	list := flag.Bool("list", false, "name the cases, and run none")
 	flag.Parse()
 	s.cases = strings.Fields(cases)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ const slopeStart = 10
 // slope is the memory, in KiB, that each further connection or watcher takes in a process
 // of its own.
 func slope(b *bench, c *benchCase, h *host) ([]float64, error) {
-	w, err := startWorker(b.ctx, h.command)
+	w, err := startWorker(b.ctx, h)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +43,7 @@ func slope(b *bench, c *benchCase, h *host) ([]float64, error) {
 // peakMemory is what a process needs, in MiB, beyond a connection, and the same in bytes a
 // key, to list the keys of a bucket and then to cache it, both kept.
 func peakMemory(b *bench, c *benchCase, h *host) ([]float64, error) {
-	w, err := startWorker(b.ctx, h.command)
+	w, err := startWorker(b.ctx, h)
 	if err != nil {
 		return nil, err
 	}
@@ -139,8 +138,7 @@ func (b *bench) started(h *host, name, script string) (time.Duration, error) {
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 		return 0, err
 	}
-	process := exec.CommandContext(b.ctx, h.command[0], file)
-	process.Stderr = os.Stderr
+	process := h.process(b.ctx, h.command[0], file)
 	began := time.Now()
 	err := process.Run()
 	return time.Since(began), err

@@ -258,14 +258,20 @@ func (g growth) cells() []string {
 	return cells
 }
 
-// writeDocs writes docs/bench.md and bench.svg into a directory.
+// writeDocs writes bench.md and its charts into a directory: bench.svg has all cases, and
+// bench-short.svg those of README.
 func (r *report) writeDocs(dir string) error {
 	var table strings.Builder
 	r.writeMarkdown(&table)
 	if err := os.WriteFile(filepath.Join(dir, "bench.md"), []byte(table.String()), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "bench.svg"), []byte(r.chart()), 0o644)
+	for name, cases := range map[string][]string{"bench.svg": nil, "bench-short.svg": chartedShort} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(r.chart(cases)), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *report) writeMarkdown(out io.Writer) {
@@ -274,9 +280,9 @@ func (r *report) writeMarkdown(out io.Writer) {
 	fmt.Fprint(out, `
 The server is a process of its own on the same machine. Each case runs in each host in turn, and a ratio is that of
 the times of one round: 1.00 is as fast as the same program in Go. A target is the most that C Tcl may have; a ratio in
-bold is above it.
+bold is above it. In the chart a bar to the left of the line is a case that is faster than Go.
 
-![Ratios to native nats.go](bench.svg)
+![Time of each case in proportion to the same program in Go](bench.svg)
 
 `)
 	heads := r.heads()

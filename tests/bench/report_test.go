@@ -109,7 +109,7 @@ func TestMarkdown(t *testing.T) {
 func TestChartIsXML(t *testing.T) {
 	r := sample()
 	r.hosts[2] = "<&>"
-	decoder := xml.NewDecoder(strings.NewReader(r.chart()))
+	decoder := xml.NewDecoder(strings.NewReader(r.chart(nil)))
 	rects := 0
 	for {
 		token, err := decoder.Token()
@@ -129,12 +129,49 @@ func TestChartIsXML(t *testing.T) {
 	}
 }
 
+// The short chart names cases that there are.
+func TestShortChart(t *testing.T) {
+	for _, name := range chartedShort {
+		if !slices.ContainsFunc(table, func(c *benchCase) bool { return c.name == name }) {
+			t.Errorf("there is no case %s", name)
+		}
+	}
+	if svg := sample().chart([]string{"keys-10000"}); !strings.Contains(svg, "keys, of 10,000") || strings.Contains(svg, "100,000") {
+		t.Error(svg)
+	}
+}
+
+// A package that lacks what the cases need has no figures, and the run does not fail for it.
+func TestAnotherPackageMayLackCases(t *testing.T) {
+	b := &bench{settings: settings{rounds: 2}, hosts: []*host{{name: "native"}, {name: "C Tcl"}, {name: "other", optional: true}}}
+	c := simple("put", "put", 1, 0, nil)
+	c.run = func(_ *bench, _ *benchCase, h *host) ([]float64, error) {
+		if h.optional {
+			return nil, errors.New("unknown method")
+		}
+		return []float64{1}, nil
+	}
+	rows, err := b.measure(c)
+	if err != nil || len(rows[0].samples[tclHost]) != 2 || rows[0].samples[2] != nil {
+		t.Fatalf("%v %v", rows, err)
+	}
+	b.hosts[tclHost].optional, b.hosts[2].optional = true, false
+	if _, err := b.measure(c); err != nil {
+		t.Fatal(err)
+	}
+	b.hosts[tclHost].optional = false
+	c.run = func(*bench, *benchCase, *host) ([]float64, error) { return nil, errors.New("broken") }
+	if _, err := b.measure(c); err == nil {
+		t.Fatal("a host of ours that fails is not told")
+	}
+}
+
 func TestDocsAreWritten(t *testing.T) {
 	dir := t.TempDir()
 	if err := sample().writeDocs(dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"bench.md", "bench.svg"} {
+	for _, name := range []string{"bench.md", "bench.svg", "bench-short.svg"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

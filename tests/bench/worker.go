@@ -22,7 +22,20 @@ const patience = 3 * time.Minute
 type host struct {
 	name    string
 	command []string
-	worker  *worker // started when it is first needed; nil
+	path    string // where Tcl looks for the package there; "" for this project's directory
+	// A case that this host cannot run is left out there, and does not fail.
+	optional bool
+	worker   *worker // started when it is first needed; nil
+}
+
+// process is a program of this host, with its package's directory in the environment.
+func (h *host) process(ctx context.Context, command ...string) *exec.Cmd {
+	process := exec.CommandContext(ctx, command[0], command[1:]...)
+	process.Stderr = os.Stderr
+	if h.path != "" {
+		process.Env = append(os.Environ(), "TCLLIBPATH="+tclList(h.path))
+	}
+	return process
 }
 
 // stop ends the host's process.
@@ -41,9 +54,8 @@ type worker struct {
 	answers chan string // closed when the process has ended
 }
 
-func startWorker(ctx context.Context, command []string) (*worker, error) {
-	w := &worker{process: exec.CommandContext(ctx, command[0], command[1:]...), answers: make(chan string)}
-	w.process.Stderr = os.Stderr
+func startWorker(ctx context.Context, h *host) (*worker, error) {
+	w := &worker{process: h.process(ctx, h.command...), answers: make(chan string)}
 	var err error
 	if w.in, err = w.process.StdinPipe(); err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 
 // shellWorker is a worker that answers as a shell script does.
 func shellWorker(t *testing.T, script string) *worker {
-	w, err := startWorker(context.Background(), []string{"sh", "-c", script})
+	w, err := startWorker(context.Background(), &host{command: []string{"sh", "-c", script}})
 	if err != nil {
 		t.Fatal(err)
 	}
