@@ -31,6 +31,9 @@ type Extension struct {
 	ErrorCode func(error) []string
 }
 
+// Trace is the line of errorInfo that says that an error came out of a callback, with the line break before it.
+func (x *Extension) Trace() string { return "\n    (" + x.Name + " callback)" }
+
 // Command is one internal command.
 type Command struct {
 	Name string // without the namespace

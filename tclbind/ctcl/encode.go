@@ -14,7 +14,7 @@ import (
 	"natstcl/tclbind/bridge"
 )
 
-// writer writes values in the form that decode (shim.c) reads: a tag, then a length and
+// writer writes values in the form that natsDecode (values.c) reads: a tag, then a length and
 // bytes, a number of elements, or eight bytes.
 type writer struct{ b []byte }
 

@@ -37,6 +37,7 @@ type host struct {
 	commands []func([]bridge.Value) (any, error)
 	x        *bridge.Extension
 	pkg      *bridge.Package
+	trace    *C.char        // bridge.Extension.Trace
 	timer    unsafe.Pointer // of Later, nil where none is set
 	args     []bridge.Value // of the commands that run
 	spare    *writer        // nil while it is in use further up the stack
@@ -54,7 +55,7 @@ func Init(pointer unsafe.Pointer, x *bridge.Extension) int {
 		return C.TCL_ERROR
 	}
 	bridge.PaceGC()
-	h := &host{interp: interp, x: x, thread: C.natsThread(), sleeper: C.natsNewSleeper()}
+	h := &host{interp: interp, x: x, thread: C.natsThread(), sleeper: C.natsNewSleeper(), trace: C.CString(x.Trace())}
 	h.handle = cgo.NewHandle(h)
 	C.natsAttachLife(interp, C.uintptr_t(h.handle))
 	pkg, err := bridge.Attach(h, x)
@@ -207,6 +208,7 @@ func (h *host) end(deleting bool) {
 	}
 	C.natsDetachLife(h.interp, C.uintptr_t(h.handle), told, h.timer)
 	C.natsFreeSleeper(h.sleeper)
+	free(h.trace)
 	h.timer, h.sleeper = nil, nil
 	h.letGo()
 }
@@ -263,7 +265,7 @@ func (h *host) Deliver(prefix bridge.Value, args bridge.Record) bool { return h.
 
 func (h *host) call(prefix bridge.Value, args any) bool {
 	w := h.encode(args)
-	outcome := C.natsCallback(h.interp, prefix.(value).obj, w.first())
+	outcome := C.natsCallback(h.interp, prefix.(value).obj, w.first(), h.trace)
 	h.put(w)
 	return h.ran(outcome)
 }
@@ -289,7 +291,7 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 
 func (h *host) Call(name, argument string) bool {
 	w := h.encode([]string{name, argument})
-	outcome := C.natsCall(h.interp, w.first())
+	outcome := C.natsCall(h.interp, w.first(), h.trace)
 	h.put(w)
 	return h.ran(outcome)
 }

@@ -40,9 +40,9 @@ void natsCheckHandlers(void);
 
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index);
 int natsEval(Tcl_Interp *interp, const char *script, natsSize length);
-int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args); /* NATS_… */
+int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, const char *info); /* NATS_… */
 int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, Tcl_Obj **result);
-int natsCall(Tcl_Interp *interp, const void *words); /* NATS_… */
+int natsCall(Tcl_Interp *interp, const void *words, const char *info); /* NATS_… */
 
 Tcl_Obj *natsNewValue(const void *value); /* reference count 1 */
 void natsAppend(Tcl_Obj *list, const void *elements); /* a list that is not shared */

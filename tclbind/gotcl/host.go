@@ -185,7 +185,7 @@ func (h *host) call(prefix bridge.Value, args []uintptr) bool {
 	h.checkLife()
 	if code != lib.TCL_OK && !h.ended {
 		// A break, a continue or another code has an errorInfo as well, as in a script of "after".
-		p, free := cString(tls, "\n    ("+h.x.Name+" callback)")
+		p, free := cString(tls, h.x.Trace())
 		lib.XTcl_AddErrorInfo(tls, h.interp, p)
 		free()
 		lib.XTcl_BackgroundException(tls, h.interp, code)

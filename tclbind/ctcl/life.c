@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build ctcl
+
+/* How the library comes into a process and an interpreter, and how it leaves. */
+
+#include <pthread.h>
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <unistd.h>
+#endif
+
+#include "parts.h"
+#include "_cgo_export.h"
+
+volatile int natsForked = 0;
+long natsProcessors;
+
+#ifndef _WIN32
+static void inChild(void) { natsForked = 1; }
+#endif
+
+const char *natsInitStubs(Tcl_Interp *interp)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    extern void natsOnce(void);
+    const char *version = natsBindStubs(interp);
+
+    if (version != NULL) {
+        pthread_once(&once, natsOnce);
+    }
+    return version;
+}
+
+void natsOnce(void)
+{
+#ifdef _WIN32
+    SYSTEM_INFO system;
+
+    GetSystemInfo(&system);
+    natsProcessors = system.dwNumberOfProcessors;
+#else
+    natsProcessors = sysconf(_SC_NPROCESSORS_ONLN);
+    pthread_atfork(NULL, NULL, inChild);
+#endif
+}
+
+void natsPreserve(Tcl_Interp *interp) { Tcl_Preserve(interp); }
+
+void natsLetGo(Tcl_Interp *interp) { Tcl_Release(interp); }
+
+int natsDeleted(Tcl_Interp *interp) { return Tcl_InterpDeleted(interp); }
+
+static void interpDeleted(void *clientData, Tcl_Interp *interp)
+{
+    (void) interp;
+    if (!natsForked) {
+        natsGoEnd((uintptr_t) clientData, 1);
+    }
+}
+
+/* The end of the thread, and in the main thread of the process. */
+static void threadEnds(void *clientData)
+{
+    if (!natsForked) {
+        natsGoEnd((uintptr_t) clientData, 0);
+    }
+}
+
+void natsAttachLife(Tcl_Interp *interp, uintptr_t owner)
+{
+    Tcl_CallWhenDeleted(interp, interpDeleted, (void *) owner);
+    Tcl_CreateThreadExitHandler(threadEnds, (void *) owner);
+}
+
+void natsDetachLife(Tcl_Interp *interp, uintptr_t owner, int deleting, void *timer)
+{
+    natsForgetEvents(owner);
+    if (timer != NULL) {
+        Tcl_DeleteTimerHandler(timer);
+    }
+    Tcl_DeleteThreadExitHandler(threadEnds, (void *) owner);
+    if (!deleting) {
+        Tcl_DontCallWhenDeleted(interp, interpDeleted, (void *) owner);
+    }
+}
