@@ -11,6 +11,9 @@ TCLSH  ?= tclsh
 TCL_CONFIG ?= $(shell TCLSH="$(TCLSH)" sh tests/tclconfig)
 config = $(shell . "$(TCL_CONFIG)" 2>/dev/null && echo "$$$(1)")
 
+# The C compiler: Go's, or the one that there is.
+compiler = $(shell sh tests/compiler "$(GO)")
+
 tcl_major = $(call config,TCL_MAJOR_VERSION)
 name      = $(if $(filter-out 8,$(tcl_major)),tcl9nats,nats)
 suffix    = $(or $(call config,TCL_SHLIB_SUFFIX),.so)
@@ -28,7 +31,9 @@ comma   = ,
 
 # Where this Tcl looks for packages; with prefix (or PREFIX), lib below that.
 install_prefix = $(or $(prefix),$(PREFIX))
-package_root   = $(if $(install_prefix),$(install_prefix)/lib,$(shell TCL_CONFIG="$(TCL_CONFIG)" TCLSH="$(TCLSH)" sh tests/packagedir))
+package_root   = $(if $(install_prefix),$(install_prefix)/lib,$(tcl_packages))
+# Looked for once, when it is asked for.
+tcl_packages   = $(eval tcl_packages := $(shell TCL_CONFIG="$(TCL_CONFIG)" TCLSH="$(TCLSH)" sh tests/packagedir))$(tcl_packages)
 package_dir    = $(package_root)/nats$(VERSION)
 # Documents go beside it, or where the system has them.
 doc_dir = $(if $(install_prefix),$(install_prefix)/share/doc/nats$(VERSION),$(package_dir))
@@ -58,26 +63,26 @@ help:
 
 # What a fresh machine with Go, gcc and make lacks.
 deps:
-	@sh tests/needs $(GO) $(TCLSH)
+	@TCL_CONFIG="$(TCL_CONFIG)" sh tests/needs "$(GO)" "$(TCLSH)"
 
 # What Tcl reads needs the version, too.
 pkgIndex.tcl: tclbind/package.go
 	@sed -i.old 's/^}} $$dir [0-9].*/}} $$dir $(VERSION)/' $@ && rm -f $@.old && touch $@
 
 $(library): $(sources) pkgIndex.tcl | deps
-	@test -n "$(TCL_CONFIG)" || { echo "there is no tclConfig.sh; give TCL_CONFIG=file"; exit 1; }
+	@test -f "$(TCL_CONFIG)" || { echo "There is no tclConfig.sh$(if $(TCL_CONFIG), at $(TCL_CONFIG)): say where it is, TCL_CONFIG=FILE" >&2; exit 1; }
 	@mkdir -p build
 	@rm -f $@ # not written over: a process may have it loaded
-	CGO_ENABLED=1 CGO_CFLAGS="-O2 -DUSE_TCL_STUBS $(call config,TCL_INCLUDE_SPEC)" \
+	CGO_ENABLED=1 CC="$(compiler)" CGO_CFLAGS="-O2 -DUSE_TCL_STUBS $(call config,TCL_INCLUDE_SPEC)" \
 	$(GO) build $(build_flags) -ldflags "-s -w" -o $@ .
 	@rm -f $(basename $@).h
 
 demo: all
-	@TCLLIBPATH="$(CURDIR)" $(TCLSH) examples/config_cache.tcl $(FILE)
+	@TCLLIBPATH="{$(CURDIR)}" "$(TCLSH)" examples/config_cache.tcl $(FILE)
 
 test: all build/nats-server build/keys
-	@sh tests/needs $(GO) $(TCLSH) tests
-	@TCL_CONFIG="$(TCL_CONFIG)" GO="$(GO)" TCLSH="$(TCLSH)" bash tests/run
+	@TCL_CONFIG="$(TCL_CONFIG)" sh tests/needs "$(GO)" "$(TCLSH)" tests
+	@CC="$(compiler)" TCL_CONFIG="$(TCL_CONFIG)" GO="$(GO)" TCLSH="$(TCLSH)" bash tests/run
 
 # A server as a process of its own, for tests that kill or freeze one.
 build/nats-server: go.mod go.sum
@@ -119,8 +124,10 @@ bench: all natsh build/nats-server
 	@build/bench $(if $(filter list,$(CASES)),-list,-tclsh "$(TCLSH)" -rounds $(ROUNDS) \
 		-cases "$(CASES)" -docs docs -other "$(OTHER)" $(if $(BIG),-big) $(if $(CPU),-cpu))
 
-install: all
-	@case "$(package_root)" in /*) ;; *) echo "there is no folder to install to: give prefix=DIR, an absolute path" >&2; exit 1;; esac
+# What is built is installed without Go, which root's PATH often lacks; with it, it is brought up to date.
+install: $(if $(shell command -v "$(GO)"),$(library))
+	@case "$(package_root)" in /*) ;; *) echo "There is no folder to install to: say prefix=DIR, an absolute path" >&2; exit 1;; esac
+	@test -f "$(library)" || { echo "There is no $(library) to install, and no Go to build it: run make, as a user with Go on the PATH" >&2; exit 1; }
 	mkdir -p "$(DESTDIR)$(package_dir)" "$(DESTDIR)$(doc_dir)"
 	rm -f "$(DESTDIR)$(package_dir)/$(notdir $(library))"
 	cp $(library) pkgIndex.tcl "$(DESTDIR)$(package_dir)"
@@ -128,7 +135,7 @@ install: all
 	@echo "installed in $(DESTDIR)$(package_dir)"
 
 uninstall:
-	@case "$(package_root)" in /*) ;; *) echo "there is no folder to remove from: give prefix=DIR, an absolute path" >&2; exit 1;; esac
+	@case "$(package_root)" in /*) ;; *) echo "There is no folder to remove from: say prefix=DIR, an absolute path" >&2; exit 1;; esac
 	rm -rf "$(DESTDIR)$(package_dir)" "$(DESTDIR)$(doc_dir)"
 
 clean:

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
@@ -36,7 +37,7 @@ var Nats = &bridge.Extension{
 	// In the order in which they need each other.
 	Scripts: []string{
 		"script/core.tcl", "script/connection.tcl", "script/jetstream.tcl", "script/batch.tcl", "script/consumer.tcl",
-		"script/keyvalue.tcl", "script/tie.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/context.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl",
+		"script/keyvalue.tcl", "script/tie.tcl", "script/object.tcl", "script/transfer.tcl", "script/service.tcl", "script/context.tcl", "script/server.tcl", "script/message.tcl", "script/commands.tcl", "script/pkgconfig.tcl",
 	},
 	Files:     scripts,
 	Urgent:    wire.IsLate,
@@ -48,6 +49,17 @@ var packageCommands = []bridge.Command{
 	{Name: "stats", Run: cmdStats},
 	{Name: "metadata", Usage: "msg", Run: cmdMetadata},
 	{Name: "isotime", Usage: "iso", Run: cmdISOTime},
+	{Name: "versions", Run: cmdVersions},
+}
+
+// cmdVersions returns a dict of the versions of what the package is made of, for nats::pkgconfig. That of the
+// server is empty where it was left out.
+func cmdVersions(*bridge.Package, []bridge.Value) (any, error) {
+	return dict.Dict{
+		{Key: "version", Value: Version},
+		{Key: "nats.go", Value: nats.Version},
+		{Key: "nats-server", Value: serverVersion},
+	}, nil
 }
 
 // cmdStats tells what is alive, so that leaks can be seen: goroutines in the

@@ -21,6 +21,8 @@ type embedded struct {
 	log    news // its lines, on their way to the channel
 }
 
+const serverVersion = server.Version
+
 var serverCommands = []bridge.Command{
 	{Name: "server", Usage: "object args", Run: cmdServer},
 	{Name: "server_info", Usage: "server", Run: bridge.On(cmdServerInfo)},

@@ -9,6 +9,9 @@ import (
 	"natstcl/tclbind/bridge"
 )
 
+// serverVersion is empty: there is no server in it.
+const serverVersion = ""
+
 // serverCommands of a library without the server, which is half of its size (make SERVER=no).
 var serverCommands = []bridge.Command{
 	{Name: "server", Usage: "object args", Run: func(*bridge.Package, []bridge.Value) (any, error) {

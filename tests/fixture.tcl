@@ -206,11 +206,17 @@ proc startProcess {port args} {
     return $pid
 }
 
+# Sends a signal to processes by the kill that every shell has in it: the program of that name is
+# no part of a bare system.
+proc signal {name args} {
+    exec sh -c {name=$1; shift; kill -"$name" "$@"} sh $name {*}$args
+}
+
 # Ends a process, or with STOP and CONT freezes and thaws it.
 proc stopProcess {pid {signal KILL}} {
-    exec kill -$signal $pid
+    signal $signal $pid
     switch $signal {
-        KILL {waitFor {[catch {exec kill -0 $pid}]}}
+        KILL {waitFor {[catch {signal 0 $pid}]}}
         STOP {waitFor {[stopped $pid]}}
     }
 }

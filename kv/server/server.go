@@ -50,6 +50,9 @@ const (
 	readyCheck   = 25 * time.Millisecond // how often a fatal error is looked for meanwhile
 )
 
+// Version is that of the nats-server module.
+const Version = natsd.VERSION
+
 func failure(text string) error { return fault.New(fault.Server, text) }
 
 // Start runs a server, and returns when it is ready. An error is ErrServer, with a text

@@ -75,7 +75,8 @@ func newPackage(host Host, x *Extension) *Package {
 }
 
 // Attach brings an extension to life in the host's interpreter: it defines the internal
-// commands and the classes, and provides the Tcl package.
+// commands and the classes, and provides the Tcl package. The variable version of its namespace
+// says that all of that is there.
 func Attach(host Host, x *Extension) (*Package, error) {
 	p := newPackage(host, x)
 	if err := host.Eval("namespace eval " + strings.TrimSuffix(x.Namespace, "::") + " {}"); err != nil {
@@ -98,7 +99,7 @@ func Attach(host Host, x *Extension) (*Package, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if err := host.Eval("package provide " + x.Name + " " + x.Version); err != nil {
+	if err := host.Eval("set " + x.Namespace + "version " + x.Version + "; package provide " + x.Name + " " + x.Version); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -29,9 +29,18 @@ func Attach(in *tcl.Interp, x *bridge.Extension) error {
 	return nil
 }
 
-// ifNeeded is the script that tells Tcl how to load the package.
+// ifNeeded is the script that tells Tcl how to load the package. After package forget it is there
+// still, and load would do nothing a second time.
 func ifNeeded(x *bridge.Extension) string {
-	return "package ifneeded " + x.Name + " " + x.Version + " {load {} " + prefix(x) + "}"
+	return "package ifneeded " + x.Name + " " + x.Version + " {\n" +
+		"    if {[interp issafe]} {\n" +
+		"        error \"A safe interpreter does not get the package " + x.Name + ".\"\n" +
+		"    } elseif {[info exists " + x.Namespace + "version]} {\n" +
+		"        package provide " + x.Name + " $" + x.Namespace + "version\n" +
+		"    } else {\n" +
+		"        load {} " + prefix(x) + "\n" +
+		"    }\n" +
+		"}"
 }
 
 // prefix is the name by which load knows the package: Tcl wants the first letter alone to be upper case.

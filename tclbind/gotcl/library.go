@@ -20,8 +20,8 @@ import (
 	"natstcl/tclbind/bridge"
 )
 
-// tclVersion is that of the Tcl library that modernc.org/tcl has.
-const tclVersion = "tcl8.6.12"
+// TclVersion is that of modernc.org/tcl, and of the Tcl library in it.
+const TclVersion = "8.6.12"
 
 // Library returns a directory with the Tcl library (init.tcl, encodings, tcltest, …) and
 // the index of an extension, for TCL_LIBRARY, which has to be set before the first
@@ -35,8 +35,10 @@ func Library(x *bridge.Extension) (string, error) {
 	files = append(files, File{x.Name + x.Version + "/pkgIndex.tcl", func() (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(index)), nil
 	}})
-	// The name tells the versions of what is in it.
-	return SharedDir(tclVersion+"-"+x.Name+x.Version, files)
+	// The name tells the versions of what is in it, and, by the index, builds of one version that differ: each
+	// would put its own file back in place of the other's.
+	sum := sha256.Sum256([]byte(index))
+	return SharedDir("tcl"+TclVersion+"-"+x.Name+x.Version+"-"+hex.EncodeToString(sum[:4]), files)
 }
 
 // libraryFiles adds the files below a directory of the Tcl library. In that file system a

@@ -7,6 +7,7 @@
 //	natsh -c script ?arg ...?
 //	natsh -kit script ?dir? -o program
 //	natsh
+//	natsh -h | --help | --version
 //
 // Without a script it reads commands from the standard input, at a prompt if that is a
 // terminal. What it does otherwise, its exit codes and its error texts are tclsh's.
@@ -20,7 +21,9 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/nats-io/nats.go"
 	"golang.org/x/term"
+	"natstcl/kv/server"
 	"natstcl/tclbind"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/gotcl"
@@ -47,6 +50,10 @@ func main() {
 	}
 	if err != nil {
 		fail(err)
+	}
+	if job.shown != "" {
+		fmt.Print(job.shown)
+		return
 	}
 	in, err := gotcl.NewInterp(executable, tclbind.Nats)
 	if err != nil {
@@ -122,6 +129,23 @@ type job struct {
 	file     string
 	encoding string // of the file, "" for the system's
 	kit      *kit
+	shown    string // a text that is all that is asked for, "" for none
+}
+
+// usage is what -h and --help show.
+const usage = `natsh is a Tcl shell with the package nats in it.
+
+    natsh ?-encoding name? script ?arg ...?   run a script
+    natsh -c script ?arg ...?                 run a script that stands in the command line
+    natsh                                     read commands from the standard input, at a terminal with a prompt
+    natsh -kit script ?dir? -o program        make a program of a script and the files of a directory
+    natsh -h, --help                          show this
+    natsh --version                           show the versions
+`
+
+// versions is what --version shows.
+func versions() string {
+	return fmt.Sprintf("natsh %s (Tcl %s, nats.go %s, nats-server %s)\n", tclbind.Version, gotcl.TclVersion, nats.Version, server.Version)
 }
 
 func jobOf(executable string, args []string) (*job, error) {
@@ -139,6 +163,10 @@ func jobOf(executable string, args []string) (*job, error) {
 			return nil, errors.New("-c needs a script")
 		}
 		return &job{argv0: args[0], argv: rest[2:], script: &rest[1]}, nil
+	case rest[0] == "-h" || rest[0] == "--help":
+		return &job{shown: usage}, nil
+	case rest[0] == "--version":
+		return &job{shown: versions()}, nil
 	case rest[0] == "-kit":
 		k, err := kitOf(rest[1:])
 		return &job{kit: k}, err

@@ -335,6 +335,21 @@ func TestAKitIsMended(t *testing.T) {
 	}
 }
 
+func TestHelpAndVersion(t *testing.T) {
+	for _, c := range []struct{ arg, begins string }{
+		{"-h", "natsh is a Tcl shell"}, {"--help", "natsh is a Tcl shell"}, {"--version", "natsh " + tclbind.Version + " (Tcl 8.6"},
+	} {
+		r := run(t, shellPath, "", c.arg)
+		if r.code != 0 || r.err != "" || !strings.HasPrefix(r.out, c.begins) || !strings.HasSuffix(r.out, "\n") {
+			t.Errorf("%s: %+v", c.arg, r)
+		}
+	}
+	// Behind a script they are its arguments.
+	if r := run(t, shellPath, "", "-c", "puts $argv", "--help"); strings.TrimSpace(r.out) != "--help" {
+		t.Errorf("an argument of the script: %+v", r)
+	}
+}
+
 func TestKitRefusesWhatItCannotMake(t *testing.T) {
 	dir := t.TempDir()
 	script := file(t, "s.tcl", "")
