@@ -32,6 +32,9 @@ var requestOptions = option.Table{
 	{Name: "header", Kind: headers, About: "keys and their values; not with request_msg"},
 }
 
+// requestMsgTable has those of request_msg.
+var requestMsgTable = requestOptions[:3]
+
 // cmdRequest sends a request. With a callback the result is the request's ID.
 func cmdRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	o, err := requestOptions.Parse(args[2:])
@@ -45,7 +48,7 @@ func cmdRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, err
 
 // cmdRequestMsg is cmdRequest with a message of nats::msg.
 func cmdRequestMsg(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
-	o, err := requestOptions[:3].Parse(args[1:])
+	o, err := requestMsgTable.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}

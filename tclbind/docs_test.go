@@ -9,15 +9,12 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
-	"natstcl/kv/dict"
 	"natstcl/tclbind/bridge/option"
 )
 
@@ -236,47 +233,17 @@ func markdown(t *testing.T, table option.Table) string {
 		if row.About == "" {
 			t.Errorf("the option %s tells nothing about itself", row.Name)
 		}
-		fmt.Fprintf(&b, "| -%s | %s | %s | %s |\n", row.Name, takes(&row), standard(&row), row.About)
+		fmt.Fprintf(&b, "| -%s | %s | %s | %s |\n", row.Name, takes(&row), defaultCell(&row), row.About)
 	}
 	return b.String()
 }
 
-// takes says what an option's value may be.
-func takes(o *option.Row) string {
-	names := make([]string, len(o.Fields))
-	for i, row := range o.Fields {
-		names[i] = row.Name
+// defaultCell says what holds where nothing is given.
+func defaultCell(o *option.Row) string {
+	if o.Required {
+		return "required"
 	}
-	switch o.Kind {
-	case option.Enum:
-		return strings.Join(o.Allowed, ", ")
-	case nested:
-		return "JSON, or a dict: " + strings.Join(names, ", ")
-	case nestedIn:
-		return "list of JSON, or of dicts: " + strings.Join(names, ", ")
-	}
-	return o.Kind.Takes
-}
-
-// standard says what holds where nothing is given.
-func standard(o *option.Row) string {
-	switch v := o.Default.(type) {
-	case nil:
-		if o.Required {
-			return "required"
-		}
-		return ""
-	case time.Duration:
-		return fmt.Sprint(v.Milliseconds())
-	case *big.Rat:
-		return v.RatString()
-	case dict.Number:
-		return string(v)
-	case []string, dict.Dict:
-		return ""
-	default:
-		return fmt.Sprint(v)
-	}
+	return standard(o)
 }
 
 // difference has the lines that only one of two texts has.

@@ -5,6 +5,7 @@ package tclbind
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"natstcl/kv"
@@ -111,6 +112,15 @@ var codecOptions = option.Table{
 	{Name: "value_codec", Kind: option.List, About: "the same for values"},
 }
 
+// The tables of the methods that make a key_value object, or change a bucket.
+var (
+	madeBucket    = slices.Concat(bucketOptions, codecOptions)
+	changedBucket = slices.Concat(withoutDefaults(bucketOptions), codecOptions)
+	// derivedBucket is of a bucket that draws from others: the origins stand for the rest.
+	derivedBucket     = without(bucketOptions, "mirror_name", "mirror_domain", "mirror", "sources")
+	derivedWithCodecs = slices.Concat(derivedBucket, codecOptions)
+)
+
 // apply writes the options that were given into a configuration.
 func apply(o option.Values, c *kv.BucketConfig) {
 	set := func(name string, write func(name string)) {
@@ -210,13 +220,8 @@ func (j *jetStream) newBucket(p *bridge.Package, o option.Values) func(*kv.Bucke
 	}
 }
 
-// withCodecs reads the options of a method that makes a key_value object.
-func withCodecs(table option.Table, args []bridge.Value) (option.Values, error) {
-	return slices.Concat(table, codecOptions).Parse(args)
-}
-
 func cmdCreateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	o, err := withCodecs(bucketOptions, args[1:])
+	o, err := madeBucket.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +233,7 @@ func cmdCreateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 // changeBucket is what update_kv_bucket and create_or_update_kv_bucket have in common.
 func changeBucket(p *bridge.Package, j *jetStream, args []bridge.Value,
 	change func(*js.JetStream, string, func(*kv.BucketConfig), func(*kv.Bucket, error)) error) (any, error) {
-	given, err := slices.Concat(bucketOptions, codecOptions).ParseGiven(args[1:])
+	given, err := changedBucket.ParseGiven(args[1:])
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +275,7 @@ func cmdCreateAggregate(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 			return nil, err
 		}
 	}
-	o, err := parseDerived(args[3:])
+	o, err := parseDerived(derivedWithCodecs, args[3:])
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +289,7 @@ func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	if err != nil {
 		return nil, err
 	}
-	o, err := parseDerived(args[2:])
+	o, err := parseDerived(derivedBucket, args[2:])
 	if err != nil {
 		return nil, err
 	}
@@ -293,20 +298,18 @@ func cmdCreateMirror(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	})
 }
 
-// parseDerived reads the options of a bucket that draws from others: the old way
-// of naming a mirror has no place there.
-func parseDerived(args []bridge.Value) (option.Values, error) {
-	o, err := withCodecs(bucketOptions, args)
-	if err != nil {
-		return nil, err
+// parseDerived reads the options of a bucket that draws from others: what names them in other ways
+// has no place there.
+func parseDerived(table option.Table, args []bridge.Value) (option.Values, error) {
+	for i := 0; i < len(args); i += 2 {
+		switch strings.TrimPrefix(args[i].Text(), "-") {
+		case "mirror_name", "mirror_domain":
+			return nil, invalid("-mirror_name and -mirror_domain are not allowed")
+		case "mirror", "sources":
+			return nil, invalid("-mirror and -sources are not allowed: the origins stand for them")
+		}
 	}
-	if o.Has("mirror_name") || o.Has("mirror_domain") {
-		return nil, invalid("-mirror_name and -mirror_domain are not allowed")
-	}
-	if o.Has("mirror") || o.Has("sources") {
-		return nil, invalid("-mirror and -sources are not allowed: the origins stand for them")
-	}
-	return o, nil
+	return table.Parse(args)
 }
 
 var originOptions = option.Table{
@@ -378,7 +381,7 @@ func originOf(v bridge.Value) (kv.Origin, error) {
 }
 
 func cmdBindBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	o, err := withCodecs(nil, args[1:])
+	o, err := codecOptions.Parse(args[1:])
 	if err != nil {
 		return nil, err
 	}

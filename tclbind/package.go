@@ -48,6 +48,7 @@ var Nats = &bridge.Extension{
 var packageCommands = []bridge.Command{
 	{Name: "stats", Run: cmdStats},
 	{Name: "metadata", Usage: "msg", Run: cmdMetadata},
+	{Name: "options", Usage: "?class ?method", Run: cmdOptions},
 	{Name: "isotime", Usage: "iso", Run: cmdISOTime},
 	{Name: "versions", Run: cmdVersions},
 }

@@ -32,6 +32,9 @@ import (
 //go:embed shell.tcl
 var shell string
 
+//go:embed complete.tcl
+var tabKey string
+
 func main() {
 	bridge.PaceGC()
 	if err := checkSystem(); err != nil {
@@ -74,8 +77,10 @@ func main() {
 			fail(err)
 		}
 	}
-	if err := in.Eval(shell); err != nil {
-		fail(err)
+	for _, script := range []string{shell, tabKey} {
+		if err := in.Eval(script); err != nil {
+			fail(err)
+		}
 	}
 	in.Exit(job.do(in))
 }

@@ -156,6 +156,40 @@ func TestLineEditingAndHistory(t *testing.T) {
 	x.await("\n3\n")
 }
 
+func TestTheTabKeyCompletes(t *testing.T) {
+	x := newTerminal(t)
+	x.await("% ")
+	x.type_("package require nats\r")
+	x.await(tclbind.Version)
+	x.await("% ")
+	for _, c := range []struct{ typed, shown string }{
+		{"stri\t", "string "},
+		{"string is\talp\t", "string is alp"}, // nothing is known of what follows: it stays
+		{"nats::conn\t", "nats::connection "},
+		{"set x [nats::conn\tn\t", "set x [nats::connection new "},
+		{"nats::server new -jets\ttr\t", "nats::server new -jetstream true "},
+		{"nats::make_re\t-hea\t", "nats::make_republish -headers_only "},
+		{"nats::header loo\t", "nats::header lookup "},
+		{"nats::context sel\t", "nats::context selected "},
+		{"nats::co\t", "nats::con"},
+	} {
+		x.type_(c.typed)
+		x.await(c.shown)
+		x.type_("\x15") // ^U: the line is forgotten
+	}
+	x.type_("set conn [nats::connection new]; set text 1\r")
+	x.await("\n1\n")
+	x.await("% ")
+	x.type_("$con\tcon\t\t")
+	x.await("configure  connect\n")
+	x.type_("f\t-recon\t")
+	x.await("$conn configure -reconnect_time_wait ")
+	x.type_("\x15puts $te\t\r")
+	x.await("\n1\n")
+	x.type_("if 1 {\r\tputs [expr {40 + 2}]\r}\r") // before all else it indents
+	x.await("\n42\n")
+}
+
 func TestPromptsOfTheUsers(t *testing.T) {
 	x := newTerminal(t)
 	x.await("% ")

@@ -26,6 +26,18 @@ proc ::nats::make_republish {args} {
     return [::nats::core::make_republish {*}$args]
 }
 
+# What options there are, as data. Without arguments the names of the classes, with a class those of
+# its methods that take options ("new" for the constructor), with both a dict: option -> dict of type,
+# takes, required, default, values, fields, text. See docs/introspection.md.
+#
+# class - without its namespace, or with it; "nats" stands for the commands of that namespace
+proc ::nats::options {args} {
+    if {[llength $args] > 2} {
+        throw {TCL WRONGARGS} {wrong # args: should be "nats::options ?class? ?method?"}
+    }
+    return [::nats::core::options {*}$args]
+}
+
 # What a consumer's message tells: a dict with stream, consumer, num_delivered, stream_seq,
 # consumer_seq, timestamp (ms), num_pending.
 proc ::nats::metadata {msg} {

@@ -77,6 +77,19 @@ oo::class create ::nats::core::handled {
     }
 }
 
+# Throws an error for options that a method gives to another one itself.
+#
+# names - without their dashes
+# given - pairs of an option and a value
+proc ::nats::core::refuse_options {names given} {
+    foreach {option value} $given {
+        set name [regsub {^-} $option {}]
+        if {$name in $names} {
+            throw {NATS ErrInvalidArg} "Unknown option $name"
+        }
+    }
+}
+
 # Asks a script for the wait before the next attempt at a server.
 #
 # question - to be answered by delay_answer

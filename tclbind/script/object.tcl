@@ -70,6 +70,7 @@ oo::class create ::nats::object_store {
         if {[llength $args] % 2} {
             set args [lassign $args name]
         }
+        ::nats::core::refuse_options {data channel} $args
         set channel [open $file rb]
         try {
             return [my put $name -size [file size $file] {*}$args -channel $channel]
@@ -101,6 +102,7 @@ oo::class create ::nats::object_store {
     #
     # args - ?-progress cmdPrefix?
     method get_file {name file args} {
+        ::nats::core::refuse_options {channel callback} $args
         return [::nats::core::transfer_file $file [list [self] get $name {*}$args -channel]]
     }
 
