@@ -195,9 +195,9 @@ func TestDocsHaveEveryTableOfOptions(t *testing.T) {
 var errorsPlace = regexp.MustCompile(`(?s)(<!-- errors -->\n).*?(<!-- end -->)`)
 
 func TestDocsHaveTheErrorsAsTheyAre(t *testing.T) {
-	upToDate(t, "../README.md", func(text string) string {
+	upToDate(t, "../docs/errors.md", func(text string) string {
 		if !errorsPlace.MatchString(text) {
-			t.Error("the README has no <!-- errors -->")
+			t.Error("docs/errors.md has no <!-- errors -->")
 		}
 		return errorsPlace.ReplaceAllStringFunc(text, func(part string) string {
 			m := errorsPlace.FindStringSubmatch(part)

@@ -49,12 +49,12 @@ func TestEveryCodeHasARow(t *testing.T) {
 	}
 }
 
-// errorTable is the README's.
+// errorTable is that of docs/errors.md.
 func errorTable() string {
 	var b strings.Builder
-	b.WriteString("| errorCode | when |\n|---|---|\n")
+	b.WriteString("| errorCode | what has happened | what to do |\n|---|---|---|\n")
 	for _, row := range fault.Table {
-		fmt.Fprintf(&b, "| %s | %s |\n", strings.TrimSpace("NATS "+row.Code+" "+row.Words), row.When)
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", strings.TrimSpace("NATS "+row.Code+" "+row.Words), row.When, row.Do)
 	}
 	return b.String()
 }

@@ -258,7 +258,7 @@ func (g growth) cells() []string {
 	return cells
 }
 
-// writeDocs writes bench.md and its charts into a directory: bench.svg has all cases, and
+// writeDocs writes docs/bench.md and its charts, or the same elsewhere: bench.svg has all cases, and
 // bench-short.svg those of README.
 func (r *report) writeDocs(dir string) error {
 	var table strings.Builder
