@@ -2,8 +2,8 @@
 # A calculator as a service: endpoints in a group, errors with codes, a handler that asks another
 # endpoint, and what it has counted.
 #
-#     tclsh examples/calculator.tcl        with a server in the process
-#     tclsh examples/calculator.tcl URL    at a server that is there, for ever
+#     tclsh examples/calculator.tcl ?-server url?          asks it some questions
+#     tclsh examples/calculator.tcl ?-server url? serve    serves for ever, whoever asks
 
 package require nats
 
@@ -45,17 +45,21 @@ proc mean {conn service request} {
     $service respond $request [expr {double($sum) / [llength $numbers]}]
 }
 
-set conn [nats::connection new]
-if {$argc} {
-    $conn configure -servers [lindex $argv 0]
-    $conn connect
-    calculator $conn
-    vwait forever
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new]
+    set url [$server url]
 }
-set server [nats::server new]
-$conn configure -servers [$server url]
+set conn [nats::connection new]
+$conn configure -servers [list $url] -utf8_convert true
 $conn connect
 set service [calculator $conn]
+if {[lindex $argv end] eq "serve"} {
+    puts "serving at $url"
+    vwait forever
+}
 
 foreach {what numbers} {sum {1 2 3} product {4 5 6} mean {1 2 3 6} sum {} product {2 two}} {
     try {
@@ -74,4 +78,6 @@ foreach endpoint [dict get $stats endpoints] {
 $service stop
 puts "found after stop: [llength [$conn service_ping calculator]]"
 $conn destroy
-$server destroy
+if {[info exists server]} {
+    $server destroy
+}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # A configuration in a key-value bucket, and a cache of it that follows every change.
 #
-#     tclsh examples/config_cache.tcl ?file?
+#     tclsh examples/config_cache.tcl ?-server url? ?file?
 #
-# It needs no server: one runs inside this process. The file is read by lines, "name
+# It needs no server: without a URL one runs inside this process. The file is read by lines, "name
 # value ...", as /etc/services has them; comments begin with #.
 
 package require nats
@@ -33,7 +33,14 @@ proc waitUntil {condition} {
     }
 }
 
-set file [lindex $argv 0]
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new]
+    set url [$server url]
+}
+set file [lindex $argv [expr {[info exists server] ? 0 : 2}]]
 if {$file eq ""} {
     set file /etc/services
     if {![file readable $file]} {
@@ -44,11 +51,10 @@ set config [readConfig $file]
 # Added, changed and deleted below, whatever the file says of them.
 set config [dict remove $config http new.service]
 
-# A server of our own, and a connection to it ---------------------------------
+# A connection ------------------------------------------------------------------
 
-set server [nats::server new]
 set conn [nats::connection new config]
-$conn configure -servers [$server url]
+$conn configure -servers [list $url] -utf8_convert true
 $conn connect
 set js [$conn jet_stream]
 puts "connected to NATS [set [info object namespace $conn]::serverInfo(version)]: [$conn cget -status]"
@@ -110,7 +116,7 @@ waitUntil {[array size cache] == [dict size $config] + 1}
 puts "cache: as many keys as the bucket, http is $cache(http)"
 
 set other [nats::connection new other]
-$other configure -servers [$server url]
+$other configure -servers [list $url] -utf8_convert true
 $other connect
 set otherJs [$other jet_stream]
 set otherKv [$otherJs bind_kv_bucket CONFIG]
@@ -125,5 +131,8 @@ puts "cache after its delete: new.service is gone"
 $watcher destroy
 $cacheWatcher destroy
 $other destroy
+$js delete_kv_bucket CONFIG
 $conn destroy
-$server destroy
+if {[info exists server]} {
+    $server destroy
+}

@@ -2,6 +2,8 @@
 # The contexts of the nats command, and whether they lead to a server.
 #
 #     tclsh examples/contexts.tcl
+#
+# It takes no server: the contexts say which.
 
 package require nats
 
@@ -9,7 +11,7 @@ set selected [nats::context selected]
 foreach name [nats::context names] {
     set conn [nats::connection new -log_level error]
     try {
-        $conn configure -context $name -connect_timeout 1000
+        $conn configure -context $name -utf8_convert true -connect_timeout 1000
         $conn connect
         set state "NATS [dict get [$conn server_info] version]"
     } trap NATS {message} {

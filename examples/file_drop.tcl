@@ -2,16 +2,16 @@
 # A file drop: one program puts files into an object store, another one sees them come, reads them
 # and takes them away.
 #
-#     tclsh examples/file_drop.tcl             both, with a server in the process
-#     tclsh examples/file_drop.tcl watch URL   the one that picks up, for ever
-#     tclsh examples/file_drop.tcl drop URL FILE ...
+#     tclsh examples/file_drop.tcl ?-server url?                 both of them
+#     tclsh examples/file_drop.tcl -server url watch             the one that picks up, for ever
+#     tclsh examples/file_drop.tcl -server url drop file ...     the other one
 
 package require nats
 
 set connections {}
 proc dropBox {url} {
     lappend ::connections [set conn [nats::connection new]]
-    $conn configure -servers $url
+    $conn configure -servers [list $url] -utf8_convert true
     $conn connect
     # Both may come first.
     return [[$conn jet_stream] create_object_store DROP]
@@ -48,7 +48,14 @@ proc picked {store info} {
 }
 
 set pickedUp 0
-lassign $argv what url
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new]
+    set url [$server url]
+}
+set what [lindex $argv 2]
 switch -- $what {
     watch {
         pickUp [dropBox $url]
@@ -56,14 +63,13 @@ switch -- $what {
     }
     drop {
         set store [dropBox $url]
-        foreach file [lrange $argv 2 end] {
+        foreach file [lrange $argv 3 end] {
             drop $store $file
         }
     }
     default {
-        set server [nats::server new]
-        pickUp [dropBox [$server url]]
-        set store [dropBox [$server url]]
+        pickUp [dropBox $url]
+        set store [dropBox $url]
         set here [file dirname [file normalize [info script]]]
         drop $store [file join $here services.txt]
         drop $store [file join $here orders.json]
@@ -74,6 +80,8 @@ switch -- $what {
         foreach conn $connections {
             $conn destroy
         }
-        $server destroy
+        if {[info exists server]} {
+            $server destroy
+        }
     }
 }

@@ -2,14 +2,19 @@
 # Publishing and subscribing: wildcards, queue groups, headers, a limit, and an end in which
 # nothing is lost.
 #
-#     tclsh examples/publish_subscribe.tcl
+#     tclsh examples/publish_subscribe.tcl ?-server url?
 
 package require nats
 
-# A server of our own. With one that runs already: -servers nats://host:4222
-set server [nats::server new -jetstream false]
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new -jetstream false]
+    set url [$server url]
+}
 set conn [nats::connection new example]
-$conn configure -servers [$server url]
+$conn configure -servers [list $url] -utf8_convert true
 $conn connect
 
 # A callback gets the subject, the message, and where a reply is wanted. * stands for one token of
@@ -62,4 +67,6 @@ $conn drain
 puts "status [$conn cget -status]: [dict get [$conn stats] in_msgs] messages came in, [dict get [$conn stats] out_msgs] went out"
 
 $conn destroy
-$server destroy
+if {[info exists server]} {
+    $server destroy
+}

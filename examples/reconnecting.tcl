@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # A server that goes and comes back: what a program sees of it, and what it need not do.
 #
-#     tclsh examples/reconnecting.tcl
+#     tclsh examples/reconnecting.tcl ?-server url?
+#
+# Where a server is given, somebody has to stop it and to start it again when the example says so.
 
 package require nats
 
-set server [nats::server new -jetstream false]
-set port [$server port]
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new -jetstream false]
+    set url [$server url]
+}
 
 # Attempts at the same server are 100 ms apart, and go on without end. By default it is 2 s, and 60
 # attempts; what -servers names besides is tried in turn.
 set conn [nats::connection new example -log_level error]
-$conn configure -servers nats://127.0.0.1:$port -reconnect_time_wait 100 -max_reconnect_attempts -1
+$conn configure -servers [list $url] -utf8_convert true -reconnect_time_wait 100 -max_reconnect_attempts -1
 
 # status and last_error are variables of the object, and a trace tells of each change: first
 # of the error, then of the status that changes because of it.
@@ -43,7 +50,12 @@ $conn publish greetings "hello"
 awaitGreeting "hello"
 
 # The server goes. The connection notices by itself, and begins to try.
-$server destroy
+if {[info exists server]} {
+    set port [$server port]
+    $server destroy
+} else {
+    puts "Now stop the server."
+}
 while {$statusNow ne "reconnecting"} {
     vwait statusNow
 }
@@ -65,10 +77,16 @@ try {
 }
 
 # The server is back. The subscription comes with the connection, then what was kept.
-set server [nats::server new -jetstream false -port $port]
+if {[info exists server]} {
+    set server [nats::server new -jetstream false -port $port]
+} else {
+    puts "Now start it again."
+}
 awaitGreeting "kept while there was no server"
 puts "reconnects: [dict get [$conn stats] reconnects]"
 
 $conn drain
 $conn destroy
-$server destroy
+if {[info exists server]} {
+    $server destroy
+}

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # A service, and those who ask it: requests with one reply, with many, and with a callback.
 #
-#     tclsh examples/request_reply.tcl
+#     tclsh examples/request_reply.tcl ?-server url?
 
 package require nats
 
-set server [nats::server new -jetstream false]
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new -jetstream false]
+    set url [$server url]
+}
 foreach name {service client} {
     set $name [nats::connection new $name]
-    [set $name] configure -servers [$server url]
+    [set $name] configure -servers [list $url] -utf8_convert true
     [set $name] connect
 }
 
@@ -63,4 +69,6 @@ puts "more: [lmap n {6 7 8} {set squares($n)}]"
 
 $client destroy
 $service destroy
-$server destroy
+if {[info exists server]} {
+    $server destroy
+}

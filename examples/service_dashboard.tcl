@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # All services of a system, and how they do.
 #
-#     tclsh examples/service_dashboard.tcl            with a server and two services in the process
-#     tclsh examples/service_dashboard.tcl URL ?ms?   those of a system, anew every so often
+#     tclsh examples/service_dashboard.tcl                    with a server and two services in the process
+#     tclsh examples/service_dashboard.tcl -server url ?ms?   those of a system, anew every so often
 
 package require nats
 
@@ -30,9 +30,9 @@ proc milliseconds {endpoint} {
 }
 
 set conn [nats::connection new]
-if {$argc} {
-    lassign $argv url every
-    $conn configure -servers $url
+if {[lindex $argv 0] eq "-server"} {
+    lassign $argv - url every
+    $conn configure -servers [list $url] -utf8_convert true
     $conn connect
     while 1 {
         puts [dashboard $conn]
@@ -41,7 +41,7 @@ if {$argc} {
     }
 }
 set server [nats::server new]
-$conn configure -servers [$server url]
+$conn configure -servers [$server url] -utf8_convert true
 $conn connect
 
 set echo [$conn service echo 1.0.0]

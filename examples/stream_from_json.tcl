@@ -2,11 +2,18 @@
 # Streams managed from a JSON file, as other NATS tools write it: made where it is not there,
 # changed where the file says so, and shown.
 #
-#     tclsh examples/stream_from_json.tcl ?file?
+#     tclsh examples/stream_from_json.tcl ?-server url? ?file?
 
 package require nats
 
-set file [lindex $argv 0]
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new]
+    set url [$server url]
+}
+set file [lindex $argv [expr {[info exists server] ? 0 : 2}]]
 if {$file eq ""} {
     set file [file join [file dirname [info script]] orders.json]
 }
@@ -15,16 +22,15 @@ fconfigure $channel -encoding utf-8
 set json [read $channel]
 close $channel
 
-set server [nats::server new]
 set conn [nats::connection new]
-$conn configure -servers [$server url]
+$conn configure -servers [list $url] -utf8_convert true
 $conn connect
 set js [$conn jet_stream]
 
 # The JSON goes to the server as it is: also fields that this package has never heard of.
 # (What comes back is JSON, too; stream_info has it as a dict.)
 $js add_stream_from_json $json
-set name [lindex [$js stream_names] 0]
+regexp {"name": *"([^"]+)"} $json -> name
 set config [dict get [$js stream_info $name] config]
 puts "$name: [dict get $config description]"
 puts "subjects: [join [dict get $config subjects] {, }]"
@@ -57,7 +63,9 @@ puts "billing has [expr {[dict get [$js consumer_info $name billing] config ack_
 
 puts "purged: [$js purge_stream $name -filter orders.north.new -keep 1]"
 $js delete_stream $name
-puts "streams left: [llength [$js stream_names]]"
+puts "streams left: [llength [lsearch -all -exact [$js stream_names] $name]]"
 
 $conn destroy
-$server destroy
+if {[info exists server]} {
+    $server destroy
+}

@@ -2,14 +2,20 @@
 # Follows a stream, as tail -f follows a file: an ordered consumer brings every message once, in
 # order, whatever becomes of the connection.
 #
-#     tclsh examples/tail_stream.tcl
+#     tclsh examples/tail_stream.tcl ?-server url?
 
 package require nats
 
-set server [nats::server new]
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new]
+    set url [$server url]
+}
 foreach name {writer reader} {
     set $name [nats::connection new $name -log_level error]
-    [set $name] configure -servers [$server url]
+    [set $name] configure -servers [list $url] -utf8_convert true
     [set $name] connect
     set js($name) [[set $name] jet_stream]
 }
@@ -53,6 +59,9 @@ $tail destroy
 set tail [$js(reader) ordered_consumer LOG -callback show -filter_subject log.error]
 waitForLines 6
 
+$js(writer) delete_stream LOG
 $writer destroy
 $reader destroy
-$server destroy
+if {[info exists server]} {
+    $server destroy
+}

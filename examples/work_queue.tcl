@@ -2,13 +2,19 @@
 # A work queue: each job is done once, by whichever worker is free. A worker that fails gives its
 # job back, and one that dies has its job given to another when its time is over.
 #
-#     tclsh examples/work_queue.tcl
+#     tclsh examples/work_queue.tcl ?-server url?
 
 package require nats
 
-set server [nats::server new]
+# A server's URL may be given; without one the example runs a server of its own.
+if {[lindex $argv 0] eq "-server"} {
+    set url [lindex $argv 1]
+} else {
+    set server [nats::server new]
+    set url [$server url]
+}
 set conn [nats::connection new]
-$conn configure -servers [$server url]
+$conn configure -servers [list $url] -utf8_convert true
 $conn connect
 set js [$conn jet_stream]
 
@@ -71,5 +77,8 @@ while {$ended < 3} {
 puts [join [lsort -dictionary $results] \n]
 puts "jobs waiting: [dict get [$js stream_info JOBS] state messages]"
 
+$js delete_stream JOBS
 $conn destroy
-$server destroy
+if {[info exists server]} {
+    $server destroy
+}

@@ -32,6 +32,7 @@ type connection struct {
 	subscriptions map[int]*subscription // by their IDs
 	requests      map[int64]*request    // those with a callback, by theirs
 	lastRequest   int64
+	warned        bool      // warnOfText has
 	calling       int       // callbacks of messages and replies that have not returned
 	draining      *draining // nil: drain was not called
 
@@ -167,7 +168,20 @@ func (c *connection) outgoing(v bridge.Value) []byte {
 	if c.settings.utf8Convert {
 		return []byte(v.Text())
 	}
+	c.warnOfText(v)
 	return v.Bytes()
+}
+
+// warnOfText writes to the log, once for a connection, that a payload is text of which bytes alone are sent:
+// it may be meant so, and often is a mistake. It returns true where it has.
+func (c *connection) warnOfText(payload bridge.Value) bool {
+	if c.warned || !payload.Wide() {
+		return false
+	}
+	c.warned = true
+	c.wire.Logf(wire.LogWarn, "A value has characters above U+00FF, and the low eight bits alone of each are sent:"+
+		" configure -utf8_convert true sends text as UTF-8 (this is said once)")
+	return true
 }
 
 // incoming is a payload as the script wants it, by -utf8_convert.

@@ -39,7 +39,7 @@ var connectionOptions = option.Table{
 	{Name: "tls_first", Kind: option.Bool, Default: false, About: "TLS is demanded, and begins before INFO: for servers with handshake_first"},
 	{Name: "check_subjects", Kind: option.Bool, Default: true, About: "subjects consist of the characters below"},
 	{Name: "dictmsg", Kind: option.Bool, Default: false, About: "messages come as dicts"},
-	{Name: "utf8_convert", Kind: option.Bool, Default: false, About: "payloads are text: UTF-8 outside, characters in Tcl"},
+	{Name: "utf8_convert", Kind: option.Bool, Default: false, About: "payloads are text: UTF-8 outside, characters in Tcl. Without it they are bytes, and of a character above U+00FF the low eight bits are sent; the first such value of a connection is a warning in the log"},
 	{Name: "request_timeout", Kind: option.Millis, Default: 10 * time.Second, About: "of requests; 0: without end"},
 	{Name: "pending_out", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultMaxWaiting)), About: "how many bytes of what is published may wait, for a server that is slow or frozen or while there is none: then ErrBufferExceeded; 0: no limit"},
 	{Name: "context", Kind: option.Nonempty, Default: "", About: "the name of a NATS context, see [contexts](contexts.md): sets what it says, servers, login, TLS and so on; what is given beside it counts"},

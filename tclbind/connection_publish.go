@@ -15,7 +15,7 @@ var publishOptions = option.Table{
 	{Name: "header", Kind: headers, About: "keys and their values"},
 }
 
-func cmdPublish(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+func cmdPublish(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	m := &c.scratch
 	*m = nats.Msg{Subject: args[0].Text()}
 	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].Text(), publishOptions) {
@@ -28,15 +28,20 @@ func cmdPublish(_ *bridge.Package, c *connection, args []bridge.Value) (any, err
 		m.Reply = o.Text("reply")
 		m.Header, _ = o["header"].(nats.Header)
 	}
+	warned := false
 	// Behind the options: one of them may be the same value.
 	if c.settings.utf8Convert {
 		m.Data = []byte(args[1].Text())
 	} else {
+		warned = c.warnOfText(args[1])
 		m.Data = args[1].View()
 	}
 	err := c.wire.PublishNow(m)
 	*m = nats.Msg{} // it holds what is Tcl's
 	c.wire.Hold()
+	if warned {
+		c.news.lines(p)
+	}
 	return nil, err
 }
 

@@ -136,6 +136,9 @@ type Value interface {
 	Bytes() []byte
 	// View is Bytes without a copy: it is read only, and valid until the value is used again.
 	View() []byte
+	// Wide tells whether a character is above 255, so that Bytes loses a part of it. It is to be asked
+	// before Bytes and View.
+	Wide() bool
 	// List returns the elements, valid as long as the value itself.
 	List() ([]Value, error)
 	// Retain returns a value that lives until its Release.

@@ -3,6 +3,8 @@
 package bridge
 
 import (
+	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -97,6 +99,21 @@ func surrogate(s string) (rune, bool) {
 	}
 	return 0xD000 | rune(s[1]&0x3F)<<6 | rune(s[2]&0x3F), true
 }
+
+// WideText tells whether a Tcl string, in Tcl's own UTF-8, has a character above U+00FF: those begin with a
+// byte of C4 and more.
+func WideText(s []byte) bool {
+	for len(s) >= 8 {
+		// Eight bytes of ASCII at a time.
+		if binary.NativeEndian.Uint64(s)&0x8080808080808080 != 0 && slices.ContainsFunc(s[:8], aboveLatin) {
+			return true
+		}
+		s = s[8:]
+	}
+	return slices.ContainsFunc(s, aboveLatin)
+}
+
+func aboveLatin(b byte) bool { return b >= 0xC4 }
 
 // ListText is a Tcl list as text.
 func ListText(elements []string) string {

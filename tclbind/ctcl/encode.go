@@ -98,6 +98,17 @@ func (v value) Text() string { return bridge.FromText(v.raw()) }
 
 func (v value) Bytes() []byte { return append([]byte{}, v.View()...) }
 
+// Wide does not ask a byte array for its text, which would have to be made.
+func (v value) Wide() bool {
+	if v.obj.bytes == nil {
+		if t := v.obj.typePtr; t != nil && C.GoString(t.name) == "bytearray" {
+			return false
+		}
+		C.natsString(v.obj)
+	}
+	return bridge.WideText(unsafe.Slice((*byte)(unsafe.Pointer(v.obj.bytes)), int(v.obj.length)))
+}
+
 func (v value) View() []byte {
 	span := C.natsBytes(v.obj)
 	if span.bytes == nil && v.raw() != "" {

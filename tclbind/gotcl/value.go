@@ -44,6 +44,18 @@ func (v value) Text() string { return bridge.FromText(v.raw()) }
 
 func (v value) Bytes() []byte { return append([]byte{}, v.View()...) }
 
+// Wide does not ask a byte array for its text, which would have to be made.
+func (v value) Wide() bool {
+	o := at[lib.Tcl_Obj](v.obj)
+	if o.Fbytes == 0 {
+		if o.FtypePtr != 0 && libc.GoString(at[lib.Tcl_ObjType](o.FtypePtr).Fname) == "bytearray" {
+			return false
+		}
+		lib.XTcl_GetStringFromObj(v.tls, v.obj, 0)
+	}
+	return bridge.WideText(view(o.Fbytes, o.Flength))
+}
+
 func (v value) View() []byte {
 	n := v.tls.Alloc(4)
 	defer v.tls.Free(4)

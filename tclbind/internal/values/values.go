@@ -16,6 +16,7 @@ type text string
 func (v text) Text() string         { return string(v) }
 func (v text) Bytes() []byte        { return []byte(v) }
 func (v text) View() []byte         { return []byte(v) }
+func (v text) Wide() bool           { return bridge.WideText([]byte(v)) }
 func (v text) Retain() bridge.Value { return v }
 func (v text) Release()             {}
 
