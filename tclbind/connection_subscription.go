@@ -177,14 +177,6 @@ func (d *delivery) WriteTo(w bridge.Writer) {
 	}
 }
 
-// payload is a message as a callback gets it.
-func (c *connection) payload(m *nats.Msg, subID int, asDict bool) any {
-	if asDict {
-		return c.messageDict(m, subID)
-	}
-	return c.incoming(m.Data)
-}
-
 // forgetSubscriptions is the end of the connection: what had been received before is still
 // delivered.
 func (c *connection) forgetSubscriptions(p *bridge.Package) {

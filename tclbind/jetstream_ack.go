@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -68,11 +69,13 @@ func cmdAckSync(p *bridge.Package, j *jetStream, args []bridge.Value) (any, erro
 	if err != nil {
 		return nil, err
 	}
+	var pending *wire.Pending
 	return bridge.Begin(p,
-		func(done func(*nats.Msg, error)) error {
-			return j.js.AckSync(reply, done)
+		func(done func(*nats.Msg, error)) (err error) {
+			pending, err = j.js.AckSync(reply, done)
+			return err
 		},
 		func(reply *nats.Msg) (any, error) {
-			return j.c.payload(reply, 0, j.c.settings.values.Bool("dictmsg")), nil
+			return j.c.reply(reply, pending, j.c.settings.values.Bool("dictmsg")), nil
 		})
 }

@@ -103,7 +103,7 @@ func parseNestedIn(row *option.Row, v bridge.Value) (any, error) {
 	for i, e := range list {
 		d, ok := nestedDict(row, e)
 		if !ok {
-			return nil, row.RefuseAs(nested.Word, e)
+			return nil, row.Refuse(e)
 		}
 		out[i] = d
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/micro"
+	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -65,9 +66,11 @@ func cmdServiceCall(p *bridge.Package, c *connection, args []bridge.Value) (any,
 	if o.Has("dictmsg") {
 		asDict = o.Bool("dictmsg")
 	}
-	return bridge.Begin(p, func(done func(*nats.Msg, error)) error {
-		return micro.Call(c.wire, m, timeout, done)
-	}, func(reply *nats.Msg) (any, error) { return c.payload(reply, 0, asDict), nil })
+	var pending *wire.Pending
+	return bridge.Begin(p, func(done func(*nats.Msg, error)) (err error) {
+		pending, err = micro.Call(c.wire, m, timeout, done)
+		return err
+	}, func(reply *nats.Msg) (any, error) { return c.reply(reply, pending, asDict), nil })
 }
 
 func cmdServiceSubject(_ *bridge.Package, args []bridge.Value) (any, error) {

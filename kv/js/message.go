@@ -273,7 +273,6 @@ func ackedSeq(ack []byte) (seq uint64, ok bool) {
 
 // AckSync acknowledges a consumer's message by its reply subject, and has done called with
 // the server's confirmation. Nobody answers: ErrNoResponders.
-func (j *JetStream) AckSync(reply string, done func(*nats.Msg, error)) error {
-	_, err := j.conn.Request(&nats.Msg{Subject: reply, Data: []byte("+ACK")}, j.options.Timeout, done)
-	return err
+func (j *JetStream) AckSync(reply string, done func(*nats.Msg, error)) (*wire.Pending, error) {
+	return j.conn.Request(&nats.Msg{Subject: reply, Data: []byte("+ACK")}, j.options.Timeout, done)
 }

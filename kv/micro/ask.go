@@ -128,14 +128,13 @@ func (a *asking) finish(err error) {
 
 // Call sends a request to a service. An answer that tells an error is ErrService, with the code, and what the
 // answer has beside it, as further words; the other errors are those of wire.Conn's Request.
-func Call(conn *wire.Conn, m *nats.Msg, timeout time.Duration, done func(*nats.Msg, error)) error {
-	_, err := conn.Request(m, timeout, func(reply *nats.Msg, err error) {
+func Call(conn *wire.Conn, m *nats.Msg, timeout time.Duration, done func(*nats.Msg, error)) (*wire.Pending, error) {
+	return conn.Request(m, timeout, func(reply *nats.Msg, err error) {
 		if err == nil {
 			err = told(reply)
 		}
 		done(reply, err)
 	})
-	return err
 }
 
 // told is the error that a reply tells, if it does.

@@ -218,7 +218,8 @@ func TestServiceOfTheGoClientIsAskedAndCalled(t *testing.T) {
 	}
 	call := func(data string) (*nats.Msg, error) {
 		return natstest.Await(t, func(done func(*nats.Msg, error)) error {
-			return micro.Call(conn, &nats.Msg{Subject: "echo", Data: []byte(data)}, natstest.Patience, done)
+			_, err := micro.Call(conn, &nats.Msg{Subject: "echo", Data: []byte(data)}, natstest.Patience, done)
+			return err
 		})
 	}
 	if m, err := call("x"); err != nil || string(m.Data) != "x" {
