@@ -200,10 +200,10 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 		}
 		return nil, e.because(fault.New(fault.ConnectionRefused, "Failed to connect to "+e.server.address()+": "+reason(err)))
 	}
-	s := newSocket(tcp, e.options.mostWaiting(), e.conn.recovered)
+	s := newSocket(tcp, e.options.mostWaiting(), e.conn)
 	e.socket = s
 	// A disconnect in the middle of the handshake ends it by closing the socket.
-	e.letGo = context.AfterFunc(e.ctx, func() { s.Close() })
+	e.letGo = context.AfterFunc(e.ctx, func() { e.conn.Guarded(func() { s.Close() }) })
 	_ = s.SetReadDeadline(e.deadline)
 	conn, err := d.greet(s)
 	if err != nil {

@@ -232,7 +232,7 @@ func (f *faulty) ServerInfo(d dict.Dict) {
 
 func TestAPanicOfTheSocketIsAnError(t *testing.T) {
 	c := New(DefaultOptions(), nil)
-	s := newSocket(panics{}, 1<<20, c.recovered)
+	s := newSocket(panics{}, 1<<20, c)
 	if _, err := s.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ package wire
 import (
 	"errors"
 	"math"
-	"natstcl/kv/fault"
 	"net"
 	"sync"
 	"time"
@@ -35,7 +34,7 @@ var errTakesNothing = errors.New("the server takes no data")
 // publishes, asks for the status or closes.
 type socket struct {
 	net.Conn
-	recovered func(any) *fault.Error // logs a panic of our own, and makes it an error
+	conn *Conn // has the log for a panic of our own
 
 	mu      sync.Mutex
 	changed *sync.Cond // broadcast with the lock when the queue shrinks, or the end comes
@@ -48,8 +47,8 @@ type socket struct {
 	lost    int    // bytes that were in the queue at the end
 }
 
-func newSocket(c net.Conn, limit int, recovered func(any) *fault.Error) *socket {
-	s := &socket{Conn: c, recovered: recovered}
+func newSocket(c net.Conn, limit int, conn *Conn) *socket {
+	s := &socket{Conn: c, conn: conn}
 	s.allow(limit)
 	s.changed = sync.NewCond(&s.mu)
 	return s
@@ -80,7 +79,7 @@ func (s *socket) Write(b []byte) (int, error) {
 		if !s.writing {
 			s.writing = true
 			// Ends when the queue is empty, or with the socket.
-			go s.flushQueue()
+			go s.conn.Guarded(s.flushQueue)
 		}
 	}
 	return len(b), nil
@@ -118,7 +117,7 @@ func (s *socket) writePiece(piece []byte) (n int, err error) {
 	defer s.mu.Lock()
 	defer func() {
 		if r := recover(); r != nil {
-			err = s.recovered(r)
+			err = s.conn.recovered(r)
 		}
 	}()
 	return s.Conn.Write(piece)
@@ -151,7 +150,7 @@ func (s *socket) backpressure() {
 	defer s.mu.Unlock()
 	for len(s.queue) > softLimit && !s.stalled && s.err == nil {
 		before := s.taken
-		timer := time.AfterFunc(stallPatience, s.wake)
+		timer := time.AfterFunc(stallPatience, func() { s.conn.Guarded(s.wake) })
 		s.changed.Wait()
 		if timer.Stop() {
 			continue

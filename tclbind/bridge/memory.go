@@ -3,6 +3,7 @@
 package bridge
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -49,6 +50,11 @@ func afterGC(f func()) {
 	type mark struct{ _ [16]byte }
 	var again func(*mark)
 	again = func(*mark) {
+		defer func() {
+			if r := recover(); r != nil {
+				fmt.Fprintf(os.Stderr, "panic after a collection of memory: %v\n%s", r, debug.Stack())
+			}
+		}()
 		f()
 		runtime.SetFinalizer(new(mark), again)
 	}

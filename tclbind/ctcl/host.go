@@ -47,7 +47,7 @@ type host struct {
 
 // Init brings an extension into an interpreter. It returns TCL_OK or TCL_ERROR, with the
 // message left in the interpreter.
-func Init(pointer unsafe.Pointer, x *bridge.Extension) int {
+func Init(pointer unsafe.Pointer, x *bridge.Extension) (code int) {
 	stackRoom(false)
 	C.natsRestoreLimits()
 	interp := (*C.Tcl_Interp)(pointer)
@@ -57,6 +57,14 @@ func Init(pointer unsafe.Pointer, x *bridge.Extension) int {
 	bridge.PaceGC()
 	h := &host{interp: interp, x: x, thread: C.natsThread(), sleeper: C.natsNewSleeper(), trace: C.CString(x.Trace())}
 	h.handle = cgo.NewHandle(h)
+	defer func() {
+		if r := recover(); r != nil {
+			h.logPanic(r)
+			h.throw(x.Panicked(r))
+			h.end(false)
+			code = C.TCL_ERROR
+		}
+	}()
 	C.natsAttachLife(interp, C.uintptr_t(h.handle))
 	pkg, err := bridge.Attach(h, x)
 	if err != nil {
@@ -217,6 +225,7 @@ func (h *host) end(deleting bool) {
 func natsGoFree(owner C.uintptr_t) {
 	stackRoom(false)
 	h := cgo.Handle(owner).Value().(*host)
+	defer h.recovered()
 	h.alive--
 	h.letGo()
 }

@@ -42,15 +42,17 @@ func timerProc(_ *libc.TLS, owner uintptr) {
 }
 
 func (h *host) drain() {
-	defer func() {
-		if r := recover(); r != nil {
-			h.logPanic(r)
-		}
-	}()
+	defer h.recovered()
 	// Nobody else holds the interpreter in an event, and what runs may delete it.
 	lib.XTcl_Preserve(h.tls, h.interp)
 	defer lib.XTcl_Release(h.tls, h.interp)
 	h.pkg.Drain()
+}
+
+func (h *host) recovered() {
+	if r := recover(); r != nil {
+		h.logPanic(r)
+	}
 }
 
 // checkLife follows each call that may have run a script. Where that has deleted the interpreter,
@@ -105,6 +107,7 @@ func ownEvent(_ *libc.TLS, event, owner uintptr) int32 {
 
 func interpDeleted(_ *libc.TLS, owner, _ uintptr) {
 	if h, ok := hosts.get(owner).(*host); ok {
+		defer h.recovered()
 		h.end(true)
 	}
 }
@@ -112,6 +115,7 @@ func interpDeleted(_ *libc.TLS, owner, _ uintptr) {
 // threadEnds is the end of the thread, and in the main thread that of the process.
 func threadEnds(_ *libc.TLS, owner uintptr) {
 	if h, ok := hosts.get(owner).(*host); ok {
+		defer h.recovered()
 		h.end(false)
 	}
 }

@@ -83,9 +83,15 @@ func init() {
 }
 
 // attach brings an extension into an interpreter.
-func attach(tls *libc.TLS, interp uintptr, x *bridge.Extension) error {
+func attach(tls *libc.TLS, interp uintptr, x *bridge.Extension) (err error) {
 	h := &host{x: x, tls: tls, interp: interp, thread: lib.XTcl_GetCurrentThread(tls), waker: libc.NewTLS(), roused: make(chan struct{}, 1)}
 	h.number = hosts.add(h)
+	defer func() {
+		if r := recover(); r != nil {
+			h.logPanic(r)
+			err = x.Panicked(r)
+		}
+	}()
 	pkg, err := bridge.Attach(h, x)
 	if err != nil {
 		hosts.remove(h.number)

@@ -5,6 +5,7 @@ package gotcl
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
 	"unsafe"
 
@@ -131,6 +132,11 @@ var posted registry
 var postedP = procedure(runPosted)
 
 func runPosted(_ *libc.TLS, event uintptr, _ int32) int32 {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(os.Stderr, "panic in an event: %v\n%s", r, debug.Stack())
+		}
+	}()
 	id := at[wakeEvent](event).owner
 	f, ok := posted.get(id).(func())
 	posted.remove(id)

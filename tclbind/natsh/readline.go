@@ -4,8 +4,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -28,6 +30,12 @@ func define(in *gotcl.Interp) {
 			asking = true
 			// Ends with the process.
 			go func() {
+				defer func() {
+					if r := recover(); r != nil {
+						fmt.Fprintf(os.Stderr, "natsh: panic: %v\n%s", r, debug.Stack())
+						in.Post(func() { _ = in.SetVar("::natsh::answer", []string{"end"}) })
+					}
+				}()
 				e := newEditor(func(line string, at int) (completion, bool) { return complete(in, completed, line, at) })
 				for prompt := range prompts {
 					answer := e.ask(prompt)
