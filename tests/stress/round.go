@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// How long the workers may take to become ready, and to come to rest when all is mended.
+const patience = 2 * time.Minute
+
+// A round is one cluster, on which all workers work for a while under faults, and what is checked then.
+type round struct {
+	*settings
+	number int
+	size   int
+	random *rand.Rand
+	check  check
+
+	bucket  string
+	cluster *cluster
+	js      jetstream.JetStream
+	workers []*worker
+}
+
+// A worker is a process that works; it is told what to do by lines.
+type worker struct {
+	name    string
+	file    string
+	process *exec.Cmd
+	in      io.WriteCloser
+	answers chan string // closed when it has ended
+}
+
+func (r *round) run(ctx context.Context) {
+	defer r.close()
+	if err := r.steps(ctx); err != nil {
+		r.check.failf("the round could not go on: %v", err)
+	}
+}
+
+func (r *round) steps(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if r.cluster, err = newCluster(ctx, r.server, r.size); err != nil {
+		return err
+	}
+	nc, js, err := r.cluster.connect()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	r.js, r.bucket = js, fmt.Sprintf("round%d", r.number)
+	if err := r.furnish(ctx); err != nil {
+		return fmt.Errorf("making the streams: %w", err)
+	}
+	if err := r.startWorkers(ctx); err != nil {
+		return err
+	}
+	if err := r.torment(ctx); err != nil {
+		return err
+	}
+	if err := r.tell("stop", "stopped"); err != nil {
+		return err
+	}
+	return r.examine(ctx)
+}
+
+func (r *round) close() {
+	for _, w := range r.workers {
+		w.in.Close()
+		_ = w.process.Process.Kill()
+		for range w.answers {
+		}
+	}
+	if r.cluster == nil {
+		return
+	}
+	if r.keep && len(r.check.faults) > 0 {
+		fmt.Println("kept:", r.cluster.dir)
+		r.cluster.dir = ""
+	}
+	r.cluster.close()
+}
+
+func (r *round) streams() []string {
+	return []string{"KV_" + r.bucket, "OBJ_" + r.bucket, "S_" + r.bucket}
+}
+
+// furnish makes what the workers use. The bucket's stream keeps every revision: what was written has to be found.
+func (r *round) furnish(ctx context.Context) error {
+	replicas := len(r.cluster.nodes)
+	for _, config := range []jetstream.StreamConfig{
+		{Name: "KV_" + r.bucket, Subjects: []string{"$KV." + r.bucket + ".>"}, Replicas: replicas, MaxMsgsPerSubject: 1 << 30,
+			AllowRollup: true, DenyDelete: true, AllowDirect: true, AllowAtomicPublish: true, Discard: jetstream.DiscardNew},
+		{Name: "S_" + r.bucket, Subjects: []string{"s.>"}, Replicas: replicas},
+	} {
+		err := eventually(ctx, patience, func(ctx context.Context) error {
+			_, err := r.js.CreateStream(ctx, config)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for host := range r.hosts {
+		err := eventually(ctx, patience, func(ctx context.Context) error {
+			_, err := r.js.CreateConsumer(ctx, "S_"+r.bucket, jetstream.ConsumerConfig{Durable: host, AckPolicy: jetstream.AckExplicitPolicy,
+				AckWait: 2 * time.Second, Replicas: replicas})
+			return err
+		})
+		if err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
+			return err
+		}
+	}
+	return eventually(ctx, patience, func(ctx context.Context) error {
+		_, err := r.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: r.bucket, Replicas: replicas})
+		return err
+	})
+}
+
+func (r *round) startWorkers(ctx context.Context) error {
+	var urls []string
+	for _, n := range r.cluster.nodes {
+		urls = append(urls, "nats://"+n.proxy.address)
+	}
+	for name, command := range r.hosts {
+		w := &worker{name: name, file: filepath.Join(r.cluster.dir, name+".history"), answers: make(chan string, 10)}
+		w.process = program(ctx, command, name, strings.Join(urls, " "), r.bucket, fmt.Sprint(r.random.IntN(1<<30)), w.file,
+			fmt.Sprint(r.timeout.Milliseconds()))
+		var err error
+		if w.in, err = w.process.StdinPipe(); err != nil {
+			return err
+		}
+		out, err := w.process.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		if err := w.process.Start(); err != nil {
+			return err
+		}
+		r.workers = append(r.workers, w)
+		go w.read(out)
+	}
+	return r.await("ready")
+}
+
+func (w *worker) read(out io.Reader) {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		w.answers <- lines.Text()
+	}
+	_ = w.process.Wait()
+	close(w.answers)
+}
+
+// tell says a line to all workers, and waits until each has answered.
+func (r *round) tell(line, answer string) error {
+	for _, w := range r.workers {
+		if _, err := fmt.Fprintln(w.in, line); err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+	}
+	return r.await(answer)
+}
+
+func (r *round) await(answer string) error {
+	late := time.After(patience)
+	for _, w := range r.workers {
+		select {
+		case line, alive := <-w.answers:
+			if !alive {
+				return fmt.Errorf("%s: the process has ended: %v", w.name, w.process.ProcessState)
+			}
+			if line != answer {
+				return fmt.Errorf("%s said %q, not %s", w.name, line, answer)
+			}
+		case <-late:
+			return fmt.Errorf("%s did not say %s in %v", w.name, answer, patience)
+		}
+	}
+	return nil
+}
+
+// torment makes faults for the time of a round.
+func (r *round) torment(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.round)
+	defer cancel()
+	c := &chaos{ctx: ctx, cluster: r.cluster, streams: r.streams(), random: r.random, counts: map[string]int{}}
+	if r.calm {
+		<-ctx.Done()
+	} else {
+		c.run()
+	}
+	for name, n := range c.counts {
+		r.check.counts["faults"] += n
+		r.check.counts["fault: "+name] += n
+	}
+	return c.err
+}
+
+// examine waits until all is mended and the workers have seen it, and holds it against what they were told.
+func (r *round) examine(ctx context.Context) error {
+	if err := r.cluster.whole(ctx, r.js, r.streams()); err != nil {
+		return fmt.Errorf("waiting for the replicas: %w", err)
+	}
+	var err error
+	if r.check.kv, err = readStream(ctx, r.js, "KV_"+r.bucket, "$KV."+r.bucket+"."); err != nil {
+		return fmt.Errorf("reading the bucket: %w", err)
+	}
+	if r.check.published, err = readStream(ctx, r.js, "S_"+r.bucket, ""); err != nil {
+		return fmt.Errorf("reading what was published: %w", err)
+	}
+	if r.check.digests, err = r.objects(ctx); err != nil {
+		return fmt.Errorf("reading the objects: %w", err)
+	}
+	settled := r.tell(fmt.Sprintf("settle %d %d", r.check.kv.last, len(r.check.published.messages)), "settled")
+	if settled != nil {
+		r.check.failf("%v", settled)
+	}
+	histories := map[string][]*event{}
+	for _, w := range r.workers {
+		if histories[w.name], err = readHistory(w.name, w.file); err != nil {
+			return err
+		}
+	}
+	r.check.all(histories)
+	return nil
+}
+
+// objects reads all objects, and returns the digest of each.
+func (r *round) objects(ctx context.Context) (map[string]string, error) {
+	digests := map[string]string{}
+	store, err := r.js.ObjectStore(ctx, r.bucket)
+	if err != nil {
+		return nil, err
+	}
+	list, err := store.List(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil, err
+	}
+	for _, info := range list {
+		data, err := store.GetBytes(ctx, info.Name)
+		if err != nil {
+			r.check.failf("the object %s cannot be read: %v", info.Name, err)
+			continue
+		}
+		digests[info.Name] = digestOf(data)
+	}
+	return digests, nil
+}
+
+// contentOf is the content of the object that a worker has put under a value.
+func contentOf(value string) []byte { return []byte(strings.Repeat(value+"|", 20000)) }
+
+// digestOf is a digest as object stores have it.
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "SHA-256=" + base64.URLEncoding.EncodeToString(sum[:])
+}
