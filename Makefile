@@ -38,7 +38,7 @@ package_dir    = $(package_root)/nats$(VERSION)
 # Documents go beside it, or where the system has them.
 doc_dir = $(if $(install_prefix),$(install_prefix)/share/doc/nats$(VERSION),$(package_dir))
 
-.PHONY: all help deps demo test bench install uninstall clean natsh natsh-all windows release dist
+.PHONY: all help deps demo test stress bench install uninstall clean natsh natsh-all windows release dist
 
 all: deps $(library)
 
@@ -47,6 +47,8 @@ help:
 	@echo "                leaves the built-in server out)"
 	@echo "make demo       build it and run examples/config_cache.tcl (FILE=file to load another file)"
 	@echo "make test       run all tests; what they need beside Go, gcc and make is installed"
+	@echo "make stress     clients of all kinds work while servers and connections fail, and what they were told is"
+	@echo "                checked; for DURATION=2h; SEED=n repeats what is random"
 	@echo "make natsh      build natsh, the shell that needs no Tcl, for this machine"
 	@echo "make natsh-all  build natsh for all platforms, into build/"
 	@echo "make windows    build the library for Windows, Tcl 8.6 and 9, with mingw-w64"
@@ -83,6 +85,12 @@ demo: all
 test: all build/nats-server build/keys
 	@TCL_CONFIG="$(TCL_CONFIG)" sh tests/needs "$(GO)" "$(TCLSH)" tests
 	@CC="$(compiler)" TCL_CONFIG="$(TCL_CONFIG)" GO="$(GO)" TCLSH="$(TCLSH)" bash tests/run
+
+# What goes wrong meanwhile, and what is checked: docs/reliability.md.
+DURATION ?= 5m
+stress: all natsh build/nats-server
+	@$(GO) build -o build/stress ./tests/stress
+	@TCLLIBPATH="$(CURDIR)" build/stress -duration $(DURATION) -tclsh "$(TCLSH)" $(if $(SEED),-seed $(SEED))
 
 # A server as a process of its own, for tests that kill or freeze one.
 build/nats-server: go.mod go.sum
