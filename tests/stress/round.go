@@ -55,8 +55,15 @@ func (r *round) run(ctx context.Context) {
 func (r *round) steps(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if r.cluster, err = newCluster(ctx, r.server, r.size); err != nil {
-		return err
+	// Servers that start at the same time have been seen to elect nobody for minutes.
+	for range 3 {
+		if r.cluster, err = newCluster(ctx, r.server, r.size); err == nil {
+			break
+		}
+		r.cluster.close()
+	}
+	if err != nil {
+		return fmt.Errorf("starting the servers: %w", err)
 	}
 	nc, js, err := r.cluster.connect()
 	if err != nil {
@@ -85,9 +92,6 @@ func (r *round) close() {
 		_ = w.process.Process.Kill()
 		for range w.answers {
 		}
-	}
-	if r.cluster == nil {
-		return
 	}
 	if r.keep && len(r.check.faults) > 0 {
 		fmt.Println("kept:", r.cluster.dir)

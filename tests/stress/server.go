@@ -60,13 +60,14 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// newCluster starts so many nodes in a directory of their own.
+// newCluster starts so many nodes in a directory of their own. Where it fails, what it returns is to be closed, too.
 func newCluster(ctx context.Context, program string, size int) (*cluster, error) {
+	c := &cluster{}
 	dir, err := os.MkdirTemp("", "nats-stress-")
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	c := &cluster{dir: dir}
+	c.dir = dir
 	ports, err := freePorts(2 * size)
 	if err != nil {
 		return c, err
@@ -136,7 +137,7 @@ func (c *cluster) ready(ctx context.Context) error {
 		return err
 	}
 	defer nc.Close()
-	return eventually(ctx, 2*time.Minute, func(ctx context.Context) error {
+	return eventually(ctx, 45*time.Second, func(ctx context.Context) error {
 		_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "ready", Replicas: len(c.nodes)})
 		if err == nil {
 			_ = js.DeleteStream(ctx, "ready")
