@@ -34,6 +34,7 @@ type connection struct {
 	lastRequest   int64
 	warned        bool      // warnOfText has
 	calling       int       // callbacks of messages and replies that have not returned
+	coroutines    int       // those in coroutines that have not ended (-coroutine)
 	draining      *draining // nil: drain was not called
 
 	domain, apiPrefix string // of JetStream, where a jet_stream is made without: what -context says
@@ -47,16 +48,22 @@ var connectionCommands = []bridge.Command{
 	{Name: "connect", Usage: "connection", Run: bridge.On(cmdConnect)},
 	{Name: "disconnect", Usage: "connection", Run: bridge.On(cmdDisconnect)},
 	{Name: "ping", Usage: "connection args", Run: bridge.On(cmdPing)},
-	{Name: "drain", Usage: "connection args", Run: bridge.On(cmdDrain)},
+	{Name: "drain", Usage: "connection coroutine args", Run: bridge.On(cmdDrain)},
 	{Name: "rtt", Usage: "connection args", Run: bridge.On(cmdRTT)},
 	{Name: "statistics", Usage: "connection", Run: bridge.On(cmdStatistics)},
 	{Name: "jet_stream", Usage: "connection args", Run: bridge.On(cmdJetStream)},
+	{Name: "sentinel_answer", Usage: "question answer", Run: cmdSentinelAnswer},
 	{Name: "delay_answer", Usage: "question ms", Run: cmdDelayAnswer},
 	{Name: "password_answer", Usage: "question failed text", Run: cmdPasswordAnswer},
 
 	{Name: "publish", Usage: "connection subject message args", Run: bridge.On(cmdPublish)},
 	{Name: "publish_msg", Usage: "connection msg", Run: bridge.On(cmdPublishMsg)},
 	{Name: "subscribe", Usage: "connection subject args", Run: bridge.On(cmdSubscribe)},
+	{Name: "next_msg", Usage: "connection id args", Run: bridge.On(cmdNextMsg)},
+	{Name: "subscription_info", Usage: "connection id", Run: bridge.On(cmdSubscriptionInfo)},
+	{Name: "subscriptions", Usage: "connection", Run: bridge.On(cmdSubscriptions)},
+	{Name: "set_pending", Usage: "connection id args", Run: bridge.On(cmdSetPending)},
+	{Name: "respond", Usage: "connection msg data args", Run: bridge.On(cmdRespond)},
 	{Name: "unsubscribe", Usage: "connection id args", Run: bridge.On(cmdUnsubscribe)},
 	{Name: "request", Usage: "connection subject message args", Run: bridge.On(cmdRequest)},
 	{Name: "request_msg", Usage: "connection msg args", Run: bridge.On(cmdRequestMsg)},

@@ -19,6 +19,7 @@ type draining struct {
 	c       *connection
 	empty   bool // all that had come for the subscriptions is with their callbacks
 	beneath int  // callbacks that were running when it began: one of them may wait for it
+	within  int  // coroutines with callbacks that wait for it
 	asked   bool // it will be told when no request is open, or when the last PING is answered
 	over    bool
 	waiting []drainWait
@@ -32,8 +33,11 @@ type drainWait struct {
 
 var drainOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: 30 * time.Second, About: "then the connection, or the subscription, ends all the same; 0: without end"}}
 
-// cmdDrain drains the connection, or where a subscription's ID comes first that one.
+// cmdDrain drains the connection, or where a subscription's ID comes first that one. Its first argument is
+// the coroutine that waits for it: one that a callback runs in is not waited for.
 func cmdDrain(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	own := strings.HasPrefix(args[0].Text(), namespace+"calls::callback-")
+	args = args[1:]
 	var id bridge.Value
 	if len(args)%2 == 1 && !strings.HasPrefix(args[0].Text(), "-") {
 		id, args = args[0], args[1:]
@@ -54,6 +58,9 @@ func cmdDrain(p *bridge.Package, c *connection, args []bridge.Value) (any, error
 			}
 			c.draining = d
 			c.news.lines(p)
+		}
+		if own {
+			c.draining.within++
 		}
 		c.draining.wait(p, timeout, done)
 		return nil
@@ -105,10 +112,13 @@ func (d *draining) served(p *bridge.Package) {
 	d.settle(p)
 }
 
+// running tells whether callbacks run that it has to wait for.
+func (d *draining) running() bool { return d.c.calling > d.beneath || d.c.coroutines > d.within }
+
 // settle waits until no callback runs and no request waits for its reply: both may publish
 // something yet. It is tried anew whenever a callback has ended.
 func (d *draining) settle(p *bridge.Package) {
-	if d.empty && !d.asked && d.c.calling <= d.beneath {
+	if d.empty && !d.asked && !d.running() {
 		d.asked = true
 		quiet := d.step(p, (*draining).quiet)
 		d.c.wire.WhenIdle(func() { quiet(nil) })
@@ -118,14 +128,14 @@ func (d *draining) settle(p *bridge.Package) {
 // quiet comes behind the ends of all requests. Those may have begun others.
 func (d *draining) quiet(p *bridge.Package) {
 	begun, open := d.c.wire.Requests()
-	if open > 0 || d.c.calling > d.beneath {
+	if open > 0 || d.running() {
 		d.asked = false
 		d.settle(p)
 		return
 	}
 	// An error is that of a connection that is closed, as its status will tell.
 	_ = d.c.wire.Flush(d.step(p, func(d *draining, p *bridge.Package) {
-		if now, _ := d.c.wire.Requests(); now == begun && d.c.calling <= d.beneath {
+		if now, _ := d.c.wire.Requests(); now == begun && !d.running() {
 			d.close(p, nil)
 			return
 		}
@@ -184,6 +194,11 @@ func (c *connection) deliver(p *bridge.Package, callback bridge.Value, args brid
 
 func (c *connection) called(p *bridge.Package) {
 	c.calling--
+	c.settle(p)
+}
+
+// settle has a drain go on, where it has waited for a callback.
+func (c *connection) settle(p *bridge.Package) {
 	if c.draining != nil && !p.Closed() {
 		c.draining.settle(p)
 	}
@@ -230,6 +245,6 @@ func (e *subscriptionDrained) Run(p *bridge.Package) {
 		d.timer.Stop()
 	}
 	d.s.sub.Stop()
-	p.Drop(d.s)
+	d.s.finish(p)
 	d.done(e.err)
 }

@@ -15,25 +15,29 @@ import (
 // request is one with a callback, until its end is told.
 type request struct {
 	bridge.Object
-	c        *connection
-	number   int64
-	callback bridge.Value // retained
-	asDict   bool
-	pending  *wire.Pending
-	ended    bool
-	over     func() // called when it ends, however it does; nil: nobody wants to know
+	c         *connection
+	number    int64
+	callback  bridge.Value // retained
+	asDict    bool
+	pending   *wire.Pending
+	gathering *gathering // of several replies; nil for one
+	ended     bool
+	over      func() // called when it ends, however it does; nil: nobody wants to know
 }
 
 var requestOptions = option.Table{
 	{Name: "timeout", Kind: option.Millis, About: "by default what -request_timeout says; 0: without end"},
 	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut message`; an empty one is none"},
 	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what -dictmsg says"},
+	coroutineOption,
 	{Name: "max_msgs", Kind: option.Natural, About: "gathers replies: complete, or as many as come in time (0: all that do); dicts"},
+	{Name: "stall", Kind: option.Millis, About: "gathers replies, as long as each one comes within that time after the one before; 0: no limit"},
+	{Name: "sentinel", Kind: sentinel, About: "gathers replies, up to the last one, which is left out: empty means one without a payload; a command is called as `cmd message`, and returns true for the last one"},
 	{Name: "header", Kind: headers, About: "keys and their values; not with request_msg"},
 }
 
 // requestMsgTable has those of request_msg.
-var requestMsgTable = requestOptions[:3]
+var requestMsgTable = requestOptions[:4]
 
 // cmdRequest sends a request. With a callback the result is the request's ID.
 func cmdRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
@@ -72,11 +76,12 @@ func (c *connection) ask(p *bridge.Package, m *nats.Msg, o option.Values) (any, 
 	if o.Has("dictmsg") {
 		asDict = o.Bool("dictmsg")
 	}
-	if callback, async := o["callback"].(bridge.Value); async {
+	if callback := c.callbackOf(p, o); callback != nil {
+		defer callback.Release()
 		return c.askAsync(p, m, timeout, callback, asDict, o)
 	}
-	if o.Has("max_msgs") {
-		return c.collect(p, m, timeout, small(o.Int("max_msgs")))
+	if gathers(o) {
+		return c.collect(p, m, timeout, o)
 	}
 	var pending *wire.Pending
 	return bridge.Begin(p,
@@ -95,62 +100,38 @@ func (c *connection) reply(m *nats.Msg, to *wire.Pending, asDict bool) any {
 	return c.incoming(m.Data)
 }
 
-// collect waits for several replies: complete, or as many as came before the timeout.
-func (c *connection) collect(p *bridge.Package, m *nats.Msg, timeout time.Duration, most int) (any, error) {
-	var pending *wire.Pending
-	return bridge.Begin(p,
-		func(done func([]*nats.Msg, error)) (err error) {
-			var replies []*nats.Msg
-			pending, err = c.wire.Collect(m, timeout,
-				func(reply *nats.Msg) bool {
-					replies = append(replies, reply)
-					return len(replies) == most
-				},
-				func(_ *nats.Msg, err error) {
-					if wire.IsDeadline(err) && len(replies) > 0 {
-						err = nil
-					}
-					done(replies, err)
-				})
-			return err
-		},
-		func(replies []*nats.Msg) (any, error) {
-			list := make([]any, len(replies))
-			for i, reply := range replies {
-				list[i] = c.reply(reply, pending, true)
-			}
-			return list, nil
-		})
-}
-
 // askAsync sends a request whose replies go to a callback. It returns the request's ID.
 func (c *connection) askAsync(p *bridge.Package, m *nats.Msg, timeout time.Duration, callback bridge.Value, asDict bool, o option.Values) (any, error) {
-	r := &request{c: c, asDict: asDict || o.Has("max_msgs")}
-	tell := func(m *nats.Msg, timedOut, last bool) { p.Post(&answer{r, m, timedOut, last}) }
+	r := &request{c: c, asDict: asDict || gathers(o)}
+	tell := func(m *nats.Msg, timedOut, last bool) { p.Post(&answer{r: r, m: m, timedOut: timedOut, last: last}) }
 	failed := func(m *nats.Msg, err error) {
 		switch {
 		case fault.CodeOf(err) == fault.ConnectionClosed:
 			tell(nil, false, true) // dropped: nobody is called
 		case wire.IsLate(err):
-			p.PostUrgent(&answer{r, m, true, true})
+			p.PostUrgent(&answer{r: r, m: m, timedOut: true, last: true})
 		default:
 			tell(m, true, true)
 		}
 	}
 	var err error
-	if o.Has("max_msgs") {
-		most, n := small(o.Int("max_msgs")), 0
-		r.pending, err = c.wire.Collect(m, timeout,
-			func(reply *nats.Msg) bool {
-				n++
-				tell(reply, false, n == most)
-				return n == most
+	if gathers(o) {
+		told := false // the last one
+		r.gathering = c.newGathering(o)
+		err = r.gathering.send(p, m, timeout,
+			func(reply *nats.Msg, last bool) {
+				told = last
+				tell(reply, false, last)
 			},
 			func(m *nats.Msg, err error) {
-				if err != nil {
+				switch {
+				case err != nil:
 					failed(m, err)
+				case !told:
+					p.Post(&answer{r: r, last: true, complete: true})
 				}
 			})
+		r.pending = r.gathering.pending
 	} else {
 		r.pending, err = c.wire.Request(m, timeout, func(reply *nats.Msg, err error) {
 			if err != nil {
@@ -161,6 +142,9 @@ func (c *connection) askAsync(p *bridge.Package, m *nats.Msg, timeout time.Durat
 		})
 	}
 	if err != nil {
+		if r.gathering != nil {
+			r.gathering.letGo()
+		}
 		return nil, err
 	}
 	r.begin(p, callback)
@@ -179,6 +163,9 @@ func (r *request) begin(p *bridge.Package, callback bridge.Value) {
 func (r *request) Release(*bridge.Package) {
 	r.ended = true
 	r.pending.Cancel()
+	if r.gathering != nil {
+		r.gathering.letGo()
+	}
 	if r.over != nil {
 		r.over()
 	}
@@ -193,6 +180,7 @@ type answer struct {
 	m        *nats.Msg
 	timedOut bool
 	last     bool
+	complete bool // further replies could have come, but -stall or -sentinel has ended it: an empty message tells that
 }
 
 func (a *answer) Run(p *bridge.Package) {
@@ -207,12 +195,18 @@ func (a *answer) Run(p *bridge.Package) {
 	if r.ended {
 		return
 	}
+	if r.gathering != nil && a.m != nil && !a.timedOut && r.gathering.isSentinel(p, a.m) {
+		a.m, a.last, a.complete = nil, true, true
+	}
+	if r.ended { // the command of -sentinel has ended it
+		return
+	}
 	callback := r.callback.Retain()
 	defer callback.Release()
 	if a.last {
 		p.Drop(r)
 	}
-	if a.m == nil && !a.timedOut {
+	if a.m == nil && !a.timedOut && !a.complete {
 		return
 	}
 	var message any = ""

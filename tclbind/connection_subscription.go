@@ -27,7 +27,11 @@ type subscription struct {
 	c        *connection
 	sub      *wire.Sub
 	subject  bridge.Value // as it was given; retained
+	name     string       // the same
+	queue    string
 	callback bridge.Value // retained; nil where the script wants none
+	sync     bool         // the script asks for each message
+	next     nextMessages // where it does
 	asDict   bool
 	most     int // messages that the callback gets in all, 0 for no limit
 	called   int
@@ -35,14 +39,18 @@ type subscription struct {
 	last     bool // nothing comes any more but what is in the mailbox
 
 	// Shared with the connection's reader.
-	limitMessages, limitBytes int64
-	messages, bytes           atomic.Int64 // in the mailbox
+	limitMessages, limitBytes atomic.Int64 // 0: none
+	messages, bytes           atomic.Int64 // that wait for the script
+	dropped                   atomic.Int64 // messages
 	dropping                  atomic.Bool
 }
 
 var subscribeOptions = option.Table{
 	{Name: "queue", Kind: option.Text, About: "the queue group"},
-	{Name: "callback", Kind: option.Prefix, About: "called as `cmd subject message reply`"},
+	{Name: "callback", Kind: option.Prefix, About: "called as `cmd subject message reply`; without it, and without -sync, messages go nowhere"},
+	coroutineOption,
+	{Name: "sync", Kind: option.Bool, Default: false, About: "messages wait for `next_msg`; excludes -callback"},
+	{Name: "confirm", Kind: option.Bool, Default: false, About: "subscribe waits until the server has taken it, no longer than -request_timeout: ErrPermissions where it refuses"},
 	{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "then the subscription ends; 0: no limit"},
 	{Name: "dictmsg", Kind: option.Bool, About: "messages are dicts; by default what -dictmsg says, when subscribe is called"},
 	// The pure-Tcl client calls back at once with false. Here every callback is from the event loop.
@@ -56,31 +64,51 @@ func cmdSubscribe(p *bridge.Package, c *connection, args []bridge.Value) (any, e
 	if err != nil {
 		return nil, err
 	}
-	s := &subscription{
-		c: c, asDict: c.settings.values.Bool("dictmsg"), most: small(o.Int("max_msgs")),
-		limitMessages: o.Int("pending_msgs"), limitBytes: o.Int("pending_bytes"),
+	if o.Bool("sync") && o.Has("callback") {
+		return nil, invalid("-sync excludes -callback: the messages wait for next_msg")
 	}
 	subject := args[0].Text()
+	s := &subscription{
+		c: c, name: subject, queue: o.Text("queue"), sync: o.Bool("sync"),
+		asDict: c.settings.values.Bool("dictmsg"), most: small(o.Int("max_msgs")),
+	}
+	s.limitMessages.Store(o.Int("pending_msgs"))
+	s.limitBytes.Store(o.Int("pending_bytes"))
 	if o.Has("dictmsg") {
 		s.asDict = o.Bool("dictmsg")
 	}
-	s.sub, err = c.wire.Subscribe(subject, o.Text("queue"), s.most, func(m *nats.Msg) { s.deliver(p, m) })
+	s.sub, err = c.wire.Subscribe(subject, s.queue, s.most, func(m *nats.Msg) { s.deliver(p, m) })
 	if err != nil {
 		return nil, err
 	}
-	if callback, ok := o["callback"].(bridge.Value); ok {
-		s.callback = callback.Retain()
-	}
+	s.callback = c.callbackOf(p, o)
 	s.subject = p.Host.NewValue(subject)
 	p.Add(s, c)
 	c.subscriptions[s.sub.ID()] = s
+	if o.Bool("confirm") {
+		return s.confirm(p)
+	}
 	return s.sub.ID(), nil
+}
+
+// confirm waits until the server has taken the subscription. One that it refuses is no more.
+func (s *subscription) confirm(p *bridge.Package) (any, error) {
+	return bridge.Begin(p, func(done func(error, error)) error {
+		return s.sub.Confirm(s.c.settings.values.Duration("request_timeout"), func(err error) { done(err, nil) })
+	}, func(refused error) (any, error) {
+		if refused != nil {
+			p.Drop(s)
+			return nil, refused
+		}
+		return s.sub.ID(), nil
+	})
 }
 
 // small brings a number into the range of an int: more messages nobody counts.
 func small(n int64) int { return int(min(n, math.MaxInt32)) }
 
-func (s *subscription) Release(*bridge.Package) {
+func (s *subscription) Release(p *bridge.Package) {
+	s.next.close(s.errEnded(p))
 	s.ended = true
 	delete(s.c.subscriptions, s.sub.ID())
 	s.subject.Release()
@@ -92,8 +120,9 @@ func (s *subscription) Release(*bridge.Package) {
 // deliver runs in the connection's reader: it never blocks, but drops.
 func (s *subscription) deliver(p *bridge.Package, m *nats.Msg) {
 	size := int64(wire.Size(m))
-	if s.limitMessages > 0 && s.messages.Load() >= s.limitMessages ||
-		s.limitBytes > 0 && s.bytes.Load()+size > s.limitBytes {
+	messages, bytes := s.limitMessages.Load(), s.limitBytes.Load()
+	if messages > 0 && s.messages.Load() >= messages || bytes > 0 && s.bytes.Load()+size > bytes {
+		s.dropped.Add(1)
 		if !s.dropping.Swap(true) {
 			s.c.wire.ReportAsync(fault.New(fault.SlowConsumer,
 				"Slow consumer: messages on "+m.Sub.Subject+" are dropped"))
@@ -111,15 +140,41 @@ func (s *subscription) deliver(p *bridge.Package, m *nats.Msg) {
 // keepsUp tells whether so much of what may wait has been taken that the next drop is told
 // anew.
 func (s *subscription) keepsUp() bool {
-	return (s.limitMessages == 0 || s.messages.Load() <= s.limitMessages/2) &&
-		(s.limitBytes == 0 || s.bytes.Load() <= s.limitBytes/2)
+	messages, bytes := s.limitMessages.Load(), s.limitBytes.Load()
+	return (messages == 0 || s.messages.Load() <= messages/2) && (bytes == 0 || s.bytes.Load() <= bytes/2)
 }
 
 // subscriptionEnd comes behind the last delivery of a subscription that does not see it by
 // counting.
 type subscriptionEnd struct{ s *subscription }
 
-func (e *subscriptionEnd) Run(p *bridge.Package) { p.Drop(e.s) }
+func (e *subscriptionEnd) Run(p *bridge.Package) { e.s.finish(p) }
+
+// finish is the end of a subscription to which nothing comes any more. What waits for next_msg is still
+// given out.
+func (s *subscription) finish(p *bridge.Package) {
+	left := int(s.messages.Load())
+	if !s.sync || left == 0 || s.ended {
+		p.Drop(s)
+		return
+	}
+	s.most = s.called + left
+}
+
+// taken counts a message that waits for the script no longer. It returns how many still do.
+func (s *subscription) taken(m *nats.Msg) (left int64) {
+	left = s.messages.Add(-1)
+	s.bytes.Add(-int64(wire.Size(m)))
+	if s.dropping.Load() && s.keepsUp() {
+		s.dropping.Store(false)
+	}
+	return left
+}
+
+// isLast tells, behind a message, whether none comes any more.
+func (s *subscription) isLast(left int64) bool {
+	return s.most > 0 && s.called >= s.most || s.last && left == 0
+}
 
 // delivery is one message on its way to the callback.
 type delivery struct {
@@ -129,16 +184,16 @@ type delivery struct {
 
 func (d *delivery) Run(p *bridge.Package) {
 	s := d.s
-	left := s.messages.Add(-1)
-	s.bytes.Add(-int64(wire.Size(d.m)))
-	if s.dropping.Load() && s.keepsUp() {
-		s.dropping.Store(false)
+	if s.sync {
+		s.keep(d.m)
+		return
 	}
+	left := s.taken(d.m)
 	if s.ended {
 		return
 	}
 	s.called++
-	isLast := s.most > 0 && s.called >= s.most || s.last && left == 0
+	isLast := s.isLast(left)
 	if s.callback == nil {
 		if isLast {
 			p.Drop(s)

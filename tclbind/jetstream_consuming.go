@@ -3,8 +3,6 @@
 package tclbind
 
 import (
-	"time"
-
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
@@ -25,6 +23,7 @@ var consumingCommands = []bridge.Command{
 
 var consumingOptions = option.Table{
 	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd message`; without it the method `next` has the messages"},
+	coroutineOption,
 	{Name: "error_callback", Kind: option.Prefix, Empty: true, About: "called as `cmd last_error` when that was written"},
 	{Name: "stop_after", Kind: option.Natural, Default: dict.Number("0"), About: "messages, then the consumer ends; 0: without end"},
 }
@@ -46,16 +45,7 @@ type consuming struct {
 	deliver, told    bridge.Value // the callbacks for messages and errors, retained; nil for none
 	stopped          bool         // no callback starts, and nothing is given out any more
 
-	// Without a callback.
-	ready []*nats.Msg // that have come, and nobody has asked for
-	next  []*nextWait // who waits, in the order in which they came
-	ended error       // why nothing comes any more behind ready; nil while something may
-}
-
-// nextWait is one who waits for a message.
-type nextWait struct {
-	done  func(*nats.Msg, error) // nil when it has its end
-	timer *time.Timer            // nil: it waits without end
+	next nextMessages // without a callback
 }
 
 func newConsuming(p *bridge.Package, j *jetStream, args []bridge.Value) *consuming {
@@ -64,13 +54,10 @@ func newConsuming(p *bridge.Package, j *jetStream, args []bridge.Value) *consumi
 
 // begin starts the core's consumer; the wait's result is the handle.
 func begin[C consumer](p *bridge.Package, c *consuming, o option.Values, start func(done func(C, error)) error) (any, error) {
-	retain := func(name string) bridge.Value {
-		if v, given := o[name].(bridge.Value); given {
-			return v.Retain()
-		}
-		return nil
+	c.deliver = c.j.c.callbackOf(p, o)
+	if v, given := o["error_callback"].(bridge.Value); given {
+		c.told = v.Retain()
 	}
-	c.deliver, c.told = retain("callback"), retain("error_callback")
 	return bridge.BeginHolding(p, c.forget, start, func(core C) (any, error) {
 		c.core = core
 		return p.Add(c, c.j), nil
@@ -99,30 +86,8 @@ func (c *consuming) Opened(*bridge.Package) { c.source.Open() }
 // ack_wait is over.
 func (c *consuming) stop() {
 	c.stopped = true
-	c.ready = nil
 	c.core.Stop()
-	c.end(fault.New(fault.ConsumerNotActive, "stopped"))
-}
-
-// end is why nothing comes any more: those who wait hear of it.
-func (c *consuming) end(why error) {
-	if c.ended == nil {
-		c.ended = why
-	}
-	waiting := c.next
-	c.next = nil
-	for _, w := range waiting {
-		w.finish(nil, c.ended)
-	}
-}
-
-func (w *nextWait) finish(m *nats.Msg, err error) {
-	if w.timer != nil {
-		w.timer.Stop()
-	}
-	done := w.done
-	w.done = nil
-	done(m, err)
+	c.next.close(fault.New(fault.ConsumerNotActive, "stopped"))
 }
 
 // The three that follow are called by the core's goroutines.
@@ -143,12 +108,8 @@ func (d *consumedMessage) Run(p *bridge.Package) {
 	case c.deliver != nil:
 		c.j.c.deliver(p, c.deliver, d)
 		c.core.Taken(d.m)
-	case len(c.next) > 0:
-		first := c.next[0]
-		c.next = c.next[1:]
-		first.finish(d.m, nil)
 	default:
-		c.ready = append(c.ready, d.m)
+		c.next.put(d.m)
 	}
 }
 
@@ -186,13 +147,11 @@ type consumerEnd struct {
 
 func (d *consumerEnd) Run(*bridge.Package) {
 	if d.why == nil {
-		d.c.end(fault.New(fault.ConsumerNotActive, "stopped"))
+		d.c.next.end(fault.New(fault.ConsumerNotActive, "stopped"))
 	} else {
-		d.c.end(d.why)
+		d.c.next.end(d.why)
 	}
 }
-
-var nextOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "then ErrTimeout; 0: without end"}}
 
 // cmdConsumerNext returns the next message, or waits for it.
 func cmdConsumerNext(p *bridge.Package, c *consuming, args []bridge.Value) (any, error) {
@@ -202,64 +161,14 @@ func cmdConsumerNext(p *bridge.Package, c *consuming, args []bridge.Value) (any,
 		return nil, err
 	case c.deliver != nil:
 		return nil, invalid("A consumer with -callback has no next")
-	case len(c.ready) > 0:
-		m := c.ready[0]
-		c.ready = c.ready[1:]
-		return c.give(m)
-	case c.ended != nil:
-		return nil, c.ended
 	}
-	return bridge.Begin(p, func(done func(*nats.Msg, error)) error {
-		w := &nextWait{done: done}
-		if timeout := o.Duration("timeout"); timeout > 0 {
-			w.timer = p.After(timeout, func() { p.PostUrgent(&nextLate{c, w}) })
-		}
-		c.next = append(c.next, w)
-		return nil
-	}, c.give, func(m *nats.Msg) { p.Post(&givenBack{c, m}) })
+	return c.next.next(p, o.Duration("timeout"), c.give)
 }
 
 // give hands a message to the script.
 func (c *consuming) give(m *nats.Msg) (any, error) {
 	c.core.Taken(m)
 	return c.j.c.messageDict(m, 0), nil
-}
-
-// nextLate is the end of the time of one who waits.
-type nextLate struct {
-	c *consuming
-	w *nextWait
-}
-
-func (l *nextLate) Run(*bridge.Package) {
-	if l.w.done == nil {
-		return // it has its end
-	}
-	for i, w := range l.c.next {
-		if w == l.w {
-			l.c.next = append(l.c.next[:i:i], l.c.next[i+1:]...)
-			break
-		}
-	}
-	l.w.finish(nil, fault.New(fault.Timeout, "No message came in time"))
-}
-
-// givenBack is a message for one who does not wait any more: the next one gets it.
-type givenBack struct {
-	c *consuming
-	m *nats.Msg
-}
-
-func (g *givenBack) Run(p *bridge.Package) {
-	c := g.c
-	if c.stopped {
-		return
-	}
-	if len(c.next) > 0 {
-		(&consumedMessage{c, g.m}).Run(p)
-		return
-	}
-	c.ready = append([]*nats.Msg{g.m}, c.ready...)
 }
 
 // cmdConsumerDrain waits until what the server has sent was given to the callback, or is there
@@ -283,7 +192,7 @@ func cmdConsumerStop(_ *bridge.Package, c *consuming, _ []bridge.Value) (any, er
 
 // cmdConsumerClosed tells whether nothing comes any more, and all is given out.
 func cmdConsumerClosed(_ *bridge.Package, c *consuming, _ []bridge.Value) (any, error) {
-	return c.ended != nil && len(c.ready) == 0, nil
+	return c.next.ended != nil && len(c.next.ready) == 0, nil
 }
 
 // cmdConsumerPinned returns the ID of the pinned client of a group, empty for another.

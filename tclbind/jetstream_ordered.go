@@ -33,6 +33,7 @@ type orderedConsumer struct {
 
 var orderedConsumerOptions = option.Table{
 	{Name: "callback", Kind: option.Prefix, Required: true, About: "called as `cmd message`"},
+	coroutineOption,
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
 	{Name: "headers_only", Kind: option.Bool, About: "messages come without their payload"},
 	{Name: "deliver_policy", Kind: option.Enum, Default: "all", Allowed: deliverPolicies, About: "where it begins"},
@@ -72,7 +73,7 @@ func cmdOrderedConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 		Deliver:           func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { oc.source.Post(&consumed{oc, m}) },
 		Failed:            oc.failed,
 	}
-	oc.deliver = o["callback"].(bridge.Value).Retain()
+	oc.deliver = j.c.callbackOf(p, o)
 	return bridge.BeginHolding(p, oc.deliver.Release,
 		func(done func(*js.OrderedConsumer, error)) error {
 			return j.js.OrderedConsumer(args[0].Text(), config, done)

@@ -38,6 +38,7 @@ type watcher struct {
 
 var watchOptions = option.Table{
 	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called with each entry, from the event loop"},
+	coroutineOption,
 	{Name: "values_array", Kind: option.Text, About: "a global or a namespace variable, by a name that is resolved where `watch` is called; it need not exist yet"},
 	{Name: "include_history", Kind: option.Bool, About: "older entries too"},
 	{Name: "meta_only", Kind: option.Bool, About: "entries without values, with their `size`"},
@@ -59,7 +60,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	callback, hasCallback := o["callback"].(bridge.Value)
+	_, hasCallback := o["callback"].(bridge.Value)
 	if !hasCallback && o.Text("values_array") == "" {
 		// A bucket that is gone is told first.
 		return bridge.Begin(p, b.kv.Status, func(dict.Dict) (any, error) {
@@ -81,9 +82,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	if w.keys == nil {
 		w.keys = []string{args[0].Text()}
 	}
-	if hasCallback {
-		w.callback = callback.Retain()
-	}
+	w.callback = b.j.c.callbackOf(p, o)
 	consumer := &orderedConsumer{c: b.j.c, source: p.NewSource()}
 	w.consumer = consumer
 	settings := kv.WatchOptions{

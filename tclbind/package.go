@@ -31,7 +31,7 @@ var Nats = &bridge.Extension{
 	Name:      "nats",
 	Version:   Version,
 	Namespace: namespace,
-	Commands: slices.Concat(packageCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
+	Commands: slices.Concat(packageCommands, callbackCommands, connectionCommands, jetStreamCommands, publishCommands, ackCommands,
 		pendingCommands, batchCommands, fastCommands, counterCommands, fetchCommands, consumingCommands, pullCommands, pushCommands, consumerCommands, orderedCommands, bucketCommands,
 		objectCommands, serviceCommands, contextCommands, serverCommands),
 	// In the order in which they need each other.

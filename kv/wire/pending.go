@@ -192,6 +192,13 @@ func (p *Pending) Cancel() bool {
 	return true
 }
 
+// Complete ends a Collect as take does that returns true. It has no effect where its end has come before.
+func (p *Pending) Complete() {
+	if p.conn.pending.remove(p.id) != nil {
+		p.finish(nil, nil)
+	}
+}
+
 // Request sends m with a reply subject of its own making, and has done called with the
 // one reply. It waits through reconnects.
 //

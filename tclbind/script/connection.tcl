@@ -69,7 +69,7 @@ oo::class create ::nats::connection {
     #
     # args - ?subID? ?-timeout ms?
     method drain {args} {
-        ::nats::core::do drain $handle {*}$args
+        ::nats::core::do drain $handle [info coroutine] {*}$args
         return
     }
 
@@ -109,10 +109,43 @@ oo::class create ::nats::connection {
 
     # Returns the subscription's ID.
     #
-    # args - -callback cmdPrefix ?-queue q? ?-max_msgs n? ?-dictmsg bool? ?-post bool?
-    #        ?-pending_msgs n? ?-pending_bytes n?
+    # args - ?-callback cmdPrefix? ?-coroutine bool? ?-sync bool? ?-confirm bool? ?-queue q? ?-max_msgs n?
+    #        ?-dictmsg bool? ?-post bool? ?-pending_msgs n? ?-pending_bytes n?
     method subscribe {subject args} {
-        return [::nats::core::subscribe $handle $subject {*}$args]
+        return [::nats::core::do subscribe $handle $subject {*}$args]
+    }
+
+    # Returns the next message of a subscription with -sync, a dict.
+    #
+    # args - ?-timeout ms?
+    method next_msg {subID args} {
+        return [::nats::core::do next_msg $handle $subID {*}$args]
+    }
+
+    # A dict: subject, queue, max_msgs, delivered, pending_msgs, pending_bytes, dropped, limits.
+    method subscription_info {subID} {
+        return [::nats::core::subscription_info $handle $subID]
+    }
+
+    # The IDs of all subscriptions.
+    method subscriptions {} {
+        return [::nats::core::subscriptions $handle]
+    }
+
+    # Changes what may wait for the script.
+    #
+    # args - ?-msgs n? ?-bytes n?
+    method set_pending {subID args} {
+        ::nats::core::set_pending $handle $subID {*}$args
+        return
+    }
+
+    # Publishes to the reply subject of a message, a dict.
+    #
+    # args - ?-header dict?
+    method respond {msg data args} {
+        ::nats::core::respond $handle $msg $data {*}$args
+        return
     }
 
     # args - ?-max_msgs n?
@@ -121,14 +154,15 @@ oo::class create ::nats::connection {
         return
     }
 
-    # Returns the reply, with -max_msgs a list of them, with -callback an ID at once.
+    # Returns the reply, with -max_msgs, -stall or -sentinel a list of them, with -callback an ID at once.
     #
-    # args - ?-timeout ms? ?-callback cmdPrefix? ?-dictmsg bool? ?-max_msgs n? ?-header dict?
+    # args - ?-timeout ms? ?-callback cmdPrefix? ?-coroutine bool? ?-dictmsg bool? ?-max_msgs n? ?-stall ms?
+    #        ?-sentinel empty|cmdPrefix? ?-header dict?
     method request {subject message args} {
         return [::nats::core::do request $handle $subject $message {*}$args]
     }
 
-    # args - ?-timeout ms? ?-callback cmdPrefix? ?-dictmsg bool?
+    # args - ?-timeout ms? ?-callback cmdPrefix? ?-coroutine bool? ?-dictmsg bool?
     method request_msg {msg args} {
         return [::nats::core::do request_msg $handle $msg {*}$args]
     }

@@ -90,6 +90,40 @@ proc ::nats::core::refuse_options {names given} {
     }
 }
 
+# Coroutines in which callbacks run.
+namespace eval ::nats::core::calls {
+    variable last 0
+}
+
+# Runs a command in a coroutine of its own.
+#
+# kind - is in the coroutine's name
+proc ::nats::core::begin_call {kind args} {
+    coroutine ::nats::core::calls::$kind-[incr calls::last] {*}$args
+}
+
+# What is called in place of the -callback of an option -coroutine.
+#
+# connection - its handle: to drain it waits for the end of the call
+# args       - the callback, and its arguments
+proc ::nats::core::in_coroutine {connection args} {
+    begin_call callback ::nats::core::run_callback $connection $args
+}
+
+proc ::nats::core::run_callback {connection command} {
+    call_begins $connection
+    try {
+        uplevel #0 $command
+    } finally {
+        forgiving call_ends $connection
+    }
+}
+
+# Runs a command for what may have been destroyed meanwhile.
+proc ::nats::core::forgiving {command args} {
+    catch {$command {*}$args}
+}
+
 # Asks a script for the wait before the next attempt at a server.
 #
 # question - to be answered by delay_answer
@@ -97,6 +131,14 @@ proc ::nats::core::refuse_options {names given} {
 # server   - a dict as in all_servers
 proc ::nats::core::ask_delay {question command server} {
     delay_answer $question [uplevel #0 [list {*}$command $server]]
+}
+
+# Asks a script whether a reply is the last one.
+#
+# question - to be answered by sentinel_answer
+# command  - the value of -sentinel
+proc ::nats::core::ask_sentinel {question command message} {
+    sentinel_answer $question [uplevel #0 [list {*}$command $message]]
 }
 
 # Asks a script for the password of a key.

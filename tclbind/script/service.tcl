@@ -106,7 +106,7 @@ oo::class create ::nats::service {
     #
     # args - ?-timeout ms?
     method stop {args} {
-        if {[string match ::nats::core::serving::* [info coroutine]]} {
+        if {[string match ::nats::core::calls::service-* [info coroutine]]} {
             ::nats::core::start service_stop $handle {*}$args
         } else {
             ::nats::core::do service_stop $handle {*}$args
@@ -115,12 +115,10 @@ oo::class create ::nats::service {
     }
 }
 
-namespace eval ::nats::core::serving {}
-
 # Calls the callback of an endpoint, in a coroutine of its own: it may wait for whatever it
 # needs, and others go on.
 proc ::nats::core::serve {service number callback request} {
-    coroutine ::nats::core::serving::$service-$number ::nats::core::handle_request $service $number $callback $request
+    begin_call service ::nats::core::handle_request $service $number $callback $request
 }
 
 # An error of the callback is the answer: with code 500, or that of {NATS SERVICE code}.
@@ -134,11 +132,6 @@ proc ::nats::core::handle_request {service number callback request} {
         forgiving service_failed $service $number $code $message
     }
     forgiving service_handled $service $number
-}
-
-# Runs a command of a service, which may have been destroyed meanwhile.
-proc ::nats::core::forgiving {command args} {
-    catch {$command {*}$args}
 }
 
 # Asks a script for what goes with an endpoint's numbers.

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"natstcl/kv/fault"
+)
+
+// Confirm has done called when the server has taken the subscription, behind the deliveries that came
+// before. Where it is refused, or nothing is heard for timeout (0: without end), the subscription has ended.
+// It waits through reconnects. Errors: ErrPermissions, ErrTimeout, ErrConnectionClosed.
+func (s *Sub) Confirm(timeout time.Duration, done func(error)) error {
+	c := s.conn
+	var refused atomic.Pointer[fault.Error]
+	stop := c.OnRefusal(func(r Refusal) {
+		if !r.Publish && r.Subject == s.subject && r.queue() == s.queue {
+			refused.CompareAndSwap(nil, r.Why)
+		}
+	})
+	c.mu.Lock()
+	if c.closedLocked() {
+		c.mu.Unlock()
+		stop()
+		return errNoConnection()
+	}
+	defer c.mu.Unlock()
+	late := fault.New(fault.Timeout, "The server has not confirmed the subscription to "+s.subject+" in time")
+	c.pingLocked(timeout, late, func(_ time.Duration, err error) {
+		stop()
+		if why := refused.Load(); why != nil {
+			err = why
+		}
+		if err != nil {
+			s.Stop()
+		}
+		done(err)
+	})
+	return nil
+}
+
+// queue is the queue group of a subscription that was refused, "" for none.
+func (r *Refusal) queue() string {
+	_, rest, _ := strings.Cut(r.Why.Text, ` using queue "`)
+	queue, _, _ := strings.Cut(rest, `"`)
+	return queue
+}
