@@ -56,19 +56,10 @@ func (b *Bucket) Atomic(changes []Change, done func([]uint64, error)) error {
 	if b.atomic || b.mirror {
 		return t.send()
 	}
-	return bucketInfo(b.js, b.name, func(info dict.Dict, err error) {
-		if err == nil {
-			if allowed, _ := info.Path("config", "allow_atomic").(bool); !allowed {
-				err = fault.New(fault.NotSupported, "Bucket "+b.name+" takes no changes that are all done or none: it needs allow_atomic (update_kv_bucket), and a nats-server of 2.12 or newer")
-			}
-		}
-		if err == nil {
-			err = t.send()
-		}
-		if err != nil {
-			done(nil, err)
-		}
-	})
+	refusal := func() error {
+		return lacks("Bucket "+b.name+" takes no changes that are all done or none", "allow_atomic", "2.12")
+	}
+	return b.whereAllowed("allow_atomic", refusal, t.send, func(err error) { done(nil, err) })
 }
 
 func checkChange(c Change) error {

@@ -10,6 +10,7 @@ import (
 
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/js"
 )
 
 // BucketConfig configures a bucket (docs/key-value.md, Configuration; ADR-8). Zero values are the
@@ -155,7 +156,7 @@ func (c *BucketConfig) mirror() (dict.Dict, error) {
 	case c.MirrorName != "" && c.Mirror != nil:
 		return nil, invalid("mirror_name conflicts with mirror")
 	case c.MirrorName != "":
-		if err := checkBucket(c.MirrorName); err != nil {
+		if err := js.CheckBucketName(c.MirrorName); err != nil {
 			return nil, err
 		}
 		d := dict.Dict{{Key: "name", Value: streamPrefix + c.MirrorName}}

@@ -33,19 +33,6 @@ func checkKey(key string) error {
 	return nil
 }
 
-// checkBucket is the rule for bucket names.
-func checkBucket(name string) error {
-	bad := name == ""
-	for i := 0; i < len(name) && !bad; i++ {
-		c := name[i]
-		bad = !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '_')
-	}
-	if bad {
-		return invalid("Invalid bucket name " + name)
-	}
-	return nil
-}
-
 const (
 	streamPrefix  = "KV_"
 	subjectPrefix = "$KV."

@@ -16,7 +16,7 @@ import (
 // CreateBucket makes a bucket; one of the same configuration may be there already.
 // ErrNotSupported: the server is older than what the configuration asks for.
 func CreateBucket(j *js.JetStream, c BucketConfig, done func(*Bucket, error)) error {
-	if err := checkBucket(c.Bucket); err != nil {
+	if err := js.CheckBucketName(c.Bucket); err != nil {
 		return err
 	}
 	config, err := c.stream()
@@ -203,7 +203,7 @@ func BindBucket(j *js.JetStream, bucket string, done func(*Bucket, error)) error
 
 // bucketInfo is the info of a bucket's stream. ErrBucketNotFound as of BindBucket.
 func bucketInfo(j *js.JetStream, bucket string, done func(dict.Dict, error)) error {
-	if err := checkBucket(bucket); err != nil {
+	if err := js.CheckBucketName(bucket); err != nil {
 		return err
 	}
 	return j.StreamInfo(streamPrefix+bucket, func(info dict.Dict, err error) {
@@ -224,7 +224,7 @@ func isBucket(info dict.Dict) bool {
 
 // DeleteBucket deletes a bucket with all that is in it.
 func DeleteBucket(j *js.JetStream, bucket string, done func(error)) error {
-	if err := checkBucket(bucket); err != nil {
+	if err := js.CheckBucketName(bucket); err != nil {
 		return err
 	}
 	return j.DeleteStream(streamPrefix+bucket, func(err error) {
@@ -237,7 +237,7 @@ func DeleteBucket(j *js.JetStream, bucket string, done func(error)) error {
 
 // EmptyBucket removes all messages, and returns how many went. Revisions go on counting.
 func EmptyBucket(j *js.JetStream, bucket string, done func(uint64, error)) error {
-	if err := checkBucket(bucket); err != nil {
+	if err := js.CheckBucketName(bucket); err != nil {
 		return err
 	}
 	return j.PurgeStream(streamPrefix+bucket, nil, done)
@@ -248,7 +248,7 @@ func Buckets(j *js.JetStream, done func([]string, error)) error {
 	return j.StreamNames("", func(streams []string, err error) {
 		names := []string{}
 		for _, s := range streams {
-			if bucket, ok := strings.CutPrefix(s, streamPrefix); ok && checkBucket(bucket) == nil {
+			if bucket, ok := strings.CutPrefix(s, streamPrefix); ok && js.CheckBucketName(bucket) == nil {
 				names = append(names, bucket)
 			}
 		}

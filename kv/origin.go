@@ -45,7 +45,7 @@ func (o *Origin) transformed() (dict.Dict, error) {
 // source is the origin as a stream's source or mirror. Its keys go to the same keys of
 // another bucket, or stay where they are (to is the origin itself).
 func (o *Origin) source(to string, filters []string) (dict.Dict, error) {
-	if err := checkBucket(o.Bucket); err != nil {
+	if err := js.CheckBucketName(o.Bucket); err != nil {
 		return nil, err
 	}
 	name := o.Stream
@@ -102,7 +102,7 @@ func (o *Origin) gathered(bucket string) (dict.Dict, error) {
 // CreateAggregate makes a bucket that gathers from others. One that is not writable has
 // no subjects of its own.
 func CreateAggregate(j *js.JetStream, c BucketConfig, writable bool, origins []Origin, done func(*Bucket, error)) error {
-	if err := checkBucket(c.Bucket); err != nil {
+	if err := js.CheckBucketName(c.Bucket); err != nil {
 		return err
 	}
 	if len(origins) == 0 {

@@ -84,16 +84,25 @@ func (b *Bucket) ttlOfValue(w write) error {
 }
 
 // whereTTL goes on where keys may have a time to live of their own, at once where that is
-// known. An older server passes over the header without a word, so the bucket is asked again, which may have
-// been changed since it was bound. A mirror does not tell what its origin takes: that answers itself.
+// known. An older server passes over the header without a word, so the bucket is asked. A mirror does not tell what its origin takes: that answers itself.
 func (b *Bucket) whereTTL(w write, goOn func() error, failed func(error)) error {
 	if w.ttl == 0 || b.ttls || b.mirror {
 		return goOn()
 	}
+	return b.whereAllowed("allow_msg_ttl", b.noTTL, goOn, failed)
+}
+
+func (b *Bucket) noTTL() error {
+	return lacks("Keys of bucket "+b.name+" cannot have a time to live of their own", "limit_marker_ttl", "2.11")
+}
+
+// whereAllowed goes on where the bucket's stream has a field of its config set, which it had not when the bucket was
+// bound: the bucket is asked again. refusal is the error where it has not got it since.
+func (b *Bucket) whereAllowed(field string, refusal func() error, goOn func() error, failed func(error)) error {
 	return bucketInfo(b.js, b.name, func(info dict.Dict, err error) {
 		if err == nil {
-			if allowed, _ := info.Path("config", "allow_msg_ttl").(bool); !allowed {
-				err = b.noTTL()
+			if allowed, _ := info.Path("config", field).(bool); !allowed {
+				err = refusal()
 			}
 		}
 		if err == nil {
@@ -105,8 +114,9 @@ func (b *Bucket) whereTTL(w write, goOn func() error, failed func(error)) error 
 	})
 }
 
-func (b *Bucket) noTTL() error {
-	return fault.New(fault.NotSupported, "Keys of bucket "+b.name+" cannot have a time to live of their own: it needs limit_marker_ttl (update_kv_bucket), and a nats-server of 2.11 or newer")
+// lacks is the error of what a bucket cannot do before it has an option, which servers know from a release on.
+func lacks(what, option, release string) error {
+	return fault.New(fault.NotSupported, what+": it needs "+option+" (update_kv_bucket), and a nats-server of "+release+" or newer")
 }
 
 // Touch lets the current value of a key begin its life anew: with WithTTL that one, else the one that it was

@@ -5,7 +5,6 @@ package js
 import (
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -42,19 +41,16 @@ type FastPublisher struct {
 	config FastConfig
 	prefix string // of reply subjects
 
-	mu        sync.Mutex
-	sub       *wire.Sub
-	sent      uint64
-	acked     uint64 // the last message of which an acknowledgement has told
-	flow      uint64 // messages for an acknowledgement, as the server has it
-	answered  bool   // the server has taken the first
-	subject   string // of the last message
-	queue     []fastTurn
-	commit    func(dict.Dict, error) // who waits for the end; nil: nobody yet
-	failed    error                  // why it is over; nil: it is not
-	timer     *time.Timer
-	lastSeen  time.Time
-	stopState func()
+	lifetime
+	sent     uint64 // this and what follows is behind mu
+	acked    uint64 // the last message of which an acknowledgement has told
+	flow     uint64 // messages for an acknowledgement, as the server has it
+	answered bool   // the server has taken the first
+	subject  string // of the last message
+	queue    []fastTurn
+	commit   func(dict.Dict, error) // who waits for the end; nil: nobody yet
+	failed   error                  // why it is over; nil: it is not
+	lastSeen time.Time
 }
 
 // fastTurn is a message that waits for room, or for the answer to the first.
@@ -78,11 +74,11 @@ func (j *JetStream) FastPublisher(config FastConfig) (*FastPublisher, error) {
 	if f.sub, err = j.conn.Listen(base+">", f.receive); err != nil {
 		return nil, err
 	}
-	f.stopState = j.conn.OnState(func(s wire.Status) {
+	f.leave = append(f.leave, j.conn.OnState(func(s wire.Status) {
 		if s == wire.Closed { // under the connection's lock
 			go j.conn.Guarded(func() { f.end(fault.New(fault.ConnectionClosed, "Connection closed")) })
 		}
-	})
+	}))
 	return f, nil
 }
 
@@ -295,14 +291,8 @@ func (f *FastPublisher) finish(why error) bool {
 		return false
 	}
 	f.failed = why
-	if f.timer != nil {
-		f.timer.Stop()
-	}
-	sub, stopState := f.sub, f.stopState
 	f.mu.Unlock()
-	stopState()
-	sub.Stop()
-	return true
+	return f.stop()
 }
 
 // Stop gives the batch up; what was sent is stored.
@@ -327,12 +317,7 @@ func (f *FastPublisher) attendLocked() {
 	if f.config.Timeout <= 0 {
 		return
 	}
-	wait := f.config.Timeout / 4
-	if f.timer == nil {
-		f.timer = time.AfterFunc(wait, func() { f.js.conn.Guarded(f.tick) })
-	} else {
-		f.timer.Reset(wait)
-	}
+	f.alarmLocked(f.js.conn, f.config.Timeout/4, f.tick)
 }
 
 // tick asks a silent server where it is: its acknowledgement may be lost. One that stays silent has lost

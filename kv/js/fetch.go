@@ -81,15 +81,12 @@ type Fetch struct {
 	take             func(*nats.Msg)
 	end              func(status *nats.Msg, err error)
 
-	mu        sync.Mutex
+	lifetime
 	pending   *wire.Pending
-	left      int   // messages that may still come
+	left      int   // messages that may still come; this and what follows is behind mu
 	leftBytes int64 // and bytes, where MaxBytes is given
 	came      bool  // a message
 	lastSeen  time.Time
-	timer     *time.Timer // of the heartbeats
-	stopState func()
-	ended     bool // or cancelled
 }
 
 // Fetch asks a pull consumer for messages. take is called with each, in order; end once
@@ -129,18 +126,18 @@ func (j *JetStream) Fetch(stream, consumer string, c FetchConfig, take func(*nat
 func (f *Fetch) attend() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ended {
+	if f.stopped {
 		return
 	}
 	if f.deadline.IsZero() {
-		f.stopState = f.js.conn.OnState(func(s wire.Status) {
+		f.leave = append(f.leave, f.js.conn.OnState(func(s wire.Status) {
 			if s == wire.Connected { // under the connection's lock
 				go f.js.conn.Guarded(f.renew)
 			}
-		})
+		}))
 	}
 	if f.config.IdleHeartbeat > 0 {
-		f.timer = time.AfterFunc(f.config.IdleHeartbeat, func() { f.js.conn.Guarded(f.tick) })
+		f.alarmLocked(f.js.conn, f.config.IdleHeartbeat, f.tick)
 	}
 }
 
@@ -153,21 +150,12 @@ func (f *Fetch) Cancel() {
 
 // close is the end; nil where it has come already.
 func (f *Fetch) close() *wire.Pending {
-	f.mu.Lock()
-	if f.ended {
-		f.mu.Unlock()
+	if !f.stop() {
 		return nil
 	}
-	f.ended = true
-	if f.timer != nil {
-		f.timer.Stop()
-	}
-	pending, stopState := f.pending, f.stopState
-	f.mu.Unlock()
-	if stopState != nil {
-		stopState()
-	}
-	return pending
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pending
 }
 
 // body is the request's JSON, where the client has so long left. f.mu is held.
@@ -204,7 +192,7 @@ func (f *Fetch) send(timeout time.Duration) error {
 	j := f.js
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ended {
+	if f.stopped {
 		return nil
 	}
 	request := &nats.Msg{Subject: f.subject, Data: f.body(timeout)}
@@ -339,12 +327,12 @@ func (f *Fetch) tick() {
 	limit := missedBeats * f.config.IdleHeartbeat
 	silence := time.Since(f.lastSeen)
 	pending := f.pending
-	if f.ended {
+	if f.stopped {
 		f.mu.Unlock()
 		return
 	}
 	if silence < limit || f.js.conn.Status() != wire.Connected {
-		f.timer.Reset(f.config.IdleHeartbeat)
+		f.alarmLocked(f.js.conn, f.config.IdleHeartbeat, f.tick)
 		f.mu.Unlock()
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -80,10 +79,9 @@ type OrderedConsumer struct {
 	taken     atomic.Uint64 // by the receiver
 	delivered atomic.Uint64 // to the receiver
 
-	mu          sync.Mutex
-	name        string // empty while it is started anew, and after the end
+	lifetime
+	name        string // empty while it is started anew, and after the end; this and what follows is behind mu
 	info        dict.Dict
-	sub         *wire.Sub
 	generation  int    // of the start; what an earlier one brings is passed over
 	starts      int    // tried
 	streamSeq   uint64 // of the last message delivered
@@ -97,9 +95,6 @@ type OrderedConsumer struct {
 	failures    int  // of starts, since the last one that succeeded
 	cameBack    bool // the connection, since the start began
 	created     bool
-	stopped     bool
-	timer       *time.Timer
-	stopState   func()
 	flowReply   string // owed to the server when flowAt messages are taken
 	flowAt      uint64
 }
@@ -120,7 +115,7 @@ func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done fu
 	}
 	c := &OrderedConsumer{js: j, stream: stream, config: config, policy: config.DeliverPolicy}
 	c.mu.Lock() // until then stop has nothing to call
-	c.stopState = j.conn.OnState(c.stateChanged)
+	c.leave = append(c.leave, j.conn.OnState(c.stateChanged))
 	c.mu.Unlock()
 	err := c.start(0, func(err error) {
 		if err != nil {
@@ -266,11 +261,7 @@ func (c *OrderedConsumer) watchLocked(after time.Duration) {
 	if after <= 0 {
 		return
 	}
-	if c.timer == nil {
-		c.timer = time.AfterFunc(after, func() { c.js.conn.Guarded(c.tick) })
-	} else {
-		c.timer.Reset(after)
-	}
+	c.alarmLocked(c.js.conn, after, c.tick)
 }
 
 // tick looks for signs of life, or makes the next try to start. Heartbeats count when
@@ -553,25 +544,13 @@ func (c *OrderedConsumer) end(why *fault.Error) {
 func (c *OrderedConsumer) Stop() { c.stop() }
 
 func (c *OrderedConsumer) stop() bool {
-	c.mu.Lock()
-	if c.stopped {
-		c.mu.Unlock()
+	if !c.lifetime.stop() {
 		return false
 	}
-	c.stopped = true
+	c.mu.Lock()
 	name := c.name
 	c.name = ""
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	sub := c.sub
-	c.sub = nil
-	stopState := c.stopState
 	c.mu.Unlock()
-	stopState()
-	if sub != nil {
-		sub.Stop()
-	}
 	if name != "" {
 		// The server would find out by itself, but one that makes many consumers would
 		// reach its limit first.

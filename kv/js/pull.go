@@ -5,7 +5,6 @@ package js
 import (
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -53,24 +52,18 @@ type PullConsumer struct {
 	subject          string
 	config           PullConfig
 
-	mu         sync.Mutex
-	sub        *wire.Sub
+	reading
 	inbox      string
-	asked      int   // messages that the server may still send
+	asked      int   // messages that the server may still send; this and what follows is behind mu
 	askedBytes int64 // and bytes, where MaxBytes is given: there is one request at a time then,
 	tooFew     int64 // for the server does not tell when one is used up; it refused so many
 	received   int   // in all
 	open       int   // delivered, and not taken
 	openBytes  int64
 	lastSeen   time.Time
-	waiting    bool   // to ask again: the timer tells when
-	told       string // the error of Failed since the server has last shown itself
+	waiting    bool // to ask again: the timer tells when
 	draining   bool
-	stopped    bool
 	pin        string // of the server, for a group with a pinned client
-	timer      *time.Timer
-	stopState  func()
-	stopDenied func()
 }
 
 // PullConsumer begins to pull from a consumer that is there. It delivers as soon as done
@@ -95,10 +88,10 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 			subject: j.prefix + ".CONSUMER.MSG.NEXT." + stream + "." + consumer,
 			inbox:   j.conn.NewInbox(), lastSeen: time.Now(),
 		}
+		c.failed, c.ended = config.Failed, config.Ended
 		c.mu.Lock()
 		if c.sub, err = j.conn.Listen(c.inbox, c.receive); err == nil {
-			c.stopState = j.conn.OnState(c.stateChanged)
-			c.stopDenied = j.conn.OnRefusal(c.refused)
+			c.leave = append(c.leave, j.conn.OnState(c.stateChanged), j.conn.OnRefusal(c.refused))
 		}
 		c.mu.Unlock()
 		if err != nil {
@@ -173,14 +166,7 @@ func (c *PullConsumer) silence() time.Duration {
 	return c.config.Expires + overdue
 }
 
-// watchLocked sets the one timer.
-func (c *PullConsumer) watchLocked(after time.Duration) {
-	if c.timer == nil {
-		c.timer = time.AfterFunc(after, func() { c.js.conn.Guarded(c.tick) })
-	} else {
-		c.timer.Reset(after)
-	}
-}
+func (c *PullConsumer) watchLocked(after time.Duration) { c.alarmLocked(c.js.conn, after, c.tick) }
 
 // againLocked asks anew after a while: what was asked for is lost.
 func (c *PullConsumer) againLocked() {
@@ -220,7 +206,7 @@ func (c *PullConsumer) examine() {
 		switch fault.CodeOf(why) {
 		case "", fault.ConnectionClosed: // there, or told by stateChanged
 		case fault.StreamNotFound, fault.ConsumerNotFound:
-			c.end(why)
+			c.end(retold("stopped due to ", why))
 		default: // JetStream may come back: it is still starting, or behind a leaf node that is cut off
 			c.failOnce(retold("", why))
 		}
@@ -262,8 +248,8 @@ func (c *PullConsumer) receive(m *nats.Msg) {
 	c.refillLocked()
 	c.mu.Unlock()
 	c.config.Deliver(m)
-	if last && c.stop() {
-		c.config.Ended(nil)
+	if last {
+		c.complete()
 	}
 }
 
@@ -302,7 +288,7 @@ func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
 		c.examine()
 	case status == "400" || text == "Consumer is push based" || strings.HasPrefix(text, "Exceeded MaxRequest"):
 		c.mu.Unlock()
-		c.end(failure)
+		c.end(retold("stopped due to ", failure))
 	case status == "423": // another client is the pinned one
 		c.pin = ""
 		c.againLocked()
@@ -342,7 +328,7 @@ func (c *PullConsumer) stateChanged(s wire.Status) {
 	switch s {
 	case wire.Closed:
 		go c.js.conn.Guarded(func() {
-			c.over(fault.New(fault.ConnectionClosed, "stopped"))
+			c.end(fault.New(fault.ConnectionClosed, "stopped"))
 		})
 	case wire.Connected:
 		go c.js.conn.Guarded(func() {
@@ -373,64 +359,10 @@ func (c *PullConsumer) refused(r wire.Refusal) {
 	}
 }
 
-func (c *PullConsumer) fail(e *fault.Error) { c.config.Failed(e) }
-
-// failOnce does not tell again what was the last that it told, while nothing has changed.
-func (c *PullConsumer) failOnce(e *fault.Error) {
-	c.mu.Lock()
-	again := c.stopped || c.told == e.Text
-	c.told = e.Text
-	c.mu.Unlock()
-	if !again {
-		c.fail(e)
-	}
-}
-
-// end stops the consumer for good, and tells why.
-func (c *PullConsumer) end(why error) {
-	c.over(retold("stopped due to ", why))
-}
-
-func (c *PullConsumer) over(e *fault.Error) {
-	if c.stop() {
-		c.fail(e)
-		c.config.Ended(e)
-	}
-}
-
-// Stop ends the consumer: nothing that comes later is delivered. It may be called more
-// than once.
-func (c *PullConsumer) Stop() { c.stop() }
-
-func (c *PullConsumer) stop() bool {
-	c.mu.Lock()
-	if c.stopped {
-		c.mu.Unlock()
-		return false
-	}
-	c.stopped = true
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	sub, stopState, stopDenied := c.sub, c.stopState, c.stopDenied
-	c.mu.Unlock()
-	stopState()
-	stopDenied()
-	sub.Stop()
-	return true
-}
-
 // Drain asks for no more, and has done called when what the server has sent is delivered.
 func (c *PullConsumer) Drain(done func()) {
 	c.mu.Lock()
 	c.draining = true
-	sub := c.sub
 	c.mu.Unlock()
-	sub.Drain(drainTimeout, func(error) {
-		c.stop()
-		done()
-	})
+	c.drain(done)
 }
-
-// drainTimeout bounds how long the end of a consumer waits for its server.
-const drainTimeout = 10 * time.Second

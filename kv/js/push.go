@@ -3,7 +3,6 @@
 package js
 
 import (
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,18 +33,13 @@ type PushConsumer struct {
 	config           PushConfig
 	heartbeat        time.Duration // 0: none
 
-	mu        sync.Mutex
-	sub       *wire.Sub
-	received  int // in all
+	reading
+	received  int // in all; this and what follows is behind mu
 	delivered uint64
 	taken     uint64
 	flowReply string // owed to the server when flowAt messages are taken
 	flowAt    uint64
 	lastSeen  time.Time
-	told      string // the error of Failed since the server has last shown itself
-	stopped   bool
-	timer     *time.Timer
-	stopState func()
 }
 
 // PushConsumer begins to read; it may deliver before done is called.
@@ -67,6 +61,7 @@ func (j *JetStream) PushConsumer(stream, consumer string, config PushConfig, don
 			return
 		}
 		c := &PushConsumer{js: j, stream: stream, consumer: consumer, config: config, lastSeen: time.Now()}
+		c.failed, c.ended = config.Failed, config.Ended
 		c.heartbeat = time.Duration(count(info, "config", "idle_heartbeat"))
 		if err := c.listen(subject, info.Text("config", "deliver_group")); err != nil {
 			done(nil, err)
@@ -82,9 +77,9 @@ func (c *PushConsumer) listen(subject, queue string) (err error) {
 	if c.sub, err = c.js.conn.ListenQueue(subject, queue, c.receive); err != nil {
 		return err
 	}
-	c.stopState = c.js.conn.OnState(c.stateChanged)
+	c.leave = append(c.leave, c.js.conn.OnState(c.stateChanged))
 	if c.heartbeat > 0 {
-		c.timer = time.AfterFunc(c.heartbeat, func() { c.js.conn.Guarded(c.tick) })
+		c.alarmLocked(c.js.conn, c.heartbeat, c.tick)
 	}
 	return nil
 }
@@ -112,8 +107,8 @@ func (c *PushConsumer) receive(m *nats.Msg) {
 	last := c.config.StopAfter > 0 && c.received == c.config.StopAfter
 	c.mu.Unlock()
 	c.config.Deliver(m)
-	if last && c.stop() {
-		c.config.Ended(nil)
+	if last {
+		c.complete()
 	}
 }
 
@@ -148,7 +143,7 @@ func (c *PushConsumer) tick() {
 		c.mu.Unlock()
 		return
 	}
-	c.timer.Reset(c.heartbeat)
+	c.alarmLocked(c.js.conn, c.heartbeat, c.tick)
 	dead := silence >= limit && c.js.conn.Status() == wire.Connected
 	c.mu.Unlock()
 	if !dead {
@@ -178,48 +173,5 @@ func (c *PushConsumer) stateChanged(s wire.Status) {
 	}
 }
 
-// failOnce does not tell again what was the last that it told, while nothing has come.
-func (c *PushConsumer) failOnce(e *fault.Error) {
-	c.mu.Lock()
-	again := c.stopped || c.told == e.Text
-	c.told = e.Text
-	c.mu.Unlock()
-	if !again {
-		c.config.Failed(e)
-	}
-}
-
-func (c *PushConsumer) end(why *fault.Error) {
-	if c.stop() {
-		c.config.Failed(why)
-		c.config.Ended(why)
-	}
-}
-
-// Stop ends the reading: nothing that comes later is delivered. It may be called more than once.
-func (c *PushConsumer) Stop() { c.stop() }
-
-func (c *PushConsumer) stop() bool {
-	c.mu.Lock()
-	if c.stopped {
-		c.mu.Unlock()
-		return false
-	}
-	c.stopped = true
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	sub, stopState := c.sub, c.stopState
-	c.mu.Unlock()
-	stopState()
-	sub.Stop()
-	return true
-}
-
 // Drain listens no longer, and has done called when what the server has sent is delivered.
-func (c *PushConsumer) Drain(done func()) {
-	c.sub.Drain(drainTimeout, func(error) {
-		c.stop()
-		done()
-	})
-}
+func (c *PushConsumer) Drain(done func()) { c.drain(done) }

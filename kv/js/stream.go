@@ -26,6 +26,19 @@ func checkStreamName(name string) error {
 	return nil
 }
 
+// CheckBucketName is the rule for the names of buckets and of object stores (ADR-8, ADR-20). ErrInvalidArg.
+func CheckBucketName(name string) error {
+	bad := name == ""
+	for i := 0; i < len(name) && !bad; i++ {
+		c := name[i]
+		bad = !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '_')
+	}
+	if bad {
+		return fault.New(fault.InvalidArg, "Invalid bucket name "+name)
+	}
+	return nil
+}
+
 // StreamInfo returns a stream's config, state and so on, durations in ns.
 func (j *JetStream) StreamInfo(stream string, done func(dict.Dict, error)) error {
 	return j.call(at("STREAM.INFO", stream), nil, func(reply dict.Dict, err error) {

@@ -44,19 +44,6 @@ func bound(j *js.JetStream, name string, info dict.Dict) *Store {
 
 func invalid(text string) error { return fault.New(fault.InvalidArg, text) }
 
-// checkName is the rule for the names of stores, the same as that for buckets.
-func checkName(name string) error {
-	bad := name == ""
-	for i := 0; i < len(name) && !bad; i++ {
-		c := name[i]
-		bad = !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '_')
-	}
-	if bad {
-		return invalid("Invalid bucket name " + name)
-	}
-	return nil
-}
-
 func errBucketNotFound(name string) error {
 	return fault.New(fault.BucketNotFound, "Bucket "+name+" not found")
 }
@@ -139,7 +126,7 @@ func (c *Config) fresh(name string) dict.Dict {
 
 // Create makes a store; one of the same configuration may be there already.
 func Create(j *js.JetStream, name string, c Config, done func(*Store, error)) error {
-	if err := checkName(name); err != nil {
+	if err := js.CheckBucketName(name); err != nil {
 		return err
 	}
 	return j.AddStream(streamPrefix+name, c.fresh(name), func(info dict.Dict, err error) {
@@ -168,7 +155,7 @@ func CreateOrUpdate(j *js.JetStream, name string, c Config, done func(*Store, er
 // reconfigure reads the config of a store's stream, and writes it changed: settings that are not
 // known here stay.
 func reconfigure(j *js.JetStream, name string, change func(*dict.Dict), done func(*Store, error)) error {
-	if err := checkName(name); err != nil {
+	if err := js.CheckBucketName(name); err != nil {
 		return err
 	}
 	stream := streamPrefix + name
@@ -200,7 +187,7 @@ func bindTo(j *js.JetStream, name string, info dict.Dict, err error, done func(*
 
 // Bind returns a store that is there. ErrBucketNotFound: there is none.
 func Bind(j *js.JetStream, name string, done func(*Store, error)) error {
-	if err := checkName(name); err != nil {
+	if err := js.CheckBucketName(name); err != nil {
 		return err
 	}
 	return j.StreamInfo(streamPrefix+name, func(info dict.Dict, err error) { bindTo(j, name, info, err, done) })
@@ -208,7 +195,7 @@ func Bind(j *js.JetStream, name string, done func(*Store, error)) error {
 
 // Delete deletes a store with all that is in it. ErrBucketNotFound: there is none.
 func Delete(j *js.JetStream, name string, done func(error)) error {
-	if err := checkName(name); err != nil {
+	if err := js.CheckBucketName(name); err != nil {
 		return err
 	}
 	return j.DeleteStream(streamPrefix+name, func(err error) {
@@ -224,7 +211,7 @@ func Names(j *js.JetStream, done func([]string, error)) error {
 	return j.StreamNames(subjectPrefix+"*"+chunkPart+">", func(streams []string, err error) {
 		names := []string{}
 		for _, s := range streams {
-			if name, ok := strings.CutPrefix(s, streamPrefix); ok && checkName(name) == nil {
+			if name, ok := strings.CutPrefix(s, streamPrefix); ok && js.CheckBucketName(name) == nil {
 				names = append(names, name)
 			}
 		}

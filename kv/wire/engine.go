@@ -105,28 +105,7 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *faul
 		e.deadline = time.Now().Add(o.ConnectTimeout)
 	}
 	e.ctx, e.cancel = context.WithCancel(ctx)
-	no := nats.Options{
-		Url:                     "nats://" + s.address(),
-		Name:                    o.Name,
-		Verbose:                 o.Verbose,
-		Pedantic:                o.Pedantic,
-		NoEcho:                  !o.Echo,
-		AllowReconnect:          false,
-		NoRandomize:             true,
-		IgnoreDiscoveredServers: true,
-		SkipHostLookup:          true,
-		Timeout:                 max(o.ConnectTimeout, time.Millisecond),
-		PingInterval:            o.PingInterval,
-		MaxPingsOut:             e.mostPings(),
-		FlusherTimeout:          0,
-		CustomDialer:            dialer{e},
-		AsyncErrorCB: func(_ *nats.Conn, s *nats.Subscription, err error) {
-			c.Guarded(func() { e.asyncError(s, err) })
-		},
-		ClosedCB:        func(nc *nats.Conn) { c.Guarded(func() { e.closed(nc) }) },
-		SubChanLen:      backlog,
-		WriteBufferSize: 1, // outgoing gathers
-	}
+	no := e.engineOptions()
 	err := login.into(&no)
 	var nc *nats.Conn
 	if err == nil {
@@ -151,6 +130,34 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *faul
 	e.letGo()                    // from here on close flushes first
 	go e.conn.Guarded(e.deliver) // until closed's marker
 	return e, nil
+}
+
+// engineOptions are those of nats.go's for one connection that it does not make anew by itself. (Server and login are
+// the engine's.)
+func (e *engine) engineOptions() nats.Options {
+	o := &e.options
+	return nats.Options{
+		Url:                     "nats://" + e.server.address(),
+		Name:                    o.Name,
+		Verbose:                 o.Verbose,
+		Pedantic:                o.Pedantic,
+		NoEcho:                  !o.Echo,
+		AllowReconnect:          false,
+		NoRandomize:             true,
+		IgnoreDiscoveredServers: true,
+		SkipHostLookup:          true,
+		Timeout:                 max(o.ConnectTimeout, time.Millisecond),
+		PingInterval:            o.PingInterval,
+		MaxPingsOut:             e.mostPings(),
+		FlusherTimeout:          0,
+		CustomDialer:            dialer{e},
+		AsyncErrorCB: func(_ *nats.Conn, s *nats.Subscription, err error) {
+			e.conn.Guarded(func() { e.asyncError(s, err) })
+		},
+		ClosedCB:        func(nc *nats.Conn) { e.conn.Guarded(func() { e.closed(nc) }) },
+		SubChanLen:      backlog,
+		WriteBufferSize: 1, // outgoing gathers
+	}
 }
 
 // mostPings is how many PINGs may be unanswered. nats.go takes 0 for its own default; the least

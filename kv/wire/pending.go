@@ -229,6 +229,11 @@ func (c *Conn) request(p *Pending, m *nats.Msg, timeout time.Duration, wildcards
 	p.conn, p.subject, p.by = c, m.Subject, c.pending.mux
 	c.pending.add(p)
 	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
+	return c.askLocked(p, m, wildcards, timeout)
+}
+
+// askLocked sends a request whose reply is listened to, and unlocks.
+func (c *Conn) askLocked(p *Pending, m *nats.Msg, wildcards bool, timeout time.Duration) (*Pending, error) {
 	err := c.publishLocked(m, wildcards)
 	c.mu.Unlock()
 	if err != nil {
@@ -308,14 +313,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	}
 	p.by, p.own = sub, true
 	c.pending.add(p)
-	err = c.publishLocked(m, false)
-	c.mu.Unlock()
-	if err != nil {
-		p.Cancel()
-		return nil, err
-	}
-	c.pending.expect(p, timeout)
-	return p, nil
+	return c.askLocked(p, m, false, timeout)
 }
 
 // SubID is the number of the subscription by which the reply comes, counted with those of Subscribe.

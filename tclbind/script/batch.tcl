@@ -30,34 +30,51 @@ oo::define ::nats::jet_stream {
     }
 }
 
-# Messages that are stored all together, or not at all.
-oo::class create ::nats::batch {
+# What takes messages one by one, and is committed behind the last.
+oo::class create ::nats::core::gatherer {
     superclass ::nats::core::handled
     variable handle
 
-    constructor {resource} {
+    # The word that its commands of the core begin with.
+    variable core
+
+    constructor {word resource} {
+        set core $word
         my Stand $resource
     }
 
+    # Where it is full, that waits until there is room; the first one waits until the server has taken it.
+    #
     # args - the options of publish that are about the message, and ?-header dict?
     method add {subject message args} {
-        ::nats::core::do batch_add $handle $subject $message {*}$args
+        ::nats::core::do ${core}_add $handle $subject $message {*}$args
         return
     }
 
     # args - the options of publish that are about the message
     method add_msg {msg args} {
-        ::nats::core::do batch_add_msg $handle $msg {*}$args
+        ::nats::core::do ${core}_add_msg $handle $msg {*}$args
         return
     }
 
-    # Returns the acknowledgement: stream, seq of the last message, batch, count.
+    # Ends it. Returns the acknowledgement: stream, seq of the last message, batch, count.
     #
     # args - ?subject message ?option value ...?? of a last message
     method commit {args} {
-        return [::nats::core::do batch_commit $handle {*}$args]
+        return [::nats::core::do ${core}_commit $handle {*}$args]
+    }
+}
+
+# Messages that are stored all together, or not at all.
+oo::class create ::nats::batch {
+    superclass ::nats::core::gatherer
+    variable handle
+
+    constructor {resource} {
+        next batch $resource
     }
 
+    # As commit, with a last message of nats::msg.
     method commit_msg {msg args} {
         return [::nats::core::do batch_commit_msg $handle $msg {*}$args]
     }
@@ -81,32 +98,11 @@ oo::class create ::nats::batch {
 
 # Publishes many messages in order, with one acknowledgement for many.
 oo::class create ::nats::fast_publisher {
-    superclass ::nats::core::handled
+    superclass ::nats::core::gatherer
     variable handle
 
     constructor {resource} {
-        my Stand $resource
-    }
-
-    # Waits where there is no room. The first one waits until the server has taken it.
-    #
-    # args - the options of publish that are about the message, and ?-header dict?
-    method add {subject message args} {
-        ::nats::core::do fast_add $handle $subject $message {*}$args
-        return
-    }
-
-    # args - the options of publish that are about the message
-    method add_msg {msg args} {
-        ::nats::core::do fast_add_msg $handle $msg {*}$args
-        return
-    }
-
-    # Ends it. Returns the acknowledgement: stream, seq of the last message, batch, count.
-    #
-    # args - ?subject message ?option value ...?? of a last message
-    method commit {args} {
-        return [::nats::core::do fast_commit $handle {*}$args]
+        next fast $resource
     }
 
     # How many messages were sent.
