@@ -54,8 +54,7 @@ type Observer interface {
 	// ServerInfo is told each INFO, as the server sent it.
 	ServerInfo(dict.Dict)
 	Log(Level, string)
-	// ReconnectDelay asks for the wait before a further attempt at a server
-	// (-custom_reconnect_delay in Tcl). Only called where
+	// ReconnectDelay asks for the wait before a further attempt at a server. It is only called where
 	// Options.CustomReconnectDelay is set. answer may be called by any goroutine, once.
 	ReconnectDelay(server dict.Dict, answer func(time.Duration))
 }

@@ -18,10 +18,10 @@ type login struct {
 	key            nkeys.KeyPair // signs the server's nonce; nil with a bearer JWT
 }
 
-// login finds what to show to a server: what its URL has, or else -credentials, or else -jwt
-// and -nkey (-nkey_seed), or else -user with -password, or else -token. A -user alone counts where
-// there is no -token. The files are read anew for each attempt, so that one that was replaced counts. Errors are ErrAuthorization, and tell
-// nothing of what is secret.
+// login finds what to show to a server. The first of these that is there counts: what the server's URL has;
+// Credentials; JWT with NKey or NKeySeed, or one of them alone; User with Password; Token; User alone. The files are
+// read for each attempt, so that a file that was replaced counts. Errors are ErrAuthorization, and their texts have
+// nothing that is secret.
 func (o *Options) login(s *server) (login, *fault.Error) {
 	switch {
 	case s.withPassword:

@@ -240,7 +240,7 @@ func reason(err error) string {
 }
 
 // greet reads the server's INFO and secures the connection, if either side wants it: before
-// INFO where the scheme or -tls_first says so, or else behind it.
+// INFO where the scheme or Options.TLSFirst says so, or else behind it.
 func (d dialer) greet(s *socket) (net.Conn, error) {
 	e := d.e
 	var conn net.Conn = s
@@ -344,7 +344,7 @@ func (e *engine) awaitRoom() {
 	e.paused.Store(false)
 }
 
-// asyncErrors is what nats.go tells beside the stream.
+// asyncError takes what nats.go reports by its callback for errors, which comes beside the stream of messages.
 func (e *engine) asyncError(s *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrSlowConsumer) {
 		e.conn.ReportAsync(fault.New(fault.SlowConsumer, "Messages on "+s.Subject+" were dropped"))

@@ -34,7 +34,7 @@ type server struct {
 // defaultPorts are those of the schemes.
 var defaultPorts = map[string]int{"nats": 4222, "tls": 4222, "ws": 80, "wss": 443}
 
-// parseServer reads a URL of -servers. Credentials are taken literally: nothing in
+// parseServer reads the URL of a server. The credentials in it are taken literally: nothing in
 // them is escaped.
 func parseServer(text string) (*server, error) {
 	bad := fault.New(fault.InvalidArg, "Invalid URL "+Redacted(text))

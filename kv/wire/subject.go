@@ -70,8 +70,8 @@ func ValidSubject(subject string, wildcards bool) bool {
 // ValidQueue tells whether a queue name is one such token.
 func ValidQueue(queue string) bool { return validToken(queue) }
 
-// SafeSubject is what is demanded of every subject, reply and queue, whatever
-// -check_subjects says: not empty, and nothing that ends a protocol field or line.
+// SafeSubject is what is demanded of every subject, reply and queue, also where
+// Options.CheckSubjects is false: not empty, and nothing that ends a protocol field or line.
 func SafeSubject(subject string) bool {
 	return subject != "" && !strings.ContainsAny(subject, " \t\r\n\f\v\x00")
 }

@@ -50,7 +50,7 @@ func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 	return c, nil
 }
 
-// authorities are those of -cafile and -cadir; nil where neither is given.
+// authorities are the certificates of CAFile and CADir; nil where neither is given.
 func (t *TLSOptions) authorities(o Options) (*x509.CertPool, error) {
 	var pool *x509.CertPool
 	var err error

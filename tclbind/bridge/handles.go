@@ -25,7 +25,7 @@ type Object struct {
 	namespace string // of its TclOO object, "" until that is there
 	parent    *Object
 	children  list.List     // of resources, in order of birth
-	place     *list.Element // among the parent's: any of ten thousand may be the next to go
+	place     *list.Element // in the parent's list, so that a child leaves at once, however many there are
 }
 
 func (o *Object) base() *Object { return o }

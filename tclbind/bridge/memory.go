@@ -43,8 +43,8 @@ func adjustPace() func() {
 	}
 }
 
-// afterGC calls f now, and after each collection: when the one finds nobody who holds the mark,
-// its finalizer runs.
+// afterGC calls f now, and after each collection. It makes an object that nobody holds: the collection that finds
+// it runs its finalizer, which calls f and makes the next such object.
 func afterGC(f func()) {
 	f()
 	type mark struct{ _ [16]byte }

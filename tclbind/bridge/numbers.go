@@ -56,8 +56,8 @@ func BigInteger(text string) (*big.Int, bool) {
 	return n, ok
 }
 
-// ungrouped takes out the underscores that stand between two digits, where this Tcl has them.
-// Any other is no number, and left for the parser to refuse.
+// ungrouped removes the underscores between two digits, which numbers have in Tcl 9 (1_000). It leaves any other
+// underscore where it is, so that the parser refuses the text.
 func ungrouped(s string, hex bool) string {
 	if !Tcl9 || !strings.Contains(s, "_") {
 		return s

@@ -22,7 +22,7 @@ import (
 // the Tcl library, so that the script finds its files as files, and nothing stays behind
 // that is not used again.
 
-// kitMain is the script's name in the archive's comment.
+// kitComment stands before the name of the script to run, in the comment of the archive.
 const kitComment = "natsh kit: "
 
 // kit is what `natsh -kit script ?dir? -o program` asks for.
