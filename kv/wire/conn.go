@@ -211,7 +211,7 @@ func (c *Conn) OnState(f func(Status)) (stop func()) {
 	}
 }
 
-// setStatus changes the status, once for each change. c.mu is held, as in all that
+// setStatusLocked changes the status, and tells the observer where it is another one. c.mu is held, as in all that
 // follows with "Locked" in its name.
 func (c *Conn) setStatusLocked(s Status) {
 	if c.status == s {
