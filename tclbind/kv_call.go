@@ -249,10 +249,10 @@ func cmdTouch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 }
 
 func cmdRevert(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	wanted, err := revision(args[1])
-	if err == nil && wanted == 0 {
-		err = errNoRevision()
+	if n, ok := bridge.BigInteger(args[1].Text()); ok && n.Sign() < 1 {
+		return nil, errNoRevision()
 	}
+	wanted, err := revision(args[1])
 	if err != nil {
 		return nil, err
 	}

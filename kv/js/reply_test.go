@@ -3,8 +3,11 @@
 package js
 
 import (
+	"encoding/base64"
+	"fmt"
 	"testing"
 
+	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 )
 
@@ -75,4 +78,20 @@ func FuzzMetadata(f *testing.F) {
 			t.Fatalf("%q: %v of what is none", reply, m)
 		}
 	})
+}
+
+// A server keeps the header that it was given, however many lines that has: of those of a message that is
+// delivered no more are read, either.
+func TestTheLinesOfAStoredHeaderHaveABound(t *testing.T) {
+	lines := "NATS/1.0\r\n"
+	for i := range 20_000 {
+		lines += fmt.Sprintf("k%d: v\r\n", i)
+	}
+	m, ok := storedMessage(dict.Dict{{Key: "message", Value: dict.Dict{
+		{Key: "subject", Value: "s"}, {Key: "time", Value: "2026-01-02T03:04:05Z"},
+		{Key: "hdrs", Value: base64.StdEncoding.EncodeToString([]byte(lines + "\r\n"))},
+	}}})
+	if !ok || len(m.Header) != 10_000 {
+		t.Fatalf("%v, %d keys", ok, len(m.Header))
+	}
 }

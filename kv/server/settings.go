@@ -85,8 +85,8 @@ func readable(name string) error {
 	switch {
 	case err != nil:
 		return nil
-	case state.Mode()&os.ModeCharDevice != 0:
-		return errors.New("it is a device")
+	case !state.Mode().IsRegular() && !state.IsDir():
+		return errors.New("it is not a regular file")
 	case state.Size() > mostOfConfig:
 		return fmt.Errorf("it is longer than %d bytes", mostOfConfig)
 	}

@@ -28,6 +28,9 @@ func (o *Options) readFile(name string) ([]byte, error) {
 
 // readSome reads the beginning of a file.
 func readSome(name string, most int) ([]byte, error) {
+	if state, err := os.Stat(name); err == nil && !state.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

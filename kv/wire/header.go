@@ -41,13 +41,18 @@ func encodeHeader(h nats.Header) []byte {
 
 // ParseHeader reads a header as encodeHeader writes it, and as servers keep it: they keep what they
 // were given. A line that is no key and value is passed over, for the message is none the worse.
-// What does not begin as a header does is none: ok is false.
+// What does not begin as a header does is none: ok is false. Behind maxHeaderLines it reads no further,
+// as of a message that is delivered.
 func ParseHeader(raw string) (header nats.Header, ok bool) {
 	version, lines, _ := strings.Cut(raw, "\r\n")
 	if version != "" && !strings.HasPrefix(version, strings.TrimSpace(headerVersion)) {
 		return nil, false
 	}
+	n := 0
 	for line := range strings.SplitSeq(lines, "\r\n") {
+		if n++; n > maxHeaderLines {
+			break
+		}
 		key, value, ok := strings.Cut(line, ":")
 		if !ok || key == "" {
 			continue

@@ -3,6 +3,8 @@
 package bridge
 
 import (
+	"errors"
+	"os"
 	"time"
 )
 
@@ -24,10 +26,19 @@ func (q *fileQuestion[T]) Run(p *Package) {
 	q.answer <- fileAnswer[T]{value, err}
 }
 
-// ReadFile is Host.ReadFile for any goroutine but the interpreter's. most is how many bytes it reads at
+// ReadFile is Host.ReadFile for any goroutine but the interpreter's, of regular files alone. most is how many bytes it reads at
 // most.
 func (p *Package) ReadFile(name string, most int) ([]byte, error) {
-	return askFile(p, name, func(h Host, name string) ([]byte, error) { return h.ReadFile(name, most) })
+	return askFile(p, name, func(h Host, name string) ([]byte, error) {
+		if path, err := h.FileName(name); err == nil {
+			// A pipe would have the interpreter wait for somebody who writes. What is none of the system's,
+			// as a file in a virtual file system, Tcl alone knows; of a directory it tells.
+			if state, err := os.Stat(path); err == nil && !state.Mode().IsRegular() && !state.IsDir() {
+				return nil, errors.New("it is not a regular file")
+			}
+		}
+		return h.ReadFile(name, most)
+	})
 }
 
 // FileName is Host.FileName for any goroutine but the interpreter's.

@@ -2,7 +2,10 @@
 
 package bridge
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // late is what resources still have to do behind their Release.
 type late struct {
@@ -12,6 +15,23 @@ type late struct {
 
 // grace bounds how long the end of an interpreter waits for all that is late.
 const grace = 2 * time.Second
+
+// The end of a process is that of its interpreters, one directly after the other. Where one has taken all of
+// its grace, the next one gets hardly any: what it had published was on its way as long.
+const (
+	directly  = 100 * time.Millisecond
+	hardlyAny = 20 * time.Millisecond
+)
+
+// exhausted is when an interpreter last took all the time that it had, in ns since 1970.
+var exhausted atomic.Int64
+
+func graceNow() time.Duration {
+	if time.Now().UnixNano()-exhausted.Load() < int64(directly) {
+		return hardlyAny
+	}
+	return grace
+}
 
 // Late is for a Release at the end of the interpreter: the thread or the process may end with it, with
 // their memory and their goroutines. The end waits for ended, and for all others together, for
@@ -25,7 +45,7 @@ func (p *Package) AwaitLate() {
 		return
 	}
 	if l.until.IsZero() {
-		l.until = time.Now().Add(grace)
+		l.until = time.Now().Add(graceNow())
 	}
 	over := time.NewTimer(time.Until(l.until))
 	defer over.Stop()
@@ -33,6 +53,7 @@ func (p *Package) AwaitLate() {
 		select {
 		case <-ended:
 		case <-over.C:
+			exhausted.Store(time.Now().UnixNano())
 			return
 		}
 	}
