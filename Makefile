@@ -36,11 +36,12 @@ package_root   = $(if $(install_prefix),$(install_prefix)/lib,$(tcl_packages))
 tcl_packages   = $(eval tcl_packages := $(shell TCL_CONFIG="$(TCL_CONFIG)" TCLSH="$(TCLSH)" sh tests/packagedir))$(tcl_packages)
 package_dir    = $(package_root)/nats$(VERSION)
 # Documents go beside it, or where the system has them.
+man_dir = $(if $(install_prefix),$(install_prefix)/share/man/mann,$(package_dir)/man/mann)
 doc_dir = $(if $(install_prefix),$(install_prefix)/share/doc/nats$(VERSION),$(package_dir))
 
-.PHONY: all help deps demo test stress bench install uninstall clean natsh natsh-all windows release dist
+.PHONY: all help deps manual demo test stress bench install uninstall clean natsh natsh-all windows release dist
 
-all: deps $(library)
+all: deps $(library) manual
 
 help:
 	@echo "make            build the package for the Tcl of tclConfig.sh (TCL_CONFIG=file to say which; SERVER=no"
@@ -59,6 +60,7 @@ help:
 	@echo "                them; ROUNDS=n; BIG=1 adds buckets of 1,000,000 keys; CPU=1 measures the"
 	@echo "                processors' time instead of the time that passes, on a busy machine; OTHER=dir times another"
 	@echo "                implementation of the package nats beside it (a case that it cannot run is left out)"
+	@echo "make manual     make manual pages and HTML of docs/manual, into build/man and build/html"
 	@echo "make install    install the package where this Tcl looks (DESTDIR and prefix are honoured)"
 	@echo "make uninstall  remove it from there"
 	@echo "make clean      remove what was built"
@@ -78,6 +80,13 @@ $(library): $(sources) pkgIndex.tcl | deps
 	CGO_ENABLED=1 CC="$(compiler)" CGO_CFLAGS="-O2 -DUSE_TCL_STUBS $(call config,TCL_INCLUDE_SPEC)" \
 	$(GO) build $(build_flags) -ldflags "-s -w" -o $@ .
 	@rm -f $(basename $@).h
+
+# Manual pages (man n nats_key_value) and HTML of the same text.
+manual: build/man/mann/nats.n
+
+build/man/mann/nats.n: $(wildcard docs/manual/*.md) tests/manual/main.go tclbind/package.go
+	@mkdir -p build
+	$(GO) run ./tests/manual -version $(VERSION) -from docs/manual -to build
 
 demo: all
 	@TCLLIBPATH="{$(CURDIR)}" "$(TCLSH)" examples/config_cache.tcl $(FILE)
@@ -140,10 +149,13 @@ install: $(if $(shell command -v "$(GO)"),$(library))
 	rm -f "$(DESTDIR)$(package_dir)/$(notdir $(library))"
 	cp $(library) pkgIndex.tcl "$(DESTDIR)$(package_dir)"
 	cp -R docs examples README.md CHANGELOG.md LICENSE "$(DESTDIR)$(doc_dir)"
+	@if test -d build/man/mann; then mkdir -p "$(DESTDIR)$(man_dir)" && cp build/man/mann/nats*.n "$(DESTDIR)$(man_dir)" \
+		&& rm -rf "$(DESTDIR)$(doc_dir)/html" && cp -R build/html "$(DESTDIR)$(doc_dir)"; fi
 	@echo "installed in $(DESTDIR)$(package_dir)"
 
 uninstall:
 	@case "$(package_root)" in /*) ;; *) echo "There is no folder to remove from: say prefix=DIR, an absolute path" >&2; exit 1;; esac
+	rm -f $(foreach page,$(notdir $(wildcard docs/manual/*.md)),"$(DESTDIR)$(man_dir)/$(page:.md=.n)")
 	rm -rf "$(DESTDIR)$(package_dir)" "$(DESTDIR)$(doc_dir)"
 
 clean:
