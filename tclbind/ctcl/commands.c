@@ -22,7 +22,13 @@ static int runCommand(void *clientData, Tcl_Interp *interp, int objc, Tcl_Obj *c
         return TCL_ERROR;
     }
     natsCheckHandlers();
-    return natsGoCommand(command->owner, command->index, objc, (Tcl_Obj **) objv);
+    int code = natsGoCommand(command->owner, command->index, objc, (Tcl_Obj **) objv);
+    if (code == NATS_NO_RESULT) {
+        /* What is there is that of a callback which ran while the command waited. */
+        Tcl_ResetResult(interp);
+        return TCL_OK;
+    }
+    return code;
 }
 
 static void freeCommand(void *clientData)

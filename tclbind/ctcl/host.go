@@ -94,11 +94,12 @@ func natsGoCommand(owner C.uintptr_t, index C.int, objc C.int, objv **C.Tcl_Obj)
 		h.throw(err)
 		return C.TCL_ERROR
 	}
-	if result != nil {
-		w := h.encode(result)
-		C.natsSetResult(h.interp, w.first())
-		h.put(w)
+	if result == nil {
+		return C.NATS_NO_RESULT
 	}
+	w := h.encode(result)
+	C.natsSetResult(h.interp, w.first())
+	h.put(w)
 	return C.TCL_OK
 }
 

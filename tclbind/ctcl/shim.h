@@ -11,6 +11,9 @@
 #ifndef NATS_SHIM_H
 #define NATS_SHIM_H
 
+/* What natsGoCommand returns for a command that went well and has no result. */
+#define NATS_NO_RESULT (-1)
+
 #include <stdint.h>
 #include <tcl.h>
 

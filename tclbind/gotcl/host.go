@@ -124,7 +124,10 @@ func runCommand(tls *libc.TLS, clientData, interp uintptr, objc int32, objv uint
 		c.h.throw(err)
 		return lib.TCL_ERROR
 	}
-	if result != nil {
+	if result == nil {
+		// What is there is that of a callback which ran while the command waited.
+		lib.XTcl_ResetResult(tls, interp)
+	} else {
 		lib.XTcl_SetObjResult(tls, interp, newObj(tls, result))
 	}
 	return lib.TCL_OK

@@ -71,7 +71,7 @@ oo::class create ::nats::object_store {
             set args [lassign $args name]
         }
         ::nats::core::refuse_options {data channel} $args
-        set channel [open $file rb]
+        set channel [::nats::core::open_file $file rb]
         try {
             return [my put $name -size [file size $file] {*}$args -channel $channel]
         } finally {

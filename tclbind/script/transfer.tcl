@@ -66,6 +66,18 @@ proc ::nats::core::transfer_by {reader callback} {
     return [object_info_of $reader]
 }
 
+# Opens a file, as Tcl's open does. Where the name cannot be one, that has no errorCode.
+proc ::nats::core::open_file {file mode} {
+    try {
+        return [::open $file $mode]
+    } on error {message options} {
+        if {[dict get $options -errorcode] eq "NONE"} {
+            throw {NATS ErrInvalidArg} "Invalid file name: $message"
+        }
+        return -options $options $message
+    }
+}
+
 # Has a file written under another name, which becomes its own when it is whole. What is no
 # plain file, a device say, is written directly.
 #
@@ -77,7 +89,7 @@ proc ::nats::core::transfer_file {file get} {
     if {$plain} {
         while {[file exists [set target $file.[format %08x [expr {int(rand() * 0x7fffffff)}]].part]]} {}
     }
-    set channel [::open $target wb]
+    set channel [open_file $target wb]
     try {
         set info [{*}$get $channel]
         close $channel
