@@ -26,8 +26,10 @@ type connection struct {
 	log      logger
 	news     news
 
-	status wire.Status // what the variables status and serverInfo hold: what the script sees
-	info   dict.Dict
+	// What the variables status, last_error and serverInfo hold: what the script sees.
+	status    wire.Status
+	lastError any
+	info      dict.Dict
 
 	subscriptions map[int]*subscription // by their IDs
 	requests      map[int64]*request    // those with a callback, by theirs
@@ -45,15 +47,19 @@ var connectionCommands = []bridge.Command{
 	{Name: "configure", Usage: "connection args", Run: bridge.On(cmdConfigure)},
 	{Name: "cget", Usage: "connection option", Run: bridge.On(cmdCget)},
 	{Name: "reset", Usage: "connection args", Run: bridge.On(cmdReset)},
-	{Name: "connect", Usage: "connection", Run: bridge.On(cmdConnect)},
+	{Name: "connect", Usage: "connection args", Run: bridge.On(cmdConnect)},
 	{Name: "disconnect", Usage: "connection", Run: bridge.On(cmdDisconnect)},
+	{Name: "reconnect", Usage: "connection", Run: bridge.On(cmdReconnect)},
+	{Name: "set_servers", Usage: "connection urls", Run: bridge.On(cmdSetServers)},
+	{Name: "draining", Usage: "connection", Run: bridge.On(cmdDraining)},
+	{Name: "tls_state", Usage: "connection", Run: bridge.On(cmdTLSState)},
 	{Name: "ping", Usage: "connection args", Run: bridge.On(cmdPing)},
 	{Name: "drain", Usage: "connection coroutine args", Run: bridge.On(cmdDrain)},
 	{Name: "rtt", Usage: "connection args", Run: bridge.On(cmdRTT)},
 	{Name: "statistics", Usage: "connection", Run: bridge.On(cmdStatistics)},
 	{Name: "jet_stream", Usage: "connection args", Run: bridge.On(cmdJetStream)},
 	{Name: "sentinel_answer", Usage: "question answer", Run: cmdSentinelAnswer},
-	{Name: "delay_answer", Usage: "question ms", Run: cmdDelayAnswer},
+	{Name: "answer", Usage: "question failed answer", Run: cmdAnswer},
 	{Name: "password_answer", Usage: "question failed text", Run: cmdPasswordAnswer},
 
 	{Name: "publish", Usage: "connection subject message args", Run: bridge.On(cmdPublish)},
@@ -88,7 +94,7 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 		return nil, err
 	}
 	c := &connection{
-		words: wordsOf(p), news: news{p: p}, status: wire.Closed,
+		words: wordsOf(p), news: news{p: p}, status: wire.Closed, lastError: "",
 		subscriptions: map[int]*subscription{}, requests: map[int64]*request{},
 	}
 	if c.log, err = newLogger(p, o); err != nil {
@@ -97,7 +103,7 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	c.Bind(namespace)
 	c.log.tail = object[strings.LastIndex(object, ":")+1:]
 	c.settings = defaultSettings(name)
-	c.options = c.settings.wire(p)
+	c.options = c.settings.wire(p, c)
 	c.wire = wire.New(c.options, &observer{p, c})
 	ungather, unhold := p.OnGathered(c.wire.SendGathered), p.OnBegun(c.wire.Hold)
 	c.ungather = func() { ungather(); unhold() }
@@ -117,12 +123,36 @@ func (c *connection) Release(p *bridge.Package) {
 	c.ungather()
 }
 
-func cmdConnect(p *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
+var connectOptions = option.Table{{Name: "retry", Kind: option.Bool, Default: false, About: "goes on as reconnecting does until a server is connected, or none is left"}}
+
+func cmdConnect(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	o, err := connectOptions.Parse(args)
+	if err != nil {
+		return nil, err
+	}
+	connect := c.wire.Connect
+	if o.Bool("retry") {
+		connect = c.wire.ConnectRetrying
+	}
 	// The environment may have changed since the options were set.
-	c.options = c.settings.wire(p)
+	c.options = c.settings.wire(p, c)
 	c.wire.Configure(c.options)
 	defer c.news.until(p, func(x *piece) bool { return x.value == wire.Connecting })
-	return bridge.BeginPlain(p, nil, c.wire.Connect)
+	return bridge.BeginPlain(p, nil, connect)
+}
+
+func cmdReconnect(p *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
+	err := c.wire.Reconnect()
+	c.news.until(p, func(x *piece) bool { return x.value == wire.Reconnecting })
+	return nil, err
+}
+
+func cmdDraining(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
+	return c.draining != nil, nil
+}
+
+func cmdTLSState(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
+	return c.wire.TLSState()
 }
 
 func cmdDisconnect(p *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
@@ -167,6 +197,7 @@ func cmdStatistics(_ *bridge.Package, c *connection, _ []bridge.Value) (any, err
 		{Key: "in_bytes", Value: s.InBytes},
 		{Key: "out_bytes", Value: s.OutBytes},
 		{Key: "reconnects", Value: s.Reconnects},
+		{Key: "buffered", Value: c.wire.Buffered()},
 	}, nil
 }
 

@@ -3,6 +3,8 @@
 package tclbind
 
 import (
+	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -16,14 +18,26 @@ import (
 // connectionOptions are those of configure.
 var connectionOptions = option.Table{
 	{Name: "servers", Kind: option.List, Default: []string{}, Shown: wire.Redacted, About: "the pool: URLs, see below"},
+	{Name: "in_process", Kind: option.Text, Default: "", About: "in place of -servers: a nats::server object of this interpreter, which is connected to without a network"},
+	{Name: "proxy", Kind: proxyURL, Default: "", Shown: wire.Redacted, About: "servers are dialled through it: `socks5://host:port` or `http://host:port`, perhaps with user:password@"},
+	{Name: "ws_headers", Kind: wsHeaders, Default: dict.Dict{}, Shown: nothingOf, About: "a dict of headers that are sent when a WebSocket is asked for: cookies, a token for a proxy"},
+	{Name: "discover", Kind: option.Bool, Default: true, About: "servers that a server tells of join the pool"},
 	{Name: "name", Kind: option.Nonempty, Default: "", About: "in the log, and what the server calls the connection; by default that of the constructor"},
 	{Name: "pedantic", Kind: option.Bool, Default: false, About: "of the protocol: the server checks more"},
 	{Name: "verbose", Kind: option.Bool, Default: false, About: "of the protocol: the server confirms each line"},
 	{Name: "randomize", Kind: option.Bool, Default: true, About: "the pool is shuffled, and each server is in it once"},
 	{Name: "connect_timeout", Kind: option.Millis, Default: 2 * time.Second, About: "one server's whole handshake, up to the answer to the first PING"},
 	{Name: "reconnect_time_wait", Kind: option.Millis, Default: 2 * time.Second, About: "between a failed attempt at a server and the next one at the same server"},
+	{Name: "reconnect_jitter", Kind: option.Millis, Default: time.Duration(0), About: "up to so much is added to -reconnect_time_wait, at random, so that many clients do not come back at once"},
+	{Name: "reconnect_jitter_tls", Kind: option.Millis, Default: time.Duration(0), About: "the same where TLS is demanded, whose handshakes are dearer"},
+	{Name: "reconnect", Kind: option.Bool, Default: true, About: "false: a connection that is lost is closed"},
 	{Name: "max_reconnect_attempts", Kind: option.Int, Default: dict.Number("60"), About: "for each server, then it leaves the pool; -1: without end"},
 	{Name: "custom_reconnect_delay", Kind: option.Prefix, Default: "", Empty: true, About: "in place of -reconnect_time_wait: called as `cmd server` with the server's dict, returns ms"},
+	{Name: "reconnect_to_server", Kind: option.Prefix, Default: "", Empty: true, About: "picks the server of the next attempt: called as `cmd servers info`, returns a server of the pool and how many ms to wait before, or nothing for the next one in turn"},
+	{Name: "status_callback", Kind: option.Prefix, Default: "", Empty: true, About: "called as `cmd status last_error` at each change of the status"},
+	{Name: "lame_duck_callback", Kind: option.Prefix, Default: "", Empty: true, About: "called as `cmd info` when the server says that it is about to go"},
+	{Name: "auth_callback", Kind: option.Prefix, Default: "", Empty: true, About: "called as `cmd server nonce` at each attempt, returns a dict of what to show: see Credentials"},
+	{Name: "auth_error_abort", Kind: option.Bool, Default: false, About: "reconnecting ends when one server has refused the login in the same way twice in a row"},
 	{Name: "ping_interval", Kind: option.Millis, Default: 2 * time.Minute, About: "between two PINGs to a server"},
 	{Name: "max_outstanding_pings", Kind: option.Natural, Default: dict.Number("2"), About: "without an answer, then the server counts as lost"},
 	{Name: "echo", Kind: option.Bool, Default: true, About: "own messages come to own subscriptions"},
@@ -42,6 +56,7 @@ var connectionOptions = option.Table{
 	{Name: "utf8_convert", Kind: option.Bool, Default: false, About: "payloads are text: UTF-8 outside, characters in Tcl. Without it they are bytes, and of a character above U+00FF the low eight bits are sent; the first such value of a connection is a warning in the log"},
 	{Name: "request_timeout", Kind: option.Millis, Default: 10 * time.Second, About: "of requests; 0: without end"},
 	{Name: "pending_out", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultMaxWaiting)), About: "how many bytes of what is published may wait, for a server that is slow or frozen or while there is none: then ErrBufferExceeded; 0: no limit"},
+	{Name: "reconnect_buf_size", Kind: option.Int, Default: dict.Number("-1"), About: "how many of these bytes publish and publish_msg may add up to while there is no server; 0: they throw ErrConnectionClosed then; below 0: -pending_out alone counts"},
 	{Name: "context", Kind: option.Nonempty, Default: "", About: "the name of a NATS context, see [contexts](contexts.md): sets what it says, servers, login, TLS and so on; what is given beside it counts"},
 	{Name: "inbox_prefix", Kind: subject, Default: wire.DefaultInboxPrefix, About: "of the subjects that replies go to"},
 }
@@ -89,24 +104,34 @@ func (s settings) with(given option.Values, defaults bool) settings {
 	return next
 }
 
-// retain keeps the prefix that has come with given, and lets go of the one before.
+// retain keeps the prefixes that have come with given, and lets go of those before.
 func (s *settings) retain(before settings, given option.Values) {
-	if v, ok := given["custom_reconnect_delay"]; ok {
-		if old, ok := before.values["custom_reconnect_delay"].(bridge.Value); ok {
+	for name, v := range given {
+		if connectionOptions.Row(name).Kind != option.Prefix {
+			continue
+		}
+		if old, ok := before.values[name].(bridge.Value); ok {
 			old.Release()
 		}
 		if now, ok := v.(bridge.Value); ok {
-			s.values["custom_reconnect_delay"] = now.Retain()
+			s.values[name] = now.Retain()
 		}
 	}
 }
 
 func (s *settings) releaseAll() {
-	(&settings{}).retain(*s, option.Values{"custom_reconnect_delay": ""})
+	for _, v := range s.values {
+		if prefix, ok := v.(bridge.Value); ok {
+			prefix.Release()
+		}
+	}
 }
 
+// has tells whether an option that is a command prefix is set.
+func (s *settings) has(name string) bool { _, ok := s.values[name].(bridge.Value); return ok }
+
 // wire turns the settings into the core's options.
-func (s *settings) wire(p *bridge.Package) wire.Options {
+func (s *settings) wire(p *bridge.Package, c *connection) wire.Options {
 	v := s.values
 	out := wire.DefaultOptions()
 	out.Gather = true       // Package.OnGathered has it sent
@@ -118,11 +143,24 @@ func (s *settings) wire(p *bridge.Package) wire.Options {
 	out.ConnectTimeout = v.Duration("connect_timeout")
 	out.ReconnectTimeWait = v.Duration("reconnect_time_wait")
 	out.MaxReconnectAttempts = int(v.Int("max_reconnect_attempts"))
-	_, out.CustomReconnectDelay = v["custom_reconnect_delay"].(bridge.Value)
+	out.ReconnectJitter, out.ReconnectJitterTLS = v.Duration("reconnect_jitter"), v.Duration("reconnect_jitter_tls")
+	out.NoReconnect, out.NoDiscover, out.AuthErrorAbort = !v.Bool("reconnect"), !v.Bool("discover"), v.Bool("auth_error_abort")
+	out.CustomReconnectDelay = s.has("custom_reconnect_delay")
+	if s.has("reconnect_to_server") {
+		out.ChooseServer = c.chooseServer(p)
+	}
+	if s.has("auth_callback") {
+		out.Login = c.askLogin(p)
+	}
 	out.PingInterval = v.Duration("ping_interval")
 	out.MaxOutstandingPings = int(v.Int("max_outstanding_pings"))
 	out.RequestTimeout = v.Duration("request_timeout")
-	out.MaxWaiting = int(v.Int("pending_out"))
+	out.MaxWaiting, out.MaxKept = int(v.Int("pending_out")), int(v.Int("reconnect_buf_size"))
+	out.Proxy = v.Text("proxy")
+	out.WebSocketHeaders = http.Header{}
+	for _, f := range dictOf(v, "ws_headers") {
+		out.WebSocketHeaders.Set(f.Key, f.Value.(string))
+	}
 	out.InboxPrefix = v.Text("inbox_prefix")
 	out.Language, out.Version = "Tcl", Version
 	out.User, out.Password, out.Token = v.Text("user"), v.Text("password"), v.Text("token")
@@ -218,15 +256,21 @@ func cmdConfigure(p *bridge.Package, c *connection, args []bridge.Value) (any, e
 // change takes new settings over, in the core too, or leaves everything as it was. They are
 // defaults, or what the script said.
 func (c *connection) change(p *bridge.Package, given option.Values, defaults bool) error {
+	dial, err := c.inPlace(p, given)
+	if err != nil {
+		return err
+	}
 	before := c.settings
 	next := before.with(given, defaults)
-	wired := next.wire(p)
+	wired := next.wire(p, c)
 	c.wire.Configure(wired)
 	if given.Has("servers") {
-		var err error
-		if urls := given.List("servers"); len(urls) > 0 {
+		switch urls := given.List("servers"); {
+		case dial != nil:
+			err = c.wire.SetInProcess(dial)
+		case len(urls) > 0:
 			err = c.wire.SetServers(urls)
-		} else {
+		default:
 			err = c.wire.ResetServers()
 		}
 		if err != nil {
@@ -237,6 +281,26 @@ func (c *connection) change(p *bridge.Package, given option.Values, defaults boo
 	next.retain(before, given)
 	c.settings, c.options = next, wired
 	return nil
+}
+
+// inPlace sees to it that -servers and -in_process replace each other. It returns how a server in the process is
+// connected to; nil: it is none.
+func (c *connection) inPlace(p *bridge.Package, given option.Values) (dial func() (net.Conn, error), err error) {
+	server := given.Text("in_process")
+	switch {
+	case server != "" && len(given.List("servers")) > 0:
+		return nil, invalid("Options servers and in_process are mutually exclusive")
+	case server != "":
+		if dial, err = inProcess(p, server); err != nil {
+			return nil, err
+		}
+		given["servers"] = []string{}
+	case given.Has("in_process") && c.settings.values.Text("in_process") != "" && !given.Has("servers"):
+		given["servers"] = []string{}
+	case given.Has("servers"):
+		given["in_process"] = ""
+	}
+	return dial, nil
 }
 
 func cmdCget(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {

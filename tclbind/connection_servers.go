@@ -22,6 +22,19 @@ func cmdAllServers(_ *bridge.Package, c *connection, _ []bridge.Value) (any, err
 	return list, nil
 }
 
+// cmdSetServers replaces the pool, whatever the status is.
+func cmdSetServers(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+	v, err := connectionOptions.Row("servers").Parse(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := c.wire.ReplaceServers(v.([]string)); err != nil {
+		return nil, err
+	}
+	c.settings.values["servers"], c.settings.values["in_process"] = v, ""
+	return nil, nil
+}
+
 func cmdConnectionInfo(_ *bridge.Package, c *connection, _ []bridge.Value) (any, error) {
 	return c.info, nil
 }

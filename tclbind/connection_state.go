@@ -3,8 +3,6 @@
 package tclbind
 
 import (
-	"time"
-
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/wire"
@@ -25,7 +23,7 @@ func (o *observer) LastError(e *fault.Error) {
 	if e != nil {
 		value = errorDict(e)
 	}
-	o.c.news.tell("last_error", value, o.c.changeVariable)
+	o.c.news.tell("last_error", value, o.c.changeLastError)
 }
 
 func (o *observer) ServerInfo(info dict.Dict) {
@@ -36,10 +34,6 @@ func (o *observer) Log(level wire.Level, text string) {
 	if o.c.log.takes(level) {
 		o.c.news.log(level, text, o.c.writeLine)
 	}
-}
-
-func (o *observer) ReconnectDelay(server dict.Dict, answer func(time.Duration)) {
-	o.p.Post(&delayQuestion{c: o.c, server: server, answer: answer})
 }
 
 // errorDict is the value of last_error (docs/connection.md "Asynchronous errors").
@@ -61,12 +55,31 @@ func (c *connection) changeStatus(p *bridge.Package, variable string, value any)
 	}
 	p.EndEvent()
 	c.changeVariable(p, variable, string(c.status))
+	c.callBack(p, "status_callback", string(c.status), c.lastError)
+}
+
+func (c *connection) changeLastError(p *bridge.Package, variable string, value any) {
+	c.lastError = value
+	c.changeVariable(p, variable, value)
 }
 
 func (c *connection) changeVariable(p *bridge.Package, variable string, value any) {
 	if p.Alive(c) {
 		p.Report(p.Host.SetVar(c.Namespace()+"::"+variable, value))
 	}
+}
+
+// callBack calls the command that is the value of an option, if there is one.
+func (c *connection) callBack(p *bridge.Package, option string, args ...any) {
+	command, ok := c.settings.values[option].(bridge.Value)
+	if !ok || p.Closed() || !p.Alive(c) {
+		return
+	}
+	kept := command.Retain() // the callback may set the option
+	defer kept.Release()
+	c.calling++
+	defer c.called(p)
+	p.Host.Callback(kept, args...)
 }
 
 // changeInfo writes the array serverInfo. What a new INFO does not have goes: another server
@@ -77,6 +90,7 @@ func (c *connection) changeInfo(p *bridge.Package, variable string, value any) {
 	}
 	array := c.Namespace() + "::" + variable
 	before := c.info
+	defer c.toldOfLameDuck(p, before)
 	c.info = presentInfo(value.(dict.Dict))
 	for _, f := range before {
 		if _, stays := c.info.Get(f.Key); !stays {
@@ -91,5 +105,13 @@ func (c *connection) changeInfo(p *bridge.Package, variable string, value any) {
 		if p.Closed() || !p.Alive(c) {
 			return
 		}
+	}
+}
+
+// toldOfLameDuck calls -lame_duck_callback where a server has just said that it is about to go.
+func (c *connection) toldOfLameDuck(p *bridge.Package, before dict.Dict) {
+	goes := func(info dict.Dict) bool { ldm, _ := info.Path("ldm").(bool); return ldm }
+	if goes(c.info) && !goes(before) {
+		c.callBack(p, "lame_duck_callback", c.info)
 	}
 }

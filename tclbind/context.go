@@ -81,10 +81,16 @@ func withContext(p *bridge.Package, given option.Values) (option.Values, *natsco
 		out["inbox_prefix"] = c.InboxPrefix
 	}
 	if c.Proxy != "" {
-		return nil, nil, invalid("The context " + c.Name + " cannot be used here: socks_proxy is for connections through a proxy")
+		if wire.CheckProxy(c.Proxy) != nil {
+			return nil, nil, invalid("The context " + c.Name + " is broken: socks_proxy is no URL of a proxy: " + wire.Redacted(c.Proxy))
+		}
 	}
+	out["proxy"] = c.Proxy
 	for name, value := range given {
 		out[name] = value
+	}
+	if given.Text("in_process") != "" && !given.Has("servers") {
+		delete(out, "servers")
 	}
 	return out, c, nil
 }

@@ -36,6 +36,7 @@ var references = map[string]map[string]option.Table{
 		"set_pending": setPendingOptions,
 		"respond":     respondOptions,
 		"request":     requestOptions,
+		"connect":     connectOptions,
 		"ping":        pingOptions,
 		"drain":       drainOptions,
 	},

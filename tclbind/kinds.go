@@ -3,6 +3,7 @@
 package tclbind
 
 import (
+	"strconv"
 	"time"
 
 	"natstcl/kv/dict"
@@ -25,6 +26,10 @@ var (
 	pairs = &option.Kind{Word: "dict", Takes: "dict", Parse: parsePairs}
 	// metadata is pairs that are not empty.
 	metadata = &option.Kind{Word: "metadata", Takes: "dict", Parse: parseMetadata}
+	// proxyURL is the URL of a proxy, or "".
+	proxyURL = &option.Kind{Word: "proxy", Takes: "URL", Parse: parseProxyURL}
+	// wsHeaders is a dict of headers with one value each, as a dict.Dict.
+	wsHeaders = &option.Kind{Word: "dict", Takes: "dict", Parse: parseWSHeaders}
 	// headers are keys with lists of values, as a nats.Header.
 	headers = &option.Kind{Word: "dict", Takes: "dict of lists", Parse: parseHeaders}
 	// nested is a JSON object, or a dict of the row's fields, as a dict.Dict.
@@ -78,6 +83,29 @@ func parseMetadata(row *option.Row, v bridge.Value) (any, error) {
 		return d, nil
 	}
 	return nil, row.Refuse(v)
+}
+
+func parseProxyURL(row *option.Row, v bridge.Value) (any, error) {
+	if text := v.Text(); text == "" || wire.CheckProxy(text) == nil {
+		return text, nil
+	}
+	return nil, row.Refuse(v)
+}
+
+// nothingOf is what messages repeat of a value that is secret as a whole.
+func nothingOf(string) string { return "(not shown)" }
+
+func parseWSHeaders(row *option.Row, v bridge.Value) (any, error) {
+	d, err := textDict(v)
+	if err != nil {
+		return nil, row.Refuse(v)
+	}
+	for _, f := range d {
+		if why := wire.CheckWebSocketHeader(f.Key, f.Value.(string)); why != "" {
+			return nil, invalid("Invalid header " + strconv.Quote(f.Key) + " in the option " + row.Name + ": " + why)
+		}
+	}
+	return d, nil
 }
 
 func parseHeaders(row *option.Row, v bridge.Value) (any, error) {

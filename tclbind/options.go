@@ -32,6 +32,7 @@ var optionTables = map[string]map[string]option.Table{
 	"connection": {
 		"new":             loggerOptions,
 		"configure":       connectionOptions,
+		"connect":         connectOptions,
 		"publish":         publishOptions,
 		"subscribe":       subscribeOptions,
 		"next_msg":        nextOptions,

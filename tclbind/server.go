@@ -5,13 +5,13 @@
 package tclbind
 
 import (
+	"net"
 	"strings"
 
 	"natstcl/kv/dict"
 	"natstcl/kv/server"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
-	"natstcl/tclbind/bridge/option"
 )
 
 // embedded is what a nats::server object stands on.
@@ -29,19 +29,6 @@ var serverCommands = []bridge.Command{
 	{Name: "server_shutdown", Usage: "server", Run: bridge.On(cmdServerShutdown)},
 }
 
-var serverOptions = option.Table{
-	{Name: "host", Kind: option.Nonempty, About: "where it listens; 127.0.0.1"},
-	{Name: "port", Kind: option.Natural, About: "a free one where it is not given"},
-	{Name: "jetstream", Kind: option.Bool, About: "true where it is not given; with -config what the file says, unless -store_dir is given"},
-	{Name: "store_dir", Kind: option.Nonempty, About: "where JetStream keeps its data: one server's at a time, a second one throws ErrServer; else a temporary directory, which goes with the server"},
-	{Name: "user", Kind: option.Text, About: "with -password what clients must show, in place of all users of the file"},
-	{Name: "password", Kind: option.Text, About: "of -user"},
-	{Name: "token", Kind: option.Text, About: "what clients must show, in place of all users of the file"},
-	{Name: "config", Kind: option.Nonempty, About: "a file in the form of nats-server's; the other options override it"},
-	{Name: "log_chan", Kind: option.Nonempty, About: "a channel for its log; there is none where it is not given"},
-	{Name: "log_level", Kind: option.Enum, Allowed: []string{"error", "warn", "info", "debug"}, Default: "warn", About: "lines above it are not written"},
-}
-
 // cmdServer starts a server; the wait's result is its handle.
 func cmdServer(p *bridge.Package, args []bridge.Value) (any, error) {
 	o, err := serverOptions.Parse(args[1:])
@@ -49,12 +36,13 @@ func cmdServer(p *bridge.Package, args []bridge.Value) (any, error) {
 		return nil, err
 	}
 	so := server.Options{
-		Host:     o.Text("host"),
-		Port:     int(o.Int("port")),
-		User:     o.Text("user"),
-		Password: o.Text("password"),
-		Token:    o.Text("token"),
-		TempDir:  p.Host.Getenv("TMPDIR"),
+		DontListen: !o.Bool("listen"),
+		Host:       o.Text("host"),
+		Port:       int(o.Int("port")),
+		User:       o.Text("user"),
+		Password:   o.Text("password"),
+		Token:      o.Text("token"),
+		TempDir:    p.Host.Getenv("TMPDIR"),
 	}
 	for name, file := range map[string]*string{"store_dir": &so.StoreDir, "config": &so.ConfigFile} {
 		if o.Has(name) {
@@ -92,6 +80,15 @@ func (e *embedded) Release(p *bridge.Package) {
 	p.AwaitLate()
 	e.server.Shutdown()
 	e.log.rest(p)
+}
+
+// inProcess is how a connection is made to the server that an object of the script's stands on, without a
+// network.
+func inProcess(p *bridge.Package, object string) (func() (net.Conn, error), error) {
+	if e := bridge.Find[*embedded](p, p.NamespaceOf(object)); e != nil {
+		return e.server.Connect, nil
+	}
+	return nil, invalid("Invalid value for the object option in_process : " + object + ": it is no nats::server")
 }
 
 func cmdServerInfo(_ *bridge.Package, e *embedded, _ []bridge.Value) (any, error) {

@@ -5,6 +5,8 @@
 package tclbind
 
 import (
+	"net"
+
 	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 )
@@ -12,9 +14,15 @@ import (
 // serverVersion is empty: there is no server in it.
 const serverVersion = ""
 
+var errNoServer = fault.New(fault.Server, "This library of the package nats was built without the server (SERVER=no)")
+
 // serverCommands of a library without the server, which is half of its size (make SERVER=no).
 var serverCommands = []bridge.Command{
 	{Name: "server", Usage: "object args", Run: func(*bridge.Package, []bridge.Value) (any, error) {
-		return nil, fault.New(fault.Server, "This library of the package nats was built without the server (SERVER=no)")
+		return nil, errNoServer
 	}},
+}
+
+func inProcess(*bridge.Package, string) (func() (net.Conn, error), error) {
+	return nil, errNoServer
 }

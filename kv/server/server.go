@@ -24,6 +24,7 @@ import (
 type Options struct {
 	Host       string // 127.0.0.1 where neither this nor the file says another
 	Port       int    // a free one where 0
+	DontListen bool   // Connect is the only way to it; a config file's other listeners are left alone
 	JetStream  *bool  // where nil: true, or what the file says unless StoreDir is given
 	StoreDir   string // of JetStream; a temporary one that goes with the server where empty
 	User       string
@@ -38,10 +39,11 @@ type Options struct {
 
 // Server is a running server.
 type Server struct {
-	natsd *natsd.Server
-	store *store // nil without JetStream
-	log   func(wire.Level, string)
-	once  sync.Once
+	natsd   *natsd.Server
+	unheard bool   // Options.DontListen
+	store   *store // nil without JetStream
+	log     func(wire.Level, string)
+	once    sync.Once
 }
 
 // readyTimeout bounds the start; recovering a big store takes its time.
@@ -64,7 +66,7 @@ func Start(o Options) (s *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &Server{log: o.Log}
+	s = &Server{log: o.Log, unheard: so.DontListen}
 	if so.JetStream && so.StoreDir == "" {
 		if s.store, err = newStore(o.TempDir); err != nil {
 			return nil, failure("Cannot make a temporary store: " + err.Error())
@@ -144,7 +146,15 @@ func (s *Server) Shutdown() {
 	})
 }
 
-// Host where it listens, as clients reach it.
+// Connect makes a connection without a network: it is one end of a pipe, and the server has the other.
+func (s *Server) Connect() (net.Conn, error) {
+	if !s.natsd.Running() {
+		return nil, failure("The server in this process has ended")
+	}
+	return s.natsd.InProcessConn()
+}
+
+// Host where it listens, as clients reach it; "" for one that does not listen.
 func (s *Server) Host() string {
 	host, _ := s.address()
 	return host
@@ -157,6 +167,9 @@ func (s *Server) Port() int {
 }
 
 func (s *Server) address() (string, int) {
+	if s.unheard {
+		return "", 0
+	}
 	u := strings.TrimPrefix(strings.TrimPrefix(s.natsd.ClientURL(), "nats://"), "tls://")
 	host, port, err := net.SplitHostPort(u)
 	if err != nil {
@@ -166,8 +179,13 @@ func (s *Server) address() (string, int) {
 	return host, n
 }
 
-// URL for clients, without credentials.
-func (s *Server) URL() string { return s.natsd.ClientURL() }
+// URL for clients, without credentials; "" for a server that does not listen.
+func (s *Server) URL() string {
+	if s.unheard {
+		return ""
+	}
+	return s.natsd.ClientURL()
+}
 
 // Info tells what the server is and does.
 func (s *Server) Info() dict.Dict {

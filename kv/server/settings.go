@@ -43,6 +43,12 @@ func (o *Options) settings() (*natsd.Options, error) {
 }
 
 func (o *Options) listen(so *natsd.Options) error {
+	if o.DontListen {
+		if o.Host != "" || o.Port != 0 {
+			return failure("A server that does not listen has neither a host nor a port")
+		}
+		so.DontListen = true
+	}
 	if o.Host != "" {
 		so.Host = o.Host
 	} else if so.Host == "" {

@@ -15,6 +15,8 @@
 package wire
 
 import (
+	"context"
+	"net/http"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -71,7 +73,16 @@ type Options struct {
 	CheckSubjects        bool
 	ConnectTimeout       time.Duration // one server's whole handshake
 	ReconnectTimeWait    time.Duration
-	MaxReconnectAttempts int // per server, -1: without end
+	ReconnectJitter      time.Duration // up to so much is added to ReconnectTimeWait, at random
+	ReconnectJitterTLS   time.Duration // the same for servers of which TLS is demanded
+	MaxReconnectAttempts int           // per server, -1: without end
+	// NoReconnect ends a connection that is lost, in place of trying the servers again.
+	NoReconnect bool
+	// AuthErrorAbort ends the attempts when one server has refused the login in the same way twice in a
+	// row: a wrong password does not become right.
+	AuthErrorAbort bool
+	// NoDiscover leaves out of the pool what servers tell of others.
+	NoDiscover           bool
 	CustomReconnectDelay bool
 	PingInterval         time.Duration
 	MaxOutstandingPings  int
@@ -80,6 +91,10 @@ type Options struct {
 	// likewise while there is none. Then publishing is ErrBufferExceeded, and where nothing moves for
 	// some seconds the connection counts as broken. 0: no limit.
 	MaxWaiting int
+	// MaxKept is how many of these bytes Publish and PublishNow may add up to while there is no server:
+	// then they are ErrBufferExceeded. 0: they are ErrConnectionClosed at once; negative: MaxWaiting
+	// alone counts.
+	MaxKept int
 	// Gather lets what is published wait for more, for a millisecond at most: the owner calls
 	// SendGathered when it has nothing more to say. Without it each message goes out at once.
 	Gather bool
@@ -97,12 +112,34 @@ type Options struct {
 	JWT, NKey         string // the same by value: NKey is the seed, alone it is a login by NKey
 	NKeySeed          string // name of a file with the seed, in place of NKey
 	TLS               TLSOptions
+	// WebSocketHeaders are sent when a WebSocket is asked for, beside those of the protocol.
+	WebSocketHeaders http.Header
+	// Proxy is the URL of a proxy through which servers are dialled, see CheckProxy. "": none.
+	Proxy string
+	// ChooseServer picks the server to be tried next, of those in the pool, by its URL or its
+	// host:port, and says how long to wait before. "": the next one in turn. info is the last
+	// INFO. What it picks that is not in the pool does not count. It may take its time, ends with ctx, and
+	// may be called by any goroutine, as Login may.
+	ChooseServer func(ctx context.Context, servers []dict.Dict, info dict.Dict) (server string, wait time.Duration)
+	// Login finds what to show to a server that has sent its INFO, with the nonce that is to be signed, if
+	// there is one. An empty Login: the other options count. The handshake's time goes on. An error
+	// ends the attempt.
+	Login func(ctx context.Context, server dict.Dict, nonce string) (Login, error)
 	// ReadFile reads the files that TLS and the credentials name, at connect time, and no more than so many
 	// bytes of each: what is longer than 16 MiB is refused. nil: by the system.
 	// It may be called by any goroutine.
 	ReadFile func(name string, most int) ([]byte, error)
 	// FileName is the name that the system knows a directory by, which TLS names. nil: the same.
 	FileName func(name string) (string, error)
+}
+
+// Login is what a client shows of itself (Options.Login).
+type Login struct {
+	User, Password string
+	Token          string
+	JWT            string
+	NKey           string // a public key, which needs a Signature, or a seed, with which the nonce is signed
+	Signature      []byte // of the nonce
 }
 
 // TLSOptions by the names of tls::import. Unknown holds names that cannot be

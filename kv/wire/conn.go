@@ -29,7 +29,10 @@ type Conn struct {
 	servers pool
 	current *server
 	info    dict.Dict
-	engine  *engine // while connected
+	secured dict.Dict // how the current server's connection is, or was, encrypted; nil: it is not
+	engine  *engine   // while connected
+	// Closed when the connection that Reconnect has left is gone; nil: it has left none.
+	leaving <-chan struct{}
 	// Subscriptions are refused: Drain has been called, Disconnect not yet.
 	draining bool
 
@@ -38,7 +41,9 @@ type Conn struct {
 	// Ends what goes on for one connect: attempts, waits between them, the
 	// connection. Not nil unless closed.
 	cancel context.CancelFunc
-	nudge  chan struct{} // tells who waits between two attempts that options changed
+	nudge  chan struct{} // tells who waits between two attempts that options, the pool or hurried changed
+	// The next attempt waits no longer than it must: Reconnect was called meanwhile.
+	hurried bool
 
 	kept      []*nats.Msg // published while there was no server
 	keptBytes int
@@ -71,6 +76,7 @@ func DefaultOptions() Options {
 		MaxOutstandingPings:  2,
 		RequestTimeout:       10 * time.Second,
 		MaxWaiting:           DefaultMaxWaiting,
+		MaxKept:              -1,
 		TLS:                  TLSOptions{Require: true},
 	}
 }
@@ -118,6 +124,11 @@ func (c *Conn) Configure(options Options) {
 	if c.engine != nil {
 		c.engine.socket.allow(options.mostWaiting())
 	}
+	c.nudgeLocked()
+}
+
+// nudgeLocked has who waits between two attempts look again at what holds.
+func (c *Conn) nudgeLocked() {
 	if c.nudge != nil {
 		select {
 		case c.nudge <- struct{}{}:
@@ -132,7 +143,7 @@ func (c *Conn) SetServers(urls []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closedLocked() {
-		return fault.New(fault.InvalidArg, "Cannot configure servers when already connected")
+		return errConfigured()
 	}
 	p, err := newPool(urls, c.options.Randomize)
 	if err != nil {
@@ -140,6 +151,10 @@ func (c *Conn) SetServers(urls []string) error {
 	}
 	c.servers = p
 	return nil
+}
+
+func errConfigured() error {
+	return fault.New(fault.InvalidArg, "Cannot configure servers when already connected")
 }
 
 // ResetServers empties the pool, under the same conditions.
@@ -262,7 +277,13 @@ func (c *Conn) Logf(level Level, format string, args ...any) {
 
 // Connect tries each server of the pool once. done gets nil once one is connected, or
 // why none could be.
-func (c *Conn) Connect(done func(error)) error {
+func (c *Conn) Connect(done func(error)) error { return c.connect(c.connectFirst, done) }
+
+// ConnectRetrying goes on as reconnecting does, with its waits and its counting, where no server can be
+// connected at first. The status is Connecting until one is.
+func (c *Conn) ConnectRetrying(done func(error)) error { return c.connect(c.reconnect, done) }
+
+func (c *Conn) connect(run func(context.Context) error, done func(error)) error {
 	c.mu.Lock()
 	if !c.closedLocked() {
 		c.mu.Unlock()
@@ -276,7 +297,7 @@ func (c *Conn) Connect(done func(error)) error {
 		return e
 	}
 	for _, s := range c.servers {
-		s.reconnects, s.lastAttempt = 0, time.Time{}
+		s.reconnects, s.lastAttempt, s.refusals = 0, time.Time{}, 0
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
@@ -285,7 +306,7 @@ func (c *Conn) Connect(done func(error)) error {
 	c.shown = Connecting // the caller knows
 	c.setStatusLocked(Connecting)
 	// Ends with success, with the last server, or with ctx.
-	go c.Guarded(func() { done(c.attempts(ctx, c.connectFirst)) })
+	go c.Guarded(func() { done(c.attempts(ctx, run)) })
 	return nil
 }
 
@@ -330,7 +351,7 @@ func (c *Conn) attempts(ctx context.Context, run func(context.Context) error) (e
 	return run(ctx)
 }
 
-// connectFirst is the goroutine of Connect.
+// connectFirst is the goroutine of Connect: it tries each server once.
 func (c *Conn) connectFirst(ctx context.Context) error {
 	c.mu.Lock()
 	todo := append(pool(nil), c.servers...)
@@ -361,6 +382,7 @@ func (c *Conn) try(ctx context.Context, s *server, counting bool) *fault.Error {
 		return errDisconnected
 	}
 	options := c.options
+	c.hurried = false
 	c.obs.Log(LogInfo, "Connecting to the server at "+s.address())
 	c.mu.Unlock()
 
@@ -395,7 +417,8 @@ func (c *Conn) upLocked(e *engine) *fault.Error {
 	}
 	s := e.server
 	c.servers.toBack(s)
-	c.current, c.engine = s, e
+	c.current, c.engine, c.secured = s, e, e.secured
+	s.refusals = 0
 	c.settleLocked(e)
 	c.infoLocked(e.info)
 	if c.status == Reconnecting {
@@ -441,7 +464,7 @@ func (c *Conn) infoLocked(info dict.Dict) {
 	c.info = info
 	c.maxPayload = maxPayload(info)
 	c.headers, _ = info.Path("headers").(bool)
-	if urls, ok := info.Path("connect_urls").([]any); ok {
+	if urls, ok := info.Path("connect_urls").([]any); ok && !c.options.NoDiscover && c.current.inProcess == nil {
 		if left := c.servers.discover(urls, c.current); left > 0 {
 			c.obs.Log(LogWarn, fmt.Sprintf("%d servers that %s told of are left out: the pool has %d", left, c.current.address(), len(c.servers)))
 		}
@@ -469,7 +492,7 @@ func (c *Conn) closeLocked(why *fault.Error) (end func()) {
 	if c.engine != nil {
 		c.engine.settling.Stop()
 	}
-	c.cancel, c.nudge, c.engine, c.draining = nil, nil, nil, false
+	c.cancel, c.nudge, c.engine, c.draining, c.hurried = nil, nil, nil, false, false
 	c.setStatusLocked(Closed)
 	if c.shown != Closed {
 		c.untold = why
@@ -526,9 +549,13 @@ func (c *Conn) Disconnect() <-chan struct{} {
 	}
 	c.obs.LastError(nil)
 	end := c.closeLocked(errDisconnected)
+	leaving := c.leaving
 	c.mu.Unlock()
 	end()
-	if e == nil {
+	switch {
+	case e == nil && leaving != nil:
+		return leaving
+	case e == nil:
 		close(ended)
 		return ended
 	}

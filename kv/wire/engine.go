@@ -34,6 +34,8 @@ type engine struct {
 	server   *server
 	options  Options
 	login    login
+	shown    dict.Dict       // what CONNECT says of the login in place of that: of Options.Login
+	secured  dict.Dict       // how the connection is encrypted; nil: it is not
 	tls      *tls.Config     // nil where TLS is not demanded, until the server wants it
 	ctx      context.Context // ends with the attempt, or with the connection
 	cancel   context.CancelFunc
@@ -96,7 +98,7 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *faul
 		drained:  make(chan struct{}),
 		subs:     map[*nats.Subscription]*Sub{},
 	}
-	if e.demandsTLS() {
+	if o.demandsTLS(s) {
 		// Likewise: the script may be asked for the password of a key.
 		var err error
 		if e.tls, err = o.TLS.config(s.tlsName(), o); err != nil {
@@ -200,14 +202,14 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 	e := d.e
 	ctx, cancel := context.WithDeadline(e.ctx, e.deadline)
 	defer cancel()
-	tcp, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	raw, err := e.dial(ctx, network, address)
 	if err != nil {
 		if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil, e.because(fault.New(fault.ConnectionTimeout, "Connection timeout for "+e.server.address()))
 		}
 		return nil, e.because(fault.New(fault.ConnectionRefused, "Failed to connect to "+e.server.address()+": "+reason(err)))
 	}
-	s := newSocket(tcp, e.options.mostWaiting(), e.conn)
+	s := newSocket(raw, e.options.mostWaiting(), e.conn)
 	e.socket = s
 	// A disconnect in the middle of the handshake ends it by closing the socket.
 	e.letGo = context.AfterFunc(e.ctx, func() { e.conn.Guarded(func() { s.Close() }) })
@@ -219,6 +221,17 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 		return nil, e.because(e.handshakeError(err))
 	}
 	return conn, nil
+}
+
+// dial makes the connection beneath all else.
+func (e *engine) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	switch {
+	case e.server.inProcess != nil:
+		return e.server.inProcess()
+	case e.options.Proxy != "":
+		return e.conn.dialBy(ctx, e.options.Proxy, address)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
 // reason is the end of an error's chain: "connection refused" without the address
@@ -246,7 +259,7 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 	var conn net.Conn = s
 	var err error
 	address, webSocket := e.server.address(), e.server.webSocket()
-	wanted := e.demandsTLS()
+	wanted := e.options.demandsTLS(e.server)
 	first := webSocket && wanted || !webSocket && e.options.TLSFirst
 	if first {
 		conn, err = e.encrypt(s)
@@ -285,6 +298,9 @@ func (d dialer) greet(s *socket) (net.Conn, error) {
 			return nil, e.notEncrypted(err)
 		}
 	}
+	if err := e.askLogin(); err != nil {
+		return nil, err
+	}
 	return newTap(e, conn, line), e.wantsCredentials(isTrue("auth_required"))
 }
 
@@ -293,8 +309,8 @@ func noTLS(address string) *fault.Error {
 }
 
 // demandsTLS tells whether a server without TLS is refused.
-func (e *engine) demandsTLS() bool {
-	return e.options.Secure || e.server.scheme == "tls" || e.server.scheme == "wss"
+func (o *Options) demandsTLS(s *server) bool {
+	return o.Secure || s.scheme == "tls" || s.scheme == "wss"
 }
 
 // encrypt does the TLS handshake.
@@ -306,7 +322,11 @@ func (e *engine) encrypt(c net.Conn) (net.Conn, error) {
 		}
 	}
 	secured := tls.Client(c, e.tls)
-	return secured, secured.HandshakeContext(e.ctx)
+	err := secured.HandshakeContext(e.ctx)
+	if err == nil {
+		e.secured = tlsState(secured.ConnectionState(), e.options.TLS.Require)
+	}
+	return secured, err
 }
 
 // notEncrypted is the error of a handshake that has failed, or was not begun.
@@ -320,7 +340,7 @@ func (e *engine) notEncrypted(err error) error {
 
 // wantsCredentials is the error where the server wants some and the client has none.
 func (e *engine) wantsCredentials(required bool) error {
-	if required && e.login.none() && e.options.TLS.CertFile == "" {
+	if required && e.login.none() && len(e.shown) == 0 && e.options.TLS.CertFile == "" {
 		return fault.New(fault.Authorization, "No credentials known for NATS server at "+e.server.address())
 	}
 	return nil
@@ -363,6 +383,9 @@ func (e *engine) serverError(text string) error {
 		return nil
 	case fault.StaleConnection, fault.Server:
 		return fault.New(code, text)
+	case fault.Authorization, fault.AuthExpired, fault.AuthRevoked, fault.AccountAuthExpired:
+		e.conn.refusedLogin(e.server, code)
+		return fault.New(code, lower)
 	default:
 		return fault.New(code, lower)
 	}
@@ -472,11 +495,15 @@ func (e *engine) subscribe(s *Sub, left int) error {
 // close flushes what was published, for a bounded time, and closes the connection. It
 // blocks: it has a goroutine of its own. What was received before it began is
 // delivered.
-func (e *engine) close() {
-	_ = e.nc.FlushTimeout(flushTimeout)
+func (e *engine) close() { _ = e.closeFlushed() }
+
+// closeFlushed is close; false: the server may not have taken all that was published.
+func (e *engine) closeFlushed() bool {
+	err := e.nc.FlushTimeout(flushTimeout)
 	e.nc.Close()
 	<-e.drained
 	e.cancel()
+	return err == nil
 }
 
 // flushTimeout bounds how long the end of a connection waits for its server.

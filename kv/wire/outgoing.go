@@ -72,6 +72,13 @@ func (o *outgoing) send() {
 	o.sendLocked()
 }
 
+// gathered is how many bytes wait for others.
+func (o *outgoing) gathered() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.buf)
+}
+
 func (o *outgoing) sendLocked() {
 	if len(o.buf) == 0 {
 		return
@@ -86,15 +93,15 @@ func (o *outgoing) sendLocked() {
 func (o *outgoing) armLocked() {
 	o.armed = true
 	if o.timer == nil {
-		o.timer = time.AfterFunc(gatherTime, func() { o.conn.Guarded(o.gathered) })
+		o.timer = time.AfterFunc(gatherTime, func() { o.conn.Guarded(o.paused) })
 	} else {
 		o.timer.Reset(gatherTime)
 	}
 }
 
-// gathered runs in the timer's goroutine when gatherTime is over: what nobody has sent goes out, or there
+// paused runs in the timer's goroutine when gatherTime is over: what nobody has sent goes out, or there
 // is a pause.
-func (o *outgoing) gathered() {
+func (o *outgoing) paused() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.armed = false

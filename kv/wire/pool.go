@@ -27,8 +27,12 @@ type server struct {
 	withPassword   bool   // the URL had user:password
 	url            string // as given
 	discovered     bool
-	reconnects     int       // failed attempts since it was last connected
-	lastAttempt    time.Time // of the last failed one; zero: none
+	reconnects     int                      // failed attempts since it was last connected
+	lastAttempt    time.Time                // of the last failed one; zero: none
+	luck           float64                  // from 0 to 1: how much of the jitter the next wait has
+	refusals       int                      // of the login, in the same way and one after another
+	refusedWith    string                   // its code
+	inProcess      func() (net.Conn, error) // connects without a network; nil: by address
 }
 
 // defaultPorts are those of the schemes.
@@ -136,7 +140,12 @@ func (s *server) tlsName() string {
 }
 
 // address is HOST:PORT, as messages have it and as it is dialled.
-func (s *server) address() string { return net.JoinHostPort(s.host, strconv.Itoa(s.port)) }
+func (s *server) address() string {
+	if s.inProcess != nil {
+		return s.host
+	}
+	return net.JoinHostPort(s.host, strconv.Itoa(s.port))
+}
 
 // dict is the server as all_servers has it.
 func (s *server) dict() dict.Dict {
@@ -228,17 +237,40 @@ func (p *pool) discover(addresses []any, teller *server) (left int) {
 	return left
 }
 
-// toBack makes s the last one to be tried.
+// toBack makes s the last one to be tried, if it is there: the pool may have been replaced.
 func (p *pool) toBack(s *server) {
-	p.remove(s)
-	*p = append(*p, s)
+	if p.remove(s) {
+		*p = append(*p, s)
+	}
 }
 
-func (p *pool) remove(s *server) {
+func (p *pool) remove(s *server) bool {
 	for i, other := range *p {
 		if other == s {
 			*p = append((*p)[:i:i], (*p)[i+1:]...)
-			return
+			return true
 		}
 	}
+	return false
+}
+
+// HasServer tells whether a server is in the pool, by its URL or its host:port.
+func (c *Conn) HasServer(url string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.servers.find(url) != nil
+}
+
+// find returns the server of a URL, or of a host:port; nil: there is none.
+func (p pool) find(url string) *server {
+	wanted, err := parseServer(url)
+	if err != nil {
+		return nil
+	}
+	for _, s := range p {
+		if s.inProcess == nil && s.address() == wanted.address() {
+			return s
+		}
+	}
+	return nil
 }

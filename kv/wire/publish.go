@@ -43,6 +43,9 @@ func (c *Conn) publish(m *nats.Msg, borrowed bool) error {
 	c.mu.Lock()
 	before := len(c.kept)
 	defer c.mu.Unlock()
+	if err := c.mayKeepLocked(m); err != nil {
+		return err
+	}
 	err := c.publishLocked(m, false)
 	if borrowed && len(c.kept) > before {
 		kept := *m
@@ -50,6 +53,22 @@ func (c *Conn) publish(m *nats.Msg, borrowed bool) error {
 		c.kept[before] = &kept
 	}
 	return err
+}
+
+// mayKeepLocked is the error of a message that would be kept where Options.MaxKept forbids it. What the
+// owner of the connection cannot know yet does not count.
+func (c *Conn) mayKeepLocked(m *nats.Msg) error {
+	most := c.options.MaxKept
+	if most < 0 || c.engine != nil || c.shown == Connected || c.closedLocked() {
+		return nil
+	}
+	if most == 0 {
+		return errNoConnection()
+	}
+	if keptSize(m) > most-c.keptBytes {
+		return tooMuch(most)
+	}
+	return nil
 }
 
 // Hold waits while megabytes of what was published are waiting and the server takes them, though

@@ -32,6 +32,18 @@ func (c *Conn) Statistics() Statistics {
 	}
 }
 
+// Buffered is how many bytes of what was published wait for a server to take them, or for a server.
+func (c *Conn) Buffered() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.keptBytes
+	if e := c.engine; e != nil {
+		waiting, _ := e.socket.waiting()
+		n += waiting + e.out.gathered()
+	}
+	return n
+}
+
 func (t *traffic) came(size int) {
 	t.inMessages.Add(1)
 	t.inBytes.Add(uint64(size))

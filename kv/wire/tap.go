@@ -112,15 +112,21 @@ func (t *tap) Write(b []byte) (n int, err error) {
 			n, err = 0, t.e.because(t.e.conn.recovered(r))
 		}
 	}()
-	if language := t.e.options.Language; language != "" && bytes.HasPrefix(b, []byte("CONNECT ")) {
-		// nats.go says of itself what the server tells its operators of the client.
-		said := bytes.Replace(b, speaks(nats.LangString, nats.Version), speaks(language, t.e.options.Version), 1)
-		if _, err := t.e.out.Write(said); err != nil {
-			return 0, err
-		}
-		return len(b), nil
+	if !bytes.HasPrefix(b, []byte("CONNECT ")) {
+		return t.e.out.Write(b)
 	}
-	return t.e.out.Write(b)
+	said := b
+	if language := t.e.options.Language; language != "" {
+		// nats.go says of itself what the server tells its operators of the client.
+		said = bytes.Replace(b, speaks(nats.LangString, nats.Version), speaks(language, t.e.options.Version), 1)
+	}
+	if len(t.e.shown) > 0 {
+		said = t.e.shownIn(said)
+	}
+	if _, err := t.e.out.Write(said); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // speaks is how a CONNECT says what a client is written in.

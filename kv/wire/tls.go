@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"os"
 	"path/filepath"
@@ -48,6 +49,34 @@ func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
 		return nil, fault.New(fault.TLS, fault.Option("keyfile")+" "+t.KeyFile+" needs a "+fault.Option("certfile"))
 	}
 	return c, nil
+}
+
+// tlsState describes an encrypted connection.
+func tlsState(s tls.ConnectionState, verified bool) dict.Dict {
+	d := dict.Dict{
+		{Key: "version", Value: tls.VersionName(s.Version)},
+		{Key: "cipher", Value: tls.CipherSuiteName(s.CipherSuite)},
+		{Key: "peer_subject", Value: ""},
+		{Key: "not_after", Value: int64(0)},
+		{Key: "verified", Value: verified},
+	}
+	if len(s.PeerCertificates) > 0 {
+		d.Set("peer_subject", s.PeerCertificates[0].Subject.String())
+		d.Set("not_after", s.PeerCertificates[0].NotAfter.UnixMilli())
+	}
+	return d
+}
+
+// TLSState tells how the connection is encrypted, or was until a reconnect began: version, cipher, peer_subject and
+// not_after (ms since 1970) of the server's certificate, and whether that was verified. It is empty where
+// the connection is not encrypted. ErrConnectionClosed: there is none.
+func (c *Conn) TLSState() (dict.Dict, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closedLocked() || c.current == nil {
+		return nil, errNoConnection()
+	}
+	return c.secured, nil
 }
 
 // authorities are the certificates of CAFile and CADir; nil where neither is given.

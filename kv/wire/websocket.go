@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"os"
+	"strings"
 
 	"github.com/coder/websocket"
 	"natstcl/kv/fault"
@@ -21,10 +23,14 @@ import (
 func (e *engine) upgrade(conn net.Conn) (net.Conn, error) {
 	// The scheme is that of a connection whose TLS is done, if it has any.
 	url := "ws://" + e.server.address() + e.server.path
-	ws, response, err := websocket.Dial(e.ctx, url, &websocket.DialOptions{HTTPClient: &http.Client{
-		Transport:     upgrader{conn},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}})
+	ws, response, err := websocket.Dial(e.ctx, url, &websocket.DialOptions{
+		HTTPHeader: e.options.WebSocketHeaders.Clone(),
+		Host:       e.options.WebSocketHeaders.Get("Host"),
+		HTTPClient: &http.Client{
+			Transport:     upgrader{conn},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	})
 	switch {
 	case err == nil:
 		// Not e.ctx: at its end what was published is still to be flushed.
@@ -39,6 +45,21 @@ func (e *engine) upgrade(conn net.Conn) (net.Conn, error) {
 	}
 	text := err.Error()
 	return nil, e.noWebSocket(text[:min(len(text), 100)])
+}
+
+// CheckWebSocketHeader is the reason why a header cannot be sent when a WebSocket is asked for; "": it can.
+func CheckWebSocketHeader(name, value string) string {
+	canonical := textproto.CanonicalMIMEHeaderKey(name)
+	switch {
+	case name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r) }):
+		return "it is no name of a header"
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+		return "its value has a control character"
+	case canonical == "Connection", canonical == "Upgrade", canonical == "Content-Length", canonical == "Transfer-Encoding",
+		strings.HasPrefix(canonical, "Sec-Websocket-"):
+		return "it is one of the protocol's own"
+	}
+	return ""
 }
 
 func (e *engine) noWebSocket(why string) *fault.Error {

@@ -91,6 +91,31 @@ func Get[T Resource](p *Package, v Value) (T, error) {
 	return r, nil
 }
 
+// NamespaceOf returns the namespace of a TclOO object, "" where there is none of that name.
+func (p *Package) NamespaceOf(object string) string {
+	words := p.Host.NewValue([]string{"::info", "object", "namespace"})
+	defer words.Release()
+	v, err := p.Host.Invoke(words, object)
+	if err != nil {
+		return ""
+	}
+	defer v.Release()
+	return v.Text()
+}
+
+// Find returns the resource of a type that the object with this namespace stands on; the zero value where there is none.
+func Find[T Resource](p *Package, namespace string) (found T) {
+	if namespace == "" {
+		return found
+	}
+	for _, r := range p.handles.byID {
+		if one, ok := r.(T); ok && r.base().namespace == namespace {
+			return one
+		}
+	}
+	return found
+}
+
 // On makes a command of a function that works on a resource: the first argument is its
 // handle.
 func On[T Resource](run func(p *Package, r T, args []Value) (any, error)) func(*Package, []Value) (any, error) {

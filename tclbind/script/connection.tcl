@@ -45,16 +45,28 @@ oo::class create ::nats::connection {
         return
     }
 
-    # args - ?-async?
+    # args - ?-async? ?-retry bool?
     method connect {args} {
-        if {$args ni {{} -async}} {
-            throw {NATS ErrInvalidArg} "Unknown option [lindex $args 0]"
+        set begin do
+        set options {}
+        while {[llength $args]} {
+            set args [lassign $args name]
+            if {$name eq "-async" && $begin eq "do"} {
+                set begin start
+            } elseif {[string trimleft $name -] ne "retry"} {
+                throw {NATS ErrInvalidArg} "Unknown option $name"
+            } else {
+                lappend options $name {*}[lrange $args 0 0]
+                set args [lrange $args 1 end]
+            }
         }
-        if {$args eq "-async"} {
-            ::nats::core::start connect $handle
-        } else {
-            ::nats::core::do connect $handle
-        }
+        ::nats::core::$begin connect $handle {*}$options
+        return
+    }
+
+    # Ends the connection and begins another one, to the next server in turn. Returns at once.
+    method reconnect {} {
+        ::nats::core::reconnect $handle
         return
     }
 
@@ -73,6 +85,11 @@ oo::class create ::nats::connection {
         return
     }
 
+    # Whether drain was called, and has not ended the connection yet.
+    method draining {} {
+        return [::nats::core::draining $handle]
+    }
+
     # Returns true when the server has seen all that went before.
     #
     # args - ?-timeout ms?
@@ -88,7 +105,7 @@ oo::class create ::nats::connection {
     }
 
     # A dict of what was carried since the object was made: in_msgs, out_msgs, in_bytes,
-    # out_bytes, reconnects.
+    # out_bytes, reconnects; and buffered, the bytes that wait to be sent now.
     method stats {} {
         return [::nats::core::statistics $handle]
     }
@@ -187,6 +204,18 @@ oo::class create ::nats::connection {
     # A list of dicts: the next to be tried first, the current one last.
     method all_servers {} {
         return [::nats::core::all_servers $handle]
+    }
+
+    # Replaces the pool of servers, also while connected: it counts from the next attempt on.
+    method set_servers {urls} {
+        ::nats::core::set_servers $handle $urls
+        return
+    }
+
+    # How the connection is encrypted: a dict of version, cipher, peer_subject, not_after and
+    # verified, empty where it is not.
+    method tls_state {} {
+        return [::nats::core::tls_state $handle]
     }
 
     # The server's INFO, as a dict.

@@ -124,13 +124,18 @@ proc ::nats::core::forgiving {command args} {
     catch {$command {*}$args}
 }
 
-# Asks a script for the wait before the next attempt at a server.
+# Asks a script for what the core wants to know.
 #
-# question - to be answered by delay_answer
-# command  - the value of -custom_reconnect_delay
-# server   - a dict as in all_servers
-proc ::nats::core::ask_delay {question command server} {
-    delay_answer $question [uplevel #0 [list {*}$command $server]]
+# question - to be answered by answer
+# command  - the value of an option of the connection
+proc ::nats::core::ask {question command args} {
+    answer $question 0 [uplevel #0 [list {*}$command {*}$args]]
+}
+
+# The same; an error of the command is an answer.
+proc ::nats::core::ask_caught {question command args} {
+    set failed [catch {uplevel #0 [list {*}$command {*}$args]} result]
+    answer $question [expr {$failed == 1}] $result
 }
 
 # Asks a script whether a reply is the last one.
