@@ -22,6 +22,10 @@ library   = build/lib$(name)$(VERSION)$(suffix)
 sources = $(shell find . -name '*.go' -not -name '*_test.go' -not -path './tests/*') \
 	$(wildcard tclbind/script/*.tcl tclbind/ctcl/*.[ch]) go.mod go.sum
 
+# On macOS: the oldest that Go supports, or else it would be that of this machine.
+MACOSX_DEPLOYMENT_TARGET ?= 12.0
+export MACOSX_DEPLOYMENT_TARGET
+
 build_flags = -tags ctcl$(without) -buildmode=c-shared
 # What is given away does not tell where it was built: the same sources give the same file.
 given_flags = -trimpath -buildvcs=false $(build_flags) -ldflags "-s -w -buildid="
@@ -39,7 +43,7 @@ package_dir    = $(package_root)/nats$(VERSION)
 man_dir = $(if $(install_prefix),$(install_prefix)/share/man/mann,$(package_dir)/man/mann)
 doc_dir = $(if $(install_prefix),$(install_prefix)/share/doc/nats$(VERSION),$(package_dir))
 
-.PHONY: all help deps manual demo test stress bench install uninstall clean natsh natsh-all windows release dist
+.PHONY: all help deps manual demo test stress bench install uninstall clean natsh natsh-all windows test-windows release dist
 
 all: deps $(library) manual
 
@@ -53,6 +57,7 @@ help:
 	@echo "make natsh      build natsh, the shell that needs no Tcl, for this machine"
 	@echo "make natsh-all  build natsh for all platforms, into build/"
 	@echo "make windows    build the library for Windows, Tcl 8.6 and 9, with mingw-w64"
+	@echo "make test-windows TCLSH_WIN=file  try that and natsh.exe under wine, with that tclsh for Windows"
 	@echo "make release    build the libraries for Linux on amd64 and arm64, for glibc 2.17 and newer"
 	@echo "make dist       pack all that is given away, for all platforms, into dist/"
 	@echo "make bench      time C Tcl and natsh against the same programs in Go, and write docs/bench.md and"
@@ -115,12 +120,16 @@ build/keys: tests/keys/main.go go.mod go.sum
 windows: deps
 	@GO="$(GO)" VERSION="$(VERSION)" BUILD_FLAGS='$(given_flags)' sh tests/windows
 
+# What make windows and make natsh-all have built, under wine.
+test-windows: windows natsh-all
+	@TCLSH_WIN="$(TCLSH_WIN)" sh tests/windows-run
+
 # Libraries that load on older Linuxes, too: amd64 and arm64 (ARCHS), Tcl 8.6 and 9.
 release:
 	@GO="$(GO)" VERSION="$(VERSION)" BUILD_FLAGS='$(given_flags)' ARCHS="$(ARCHS)" sh tests/release
 
 # All that is given away, into dist/.
-dist: release windows natsh-all
+dist: release windows natsh-all manual
 	@GO="$(GO)" VERSION="$(VERSION)" sh tests/packages
 
 natsh:
