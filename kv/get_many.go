@@ -5,6 +5,7 @@ package kv
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,9 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 		if !wire.ValidSubject(b.read+filter, true) {
 			return fault.New(fault.BadSubject, "Invalid subject "+b.read+filter)
 		}
+	}
+	if !b.direct && (s.UpToRevision > 0 || s.UpToTime != "") {
+		return fault.New(fault.NotSupported, "Bucket "+b.name+" has no direct gets (allow_direct): its keys cannot be read as they were")
 	}
 	if s.UpToRevision > 0 {
 		if err := checkRevision(s.UpToRevision); err != nil {
@@ -189,6 +193,10 @@ func (g *gathering) answered(names []string, err error) {
 	switch {
 	case refused != nil && g.past():
 		err = invalid("More than 1024 keys match: they cannot be read as of one revision")
+	case g.past() && fault.CodeOf(err) == fault.InvalidArg:
+		if g.explain(err) == nil {
+			return
+		}
 	case refused != nil, fault.CodeOf(err) == fault.InvalidArg && !g.past():
 		if err = g.readEach(names); err == nil {
 			return
@@ -199,6 +207,16 @@ func (g *gathering) answered(names []string, err error) {
 		return
 	}
 	g.end(nil)
+}
+
+// explain ends a request that was refused with the reason, where it is a server that cannot read what was.
+func (g *gathering) explain(refusal error) error {
+	return g.bucket.js.AccountInfo(func(info dict.Dict, err error) {
+		if level, bad := strconv.ParseInt(info.Text("api", "level"), 10, 64); err == nil && (bad != nil || level < 1) {
+			refusal = fault.New(fault.NotSupported, "Reading many keys as they were (up_to_revision, up_to_time) needs a nats-server of 2.11 or newer")
+		}
+		g.end(refusal)
+	})
 }
 
 // readEach reads without the help of direct gets: each key by itself, or each filter by a consumer.

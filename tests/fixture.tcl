@@ -22,6 +22,9 @@ testConstraint thread [expr {![catch {package require Thread}]}]
 # Another server process, built by make.
 set natsServer [expr {[info exists env(NATS_SERVER)] ? $env(NATS_SERVER) : "$root/build/nats-server"}]
 testConstraint serverProcess [expr {[file executable $natsServer] && $tcl_platform(platform) eq "unix"}]
+# An older one.
+set oldServer [expr {[info exists env(NATS_SERVER)] ? "$env(NATS_SERVER)-2.10" : "$root/build/nats-server-2.10"}]
+testConstraint oldServer [expr {[testConstraint serverProcess] && [file executable $oldServer]}]
 # What makes keys and JWTs, by make too.
 set keysTool [expr {[info exists env(NATS_KEYS)] ? $env(NATS_KEYS) : "$root/build/keys"}]
 testConstraint keys [file executable $keysTool]
@@ -366,4 +369,42 @@ proc cutProxy {port {how cut}} {
         catch {close $channel}
     }
     set ::proxies($port) [lrange $::proxies($port) 0 0]
+}
+
+# Runs other suites, each in a process of its own and all at once, on a server that is there (elsewhere.tcl), but
+# for the tests of those names. Returns what those have written in which a test failed, or none passed: nothing
+# where all is well.
+proc suitesElsewhere {suites url environment args} {
+    array set ::env [list NATS_ELSEWHERE $url NATS_ELSEWHERE_SKIP $args {*}$environment]
+    set ::written {}
+    set ::suitesOpen 0
+    foreach suite $suites {
+        set channel [open |[list [info nameofexecutable] [file join $::root tests $suite.test] 2>@1] r]
+        fconfigure $channel -blocking 0 -encoding utf-8
+        fileevent $channel readable [list suiteWrote $channel $suite]
+        incr ::suitesOpen
+    }
+    array unset ::env NATS_ELSEWHERE*
+    while {$::suitesOpen} {
+        vwait ::suitesOpen
+    }
+    set failed {}
+    dict for {suite text} $::written {
+        if {![regexp {Passed\t[1-9]\d*\tSkipped\t\d+\tFailed\t0\n} $text]} {
+            lappend failed $suite $text
+        }
+    }
+    return $failed
+}
+
+proc suiteWrote {channel suite} {
+    dict append ::written $suite [read $channel]
+    if {[eof $channel]} {
+        catch {close $channel}
+        incr ::suitesOpen -1
+    }
+}
+
+if {[info exists env(NATS_ELSEWHERE)]} {
+    source [file join $root tests elsewhere.tcl]
 }

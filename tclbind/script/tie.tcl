@@ -14,8 +14,9 @@ oo::class create ::nats::tied {
     # cache     - key -> value, as the bucket has it
     # revisions - key -> revision of what the cache has, deleted keys included
     # failures  - key -> error and options of a write that tie's trace has made, for Refuse to throw
+    # writing   - key -> how many writes of the script's are on their way
     # arriving  - the change that is written into the array came from the bucket
-    variable kv watcher values cache revisions failures arriving
+    variable kv watcher values cache revisions failures writing arriving
 
     # bucket - a key_value object
     # array  - the tied array's qualified name
@@ -24,6 +25,7 @@ oo::class create ::nats::tied {
         array set cache {}
         array set revisions {}
         array set failures {}
+        set writing {}
         set arriving false
         upvar #0 $array [my varname values]
         set watcher [$kv watch > -callback [::nats::mymethod Arrived]]
@@ -80,7 +82,7 @@ oo::class create ::nats::tied {
         try {
             my Put $key $value
         } on error {message options} {
-            if {![my Traced]} {
+            if {[namespace which my] eq "" || ![my Traced]} {
                 return -options $options $message
             }
             set failures($key) [list $message $options]
@@ -94,7 +96,7 @@ oo::class create ::nats::tied {
         try {
             my Delete $key
         } on error {message options} {
-            if {![my Traced]} {
+            if {[namespace which my] eq "" || ![my Traced]} {
                 return -options $options $message
             }
             my Restore $key
@@ -109,10 +111,21 @@ oo::class create ::nats::tied {
 
     # The other side -------------------------------------------------------
 
+    # Events are served meanwhile: what another has written before or after may arrive, and the array may be untied.
     method Put {key value} {
-        set revision [$kv put $key $value]
-        my Know $key $revision
-        set cache($key) $value
+        dict incr writing $key
+        try {
+            set revision [$kv put $key $value]
+        } finally {
+            if {[namespace which my] ne ""} {
+                dict incr writing $key -1
+            }
+        }
+        if {[namespace which my] eq ""} return
+        if {[my Know $key $revision]} {
+            set cache($key) $value
+        }
+        my Restore $key
     }
 
     method Delete {key} {
@@ -137,6 +150,10 @@ oo::class create ::nats::tied {
         unset failures($key)
         my Restore $key
         return -options $options $message
+    }
+
+    method Writing {key} {
+        return [expr {[dict exists $writing $key] && [dict get $writing $key] > 0}]
     }
 
     # Gives an element the value that the bucket has.
@@ -165,12 +182,12 @@ oo::class create ::nats::tied {
             return
         }
         foreach key [array names values] {
-            if {![info exists cache($key)]} {
+            if {![info exists cache($key)] && ![my Writing $key]} {
                 my Hide $key
             }
         }
         foreach key [array names cache] {
-            if {![info exists values($key)] || $values($key) ne $cache($key)} {
+            if {![my Writing $key] && (![info exists values($key)] || $values($key) ne $cache($key))} {
                 my Show $key $cache($key)
             }
         }
