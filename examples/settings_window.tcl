@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # A window on a bucket: labels that show a watched array, and entries that write into a tied one.
 #
-#     wish examples/settings_window.tcl ?-server url? ?-picture file?
+#     wish examples/settings_window.tcl ?-server url?
 #
-# What anybody writes into the bucket appears in the window; what is typed goes into the bucket. -picture writes a PNG
-# of the window (with the package Img) and ends.
+# What anybody writes into the bucket appears in the window; what is typed goes into the bucket.
 
 package require Tk
 package require nats
 package require nats::tie
 
-array set options {-server "" -picture ""}
+array set options {-server ""}
 array set options $argv
 if {$options(-server) eq ""} {
     # Without a server's URL the example runs a server of its own.
@@ -43,25 +42,4 @@ foreach key [lsort [array names shown]] {
     # ttk::label, for a plain label brings back the element of a key that was deleted.
     grid [ttk::label .f.k$row -text $key] [ttk::label .f.v$row -textvariable shown($key) -width 24] \
         [ttk::entry .f.e$row -textvariable edited($key) -width 24] -sticky w -padx 6 -pady 4
-}
-
-if {$options(-picture) ne ""} {
-    package require Img
-    set edited(port) 465
-    # The watcher brings it back from the bucket.
-    while {$shown(port) ne "465"} {
-        vwait shown
-    }
-    raise .
-    update
-    after 300 {set drawn 1}
-    vwait drawn
-    set image [image create photo -format window -data .]
-    $image write $options(-picture) -format png
-    puts "the bucket has [$kv get_value port] in port"
-    $conn destroy
-    if {[info exists server]} {
-        $server destroy
-    }
-    exit
 }
