@@ -173,8 +173,8 @@ func (c *check) pairs() {
 // watched checks what watchers saw: in the stream's order, none twice, none left out behind the first data, the last
 // value of each key; and that their arrays are the bucket.
 func (c *check) watched(worker string, events []*event) {
-	last := map[string]uint64{}    // watcher -> what it saw last
-	current := map[string]uint64{} // watcher -> what it had seen when its first data was complete
+	last := map[string]uint64{}   // watcher -> what it saw last
+	current := map[string]int64{} // watcher -> when it was told that its first data is complete
 	arrays := map[string]map[string]string{"cache": {}, "cache2": {}}
 	finals := map[string]map[string]uint64{"1": {}, "2": {}}
 	for _, e := range events {
@@ -183,7 +183,7 @@ func (c *check) watched(worker string, events []*event) {
 			if _, twice := current[e.result]; twice {
 				c.failf("%s: watcher %s was told twice that its first data is complete", worker, e.result)
 			}
-			current[e.result] = last[e.result]
+			current[e.result] = e.begin
 		case "seen":
 			c.saw(e, last, current)
 			finals[watcherOf(e)][e.key] = e.expected
@@ -207,7 +207,7 @@ func (c *check) watched(worker string, events []*event) {
 func watcherOf(e *event) string { return fmt.Sprint(e.begin) }
 
 // saw checks one entry that a watcher was given.
-func (c *check) saw(e *event, last, current map[string]uint64) {
+func (c *check) saw(e *event, last map[string]uint64, current map[string]int64) {
 	watcher := watcherOf(e)
 	before := last[watcher]
 	last[watcher] = e.expected
@@ -222,9 +222,10 @@ func (c *check) saw(e *event, last, current map[string]uint64) {
 	case !there || m.key != e.key || value != e.value:
 		c.failf("the stream has %+v there: %s", m, e)
 	}
-	if _, complete := current[watcher]; complete && before > 0 {
+	// What is written while watch is called may be replaced before the watcher is there.
+	if since, complete := current[watcher]; complete {
 		for missing := before + 1; missing < e.expected; missing++ {
-			if m, there := c.kv.messages[missing]; there {
+			if m, there := c.kv.messages[missing]; there && m.stored > since {
 				c.failf("not seen before it, %d of %s: %s", missing, m.key, e)
 				return
 			}

@@ -13,7 +13,7 @@ func bucketOf(messages ...string) *stream {
 	s := newStream()
 	for i, text := range messages {
 		key, value, _ := strings.Cut(text, " ")
-		s.add(uint64(i+1), message{key: key, value: strings.TrimPrefix(value, "-"), marker: value == "-"})
+		s.add(uint64(i+1), message{key: key, value: strings.TrimPrefix(value, "-"), marker: value == "-", stored: int64(10 * (i + 1))})
 	}
 	return s
 }
@@ -46,7 +46,9 @@ func checked(t *testing.T, bucket *stream, lines ...string) *check {
 }
 
 func TestWhatIsRightPasses(t *testing.T) {
-	c := checked(t, bucketOf("l1 a", "l1 b", "l1 -", "l1 c"),
+	bucket := bucketOf("l1 a", "l1 b", "l1 -", "l1 c")
+	bucket.replicas = true
+	c := checked(t, bucket,
 		"put 10 20 l1 a 0 ok 1",
 		"get 21 25 l1 - 0 ok 1~a",
 		"update 30 40 l1 b 1 ok 2",
@@ -54,7 +56,10 @@ func TestWhatIsRightPasses(t *testing.T) {
 		"delete 50 60 l1 - 0 ok 0",
 		"get 61 62 l1 - 0 NATS~ErrKeyNotFound no",
 		"create 70 80 l1 c 0 NATS~ErrTimeout no", // it was done all the same
-		"get 90 95 l1 - 0 ok 4~c")
+		"get 90 95 l1 - 0 ok 4~c",
+		// The leader has proposed the first one, and refuses by it.
+		"update 100 120 l1 y 4 NATS~ErrTimeout no",
+		"update 110 115 l1 z 4 NATS~ErrWrongLastSequence no")
 	if len(c.faults) > 0 {
 		t.Error(c.faults)
 	}

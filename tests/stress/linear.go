@@ -89,7 +89,7 @@ func keyHistory(events []*event, s *stream, key string) []porcupine.Operation {
 	for client, e := range events {
 		begin = min(begin, e.begin)
 		o, known := made(e, s, key)
-		if !known {
+		if !known || s.replicas && o.code == refused && proposed(e, events) {
 			continue
 		}
 		if e.what == "delete" {
@@ -106,6 +106,15 @@ func keyHistory(events []*event, s *stream, key string) []porcupine.Operation {
 		list = append(list, porcupine.Operation{Input: operation{what: "delete", code: "ok", markers: markers}, Call: begin, Return: math.MaxInt64})
 	}
 	return list
+}
+
+// proposed tells whether another write of the same key was under way meanwhile. The leader of a cluster refuses by what it has
+// proposed, before the others have taken it and before anybody can read it, and it may be lost with the leader: such a
+// refusal makes no claim.
+func proposed(e *event, events []*event) bool {
+	return slices.ContainsFunc(events, func(other *event) bool {
+		return other != e && other.what != "get" && other.code != refused && other.begin <= e.end && e.begin <= other.end
+	})
 }
 
 // made is the operation that a call was, where it is known to have been one: it had an answer, or the stream has

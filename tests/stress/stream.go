@@ -21,11 +21,13 @@ type stream struct {
 	previous map[uint64]uint64            // sequence number -> that of the same key before it, 0 for none
 	final    map[string]uint64            // key -> its last sequence number
 	twice    []string                     // values that are there more than once
+	replicas bool                         // a cluster has it
 }
 
 type message struct {
 	key, value string
-	marker     bool // a deletion
+	marker     bool  // a deletion
+	stored     int64 // when, in µs since 1970
 }
 
 func newStream() *stream {
@@ -61,6 +63,7 @@ func readStream(ctx context.Context, js jetstream.JetStream, name, prefix string
 		return nil, err
 	}
 	result := newStream()
+	result.replicas = source.CachedInfo().Config.Replicas > 1
 	last := source.CachedInfo().State.LastSeq
 	if source.CachedInfo().State.Msgs == 0 {
 		return result, nil
@@ -86,7 +89,8 @@ func readStream(ctx context.Context, js jetstream.JetStream, name, prefix string
 			return nil, err
 		}
 		result.add(metadata.Sequence.Stream, message{
-			key: strings.TrimPrefix(m.Subject(), prefix), value: string(m.Data()), marker: m.Headers().Get("KV-Operation") != ""})
+			key: strings.TrimPrefix(m.Subject(), prefix), value: string(m.Data()), marker: m.Headers().Get("KV-Operation") != "",
+			stored: metadata.Timestamp.UnixMicro()})
 	}
 	return result, nil
 }
