@@ -250,20 +250,33 @@ func (b *Bucket) Create(key string, value []byte, done func(uint64, error), opti
 			done(revision, refusal)
 			return
 		}
-		err := b.lastWritten(key, func(e Entry, err error) {
-			gone := fault.CodeOf(err) == fault.KeyNotFound // the marker, too
-			if !gone && (err != nil || e.Operation == Put) {
-				done(0, refusal)
+		b.createOver(key, value, w, 0, refusal, done)
+	})
+}
+
+// createOver goes on with Create behind a refusal: over the marker of a deletion, where there is one and no value. before is the
+// revision that it was tried over already, 0 for none: another marker may have come meanwhile.
+func (b *Bucket) createOver(key string, value []byte, w write, before uint64, refusal error, done func(uint64, error)) {
+	err := b.lastWritten(key, func(e Entry, err error) {
+		gone := fault.CodeOf(err) == fault.KeyNotFound // the marker, too
+		if !gone && (err != nil || e.Operation == Put) || before > 0 && e.Revision == before {
+			done(0, refusal)
+			return
+		}
+		err = b.publish(key, value, nil, &e.Revision, w, func(revision uint64, again error) {
+			if fault.CodeOf(again) == fault.WrongLastSequence && e.Revision > 0 {
+				b.createOver(key, value, w, e.Revision, again, done)
 				return
 			}
-			if err := b.publish(key, value, nil, &e.Revision, w, done); err != nil {
-				done(0, err)
-			}
+			done(revision, again)
 		})
 		if err != nil {
 			done(0, err)
 		}
 	})
+	if err != nil {
+		done(0, err)
+	}
 }
 
 // Delete deletes a key and keeps its history; with a revision above 0 on condition that
