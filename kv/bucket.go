@@ -79,6 +79,14 @@ func (b *Bucket) WithTimeout(limit time.Duration) *Bucket {
 	return &other
 }
 
+// Expiring returns the same bucket, whose Put, Create and Update are never sent later where they were not sent within
+// their time: while there is no connection. Else a write that ends with ErrTimeout may still happen.
+func (b *Bucket) Expiring() *Bucket {
+	other := *b
+	other.js = b.js.Expiring()
+	return &other
+}
+
 // Name of the bucket.
 func (b *Bucket) Name() string { return b.name }
 
@@ -112,7 +120,7 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 	}
 	begun := time.Now()
 	return read(b.stream, which, func(m *js.Message, err error) {
-		e, err := b.found(key, m, err)
+		e, err := b.found(key, m, b.late(key, err))
 		if err == nil && e.Operation != Put && !o.Deleted {
 			err = fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
 		}
@@ -160,7 +168,11 @@ func (b *Bucket) publish(key string, value []byte, header nats.Header, expected 
 		m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
 		begun := time.Now()
 		return b.js.PublishForSeq(m, func(seq uint64, err error) {
-			b.told(begun, true, err, func(err error) { done(seq, err) })
+			if tooLongValue(err) {
+				b.tellLimit(m, err, func(err error) { done(0, err) })
+				return
+			}
+			b.told(begun, true, b.late(key, err), func(err error) { done(seq, err) })
 		})
 	}, func(err error) { done(0, err) })
 }
@@ -260,6 +272,9 @@ func (b *Bucket) createOver(key string, value []byte, w write, before uint64, re
 	err := b.lastWritten(key, func(e Entry, err error) {
 		gone := fault.CodeOf(err) == fault.KeyNotFound // the marker, too
 		if !gone && (err != nil || e.Operation == Put) || before > 0 && e.Revision == before {
+			if err == nil && e.Operation == Put {
+				refusal = fault.New(fault.WrongLastSequence, "Key "+key+" exists in bucket "+b.name+": "+refusal.Error())
+			}
 			done(0, refusal)
 			return
 		}

@@ -240,7 +240,12 @@ func EmptyBucket(j *js.JetStream, bucket string, done func(uint64, error)) error
 	if err := js.CheckBucketName(bucket); err != nil {
 		return err
 	}
-	return j.PurgeStream(streamPrefix+bucket, nil, done)
+	return j.PurgeStream(streamPrefix+bucket, nil, func(n uint64, err error) {
+		if fault.CodeOf(err) == fault.StreamNotFound {
+			err = fault.New(fault.StreamNotFound, "Bucket "+bucket+" not found")
+		}
+		done(n, err)
+	})
 }
 
 // Buckets returns the names of all buckets.

@@ -3,12 +3,15 @@
 package kv
 
 import (
+	"errors"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/wire"
 )
 
 // WriteOption refines one write.
@@ -112,6 +115,38 @@ func (b *Bucket) whereAllowed(field string, refusal func() error, goOn func() er
 			failed(err)
 		}
 	})
+}
+
+// late has the error of a request whose time is over name the key.
+func (b *Bucket) late(key string, err error) error {
+	if !wire.IsDeadline(err) {
+		return err
+	}
+	return wire.Late(err, "key "+key+" of bucket "+b.name)
+}
+
+// tooLongValue tells whether the server has refused a value for its length.
+func tooLongValue(err error) bool {
+	var e *fault.Error
+	return errors.As(err, &e) && e.Code == fault.JSResponse && len(e.Words) > 1 && e.Words[1] == "10054"
+}
+
+// tellLimit adds to the server's refusal of a value how long it is, and how long it may be.
+func (b *Bucket) tellLimit(m *nats.Msg, refusal error, done func(error)) {
+	j, stream := b.origin, b.originStream
+	size := wire.HeaderSize(m.Header) + len(m.Data)
+	asked := j.StreamInfo(stream, func(info dict.Dict, err error) {
+		var e *fault.Error
+		if err == nil && errors.As(refusal, &e) {
+			more := *e
+			more.Text += ": bucket " + b.name + " takes " + info.Text("config", "max_msg_size") + " bytes of value and headers, and this were " + strconv.Itoa(size)
+			refusal = &more
+		}
+		done(refusal)
+	})
+	if asked != nil {
+		done(refusal)
+	}
 }
 
 // lacks is the error of what a bucket cannot do before it has an option, which servers know from a release on.

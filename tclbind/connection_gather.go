@@ -30,6 +30,7 @@ type gathering struct {
 	most    int           // 0: no limit
 	stall   time.Duration // 0: none
 	empty   bool          // an empty reply is the last one, and not counted
+	options option.Values // of the request
 	command bridge.Value  // tells whether a reply is the last one, retained; nil for none
 
 	pending *wire.Pending
@@ -41,7 +42,7 @@ type gathering struct {
 }
 
 func (c *connection) newGathering(o option.Values) *gathering {
-	g := &gathering{c: c, most: small(o.Int("max_msgs")), stall: o.Duration("stall"), sent: make(chan struct{})}
+	g := &gathering{c: c, most: small(o.Int("max_msgs")), stall: o.Duration("stall"), options: o, sent: make(chan struct{})}
 	if v, given := o["sentinel"].(bridge.Value); given {
 		if v.Text() == "empty" {
 			g.empty = true
@@ -82,6 +83,7 @@ func (g *gathering) send(p *bridge.Package, m *nats.Msg, timeout time.Duration, 
 			g.mu.Unlock()
 			done(m, err)
 		})
+	expire(g.pending, m, g.options)
 	close(g.sent)
 	return err
 }

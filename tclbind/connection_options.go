@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -309,9 +310,14 @@ func cmdCget(_ *bridge.Package, c *connection, args []bridge.Value) (any, error)
 		name = name[1:]
 	}
 	if connectionOptions.Row(name) == nil {
-		return nil, invalid("Invalid option " + args[0].Text())
+		return nil, noOption(args[0].Text(), name)
 	}
 	return c.settings.read(name), nil
+}
+
+// noOption is the error of cget and reset.
+func noOption(written, name string) error {
+	return &fault.Error{Code: fault.InvalidArg, Text: "Invalid option " + written, Help: connectionOptions.Meant(name)}
 }
 
 func cmdReset(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
@@ -323,7 +329,7 @@ func cmdReset(p *bridge.Package, c *connection, args []bridge.Value) (any, error
 		}
 		o := connectionOptions.Row(name)
 		if o == nil {
-			return nil, invalid("Invalid option " + a.Text())
+			return nil, noOption(a.Text(), name)
 		}
 		given[name] = o.Default
 	}

@@ -30,6 +30,7 @@ var requestOptions = option.Table{
 	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut message`; an empty one is none"},
 	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what -dictmsg says"},
 	coroutineOption,
+	expiresOption,
 	{Name: "max_msgs", Kind: option.Natural, About: "gathers replies: complete, or as many as come in time (0: all that do); dicts"},
 	{Name: "stall", Kind: option.Millis, About: "gathers replies, as long as each one comes within that time after the one before; 0: no limit"},
 	{Name: "sentinel", Kind: sentinel, About: "gathers replies, up to the last one, which is left out: empty means one without a payload; a command is called as `cmd message`, and returns true for the last one"},
@@ -37,7 +38,7 @@ var requestOptions = option.Table{
 }
 
 // requestMsgTable has those of request_msg.
-var requestMsgTable = requestOptions[:4]
+var requestMsgTable = requestOptions[:5]
 
 // cmdRequest sends a request. With a callback the result is the request's ID.
 func cmdRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
@@ -87,9 +88,17 @@ func (c *connection) ask(p *bridge.Package, m *nats.Msg, o option.Values) (any, 
 	return bridge.Begin(p,
 		func(done func(*nats.Msg, error)) (err error) {
 			pending, err = c.wire.Request(m, timeout, done)
+			expire(pending, m, o)
 			return err
 		},
 		func(reply *nats.Msg) (any, error) { return c.reply(reply, pending, asDict), nil })
+}
+
+// expire is -expires of a request that was begun; nil: it could not be.
+func expire(pending *wire.Pending, m *nats.Msg, o option.Values) {
+	if pending != nil && o.Bool("expires") {
+		pending.Expire(m)
+	}
 }
 
 // reply is a message that came for a request, as a callback or a caller gets it.
@@ -140,6 +149,7 @@ func (c *connection) askAsync(p *bridge.Package, m *nats.Msg, timeout time.Durat
 				tell(reply, false, true)
 			}
 		})
+		expire(r.pending, m, o)
 	}
 	if err != nil {
 		if r.gathering != nil {

@@ -28,6 +28,7 @@ type orderedConsumer struct {
 	c        *connection
 	source   *bridge.Source
 	deliver  bridge.Value // the callback, retained; nil for a watcher's
+	watcher  string       // what the log calls it, where it is a watcher's: the script knows no other object
 	ended    bool
 }
 
@@ -131,7 +132,11 @@ func (f *consumerFailure) Run(p *bridge.Package) {
 	if f.oc.ended {
 		return
 	}
-	f.oc.c.wire.Logf(wire.LogWarn, "Ordered consumer %s: %s", f.oc.Namespace(), f.e.Text)
+	name := f.oc.watcher
+	if name == "" {
+		name = "Ordered consumer " + f.oc.Namespace()
+	}
+	f.oc.c.wire.Logf(wire.LogWarn, "%s: %s", name, f.e.Text)
 	p.Report(p.Host.SetVar(f.oc.Namespace()+"::last_error", errorDict(f.e)))
 }
 

@@ -48,6 +48,7 @@ var headerOptions = option.Table{{Name: "header", Kind: headers, About: "keys an
 var jsPublishMsgOptions = slices.Concat(option.Table{
 	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
 	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut pubAck pubError`; an empty one is none"},
+	expiresOption,
 }, messageOptions, option.Table{
 	{Name: "retry_attempts", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultRetry.Attempts)), About: "further ones, where nobody listens: the stream's leader may be changing"},
 	{Name: "retry_wait", Kind: option.Millis, Default: wire.DefaultRetry.Wait, About: "before each further attempt; there is none that -timeout leaves no time for"},
@@ -121,10 +122,11 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 	if !async {
 		return bridge.Begin(p, func(done func(dict.Dict, error)) error {
 			return j.publishInTurn(p, func(answered func()) error {
-				_, err := j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
+				pending, err := j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
 					done(ack, err)
 					answered()
 				})
+				expire(pending, m, o)
 				return err
 			}, func(err error) { done(nil, err) })
 		}, bridge.Plain)
@@ -140,6 +142,7 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 			}
 			answered()
 		})
+		expire(r.pending, m, o)
 		if err != nil {
 			return 0, err
 		}

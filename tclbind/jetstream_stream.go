@@ -3,8 +3,11 @@
 package tclbind
 
 import (
+	"strings"
+
 	"natstcl/kv/dict"
 	"natstcl/kv/js"
+	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -64,28 +67,50 @@ func cmdStreamSubjects(p *bridge.Package, j *jetStream, args []bridge.Value) (an
 }
 
 func cmdAddStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	return changeStream(p, args, j.js.AddStream)
+	return changeStream(p, j, args, j.js.AddStream)
 }
 
 func cmdUpdateStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	return changeStream(p, args, j.js.UpdateStream)
+	return changeStream(p, j, args, j.js.UpdateStream)
 }
 
 func cmdCreateOrUpdateStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	return changeStream(p, args, j.js.CreateOrUpdateStream)
+	return changeStream(p, j, args, j.js.CreateOrUpdateStream)
 }
 
 // changeStream sends a stream's config. Options that the table does not know are
-// passed over, so that the config from stream_info can be given back.
-func changeStream(p *bridge.Package, args []bridge.Value, send func(string, dict.Dict, func(dict.Dict, error)) error) (any, error) {
+// passed over, so that the config from stream_info can be given back; the log tells of them.
+func changeStream(p *bridge.Package, j *jetStream, args []bridge.Value, send func(string, dict.Dict, func(dict.Dict, error)) error) (any, error) {
 	given, err := streamOptions.ParseKnown(args[1:])
 	if err != nil {
 		return nil, err
 	}
+	j.c.tellIgnored(p, args[1:], streamOptions)
 	config := jsonConfig(given.OrDefaults(streamOptions), streamOptions)
 	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
 		return send(args[0].Text(), config, done)
 	}, configInMillis(streamOptions))
+}
+
+// tellIgnored writes a line for each option that a table does not know: a warning where one that it knows is so near
+// that a mistake is likely, else for debugging.
+func (c *connection) tellIgnored(p *bridge.Package, args []bridge.Value, table option.Table) {
+	told := false
+	for i := 0; i < len(args); i += 2 {
+		name := strings.TrimPrefix(args[i].Text(), "-")
+		if table.Row(name) != nil {
+			continue
+		}
+		told = true
+		if meant := table.Meant(name); meant != "" {
+			c.wire.Logf(wire.LogWarn, "Option %s is ignored: %s", name, meant)
+		} else {
+			c.wire.Logf(wire.LogDebug, "Option %s is ignored", name)
+		}
+	}
+	if told {
+		c.news.lines(p)
+	}
 }
 
 func cmdAddStreamFromJSON(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {

@@ -79,6 +79,7 @@ var bucketCommands = []bridge.Command{
 	{Name: "watch_state", Usage: "watcher", Run: bridge.On(cmdWatchState)},
 	{Name: "watch_wait", Usage: "watcher args", Run: bridge.On(cmdWatchWait)},
 	{Name: "watch_array", Usage: "watcher", Run: bridge.On(cmdWatchArray)},
+	{Name: "watch_name", Usage: "watcher name", Run: bridge.On(cmdWatchName)},
 	{Name: "watch_consumer", Usage: "watcher", Run: bridge.On(cmdWatchConsumer)},
 }
 

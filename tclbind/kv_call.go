@@ -39,7 +39,9 @@ var (
 	ttlOption    = option.Row{Name: "ttl", Kind: lifetime, About: "how long it lives, 1000 at least; the bucket needs -limit_marker_ttl"}
 	headerOption = option.Row{Name: "header", Kind: headers, About: "headers of the message: keys with lists of values"}
 
-	writeOptions = slices.Concat(option.Table{ttlOption, headerOption}, callOptions)
+	expiresOption = option.Row{Name: "expires", Kind: option.Bool, Default: false, About: "what was not sent within its time, as there was no connection, is never sent; without it a write that timed out may still happen, when there is one"}
+
+	writeOptions = slices.Concat(option.Table{ttlOption, headerOption, expiresOption}, callOptions)
 	touchOptions = slices.Concat(option.Table{ttlOption}, callOptions)
 	purgeOptions = slices.Concat(option.Table{ttlOption, {Name: "revision", Kind: option.Natural, About: "that must be the key's last: else ErrWrongLastSequence"}}, callOptions)
 	getOptions   = slices.Concat(option.Table{{Name: "revision", Kind: option.Int, About: "that one"}}, readOptions, callOptions)
@@ -169,6 +171,9 @@ func (b *bucket) write(p *bridge.Package, key, value bridge.Value, options []bri
 		return nil, err
 	}
 	return b.call(p, writeOptions, options, func(core *kv.Bucket, o option.Values) (any, error) {
+		if o.Bool("expires") {
+			core = core.Expiring()
+		}
 		return bridge.Begin(p, func(done func(uint64, error)) error {
 			return start(core, stored, data, done, refinements(o))
 		}, bridge.Plain)

@@ -3,6 +3,7 @@
 package tclbind
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +24,7 @@ type watcher struct {
 	source   *bridge.Source
 	callback bridge.Value // retained; nil for none
 	array    string       // as it was given, "" for none
-	values   bridge.Value // the name of the variable that is linked to it, retained; nil for none
+	values   bridge.Value // the name by which it is written, retained; nil for none
 	bucket   bridge.Value // the bucket's name, retained
 	coded    *coded
 	keys     []string // as they were given
@@ -83,7 +84,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		w.keys = []string{args[0].Text()}
 	}
 	w.callback = b.j.c.callbackOf(p, o)
-	consumer := &orderedConsumer{c: b.j.c, source: p.NewSource()}
+	consumer := &orderedConsumer{c: b.j.c, source: p.NewSource(), watcher: "Watcher of " + b.name.Text()}
 	w.consumer = consumer
 	settings := kv.WatchOptions{
 		IncludeHistory:     o.Bool("include_history"),
@@ -154,15 +155,20 @@ func (w *watcher) letGo() {
 	}
 }
 
-func (w *watcher) Opened(p *bridge.Package) {
-	if w.array != "" {
-		w.values = p.Host.NewValue(w.Namespace() + "::values")
-	}
+func (w *watcher) Opened(*bridge.Package) {
 	w.source.Open()
 }
 
 func cmdWatchArray(_ *bridge.Package, w *watcher, _ []bridge.Value) (any, error) {
 	return w.array, nil
+}
+
+// cmdWatchName takes the name by which the array is written.
+func cmdWatchName(_ *bridge.Package, w *watcher, args []bridge.Value) (any, error) {
+	if w.values == nil {
+		w.values = args[0].Retain()
+	}
+	return nil, nil
 }
 
 func cmdWatchConsumer(_ *bridge.Package, w *watcher, _ []bridge.Value) (any, error) {
@@ -297,14 +303,21 @@ func (r *replacement) Run(p *bridge.Package) {
 	}
 	keep := p.Host.NewValue([]any{r.w.Namespace() + "::my", "Keep"})
 	defer keep.Release()
-	p.Host.Callback(keep, keys)
+	p.Host.Callback(keep, r.w.values, keys)
 }
 
-// store writes an entry into the array, which the object's variable values is linked to.
+// store writes an entry into the array, by the script's own name for it, which its traces are called with.
 func (w *watcher) store(p *bridge.Package, c *change) {
-	if c.entry.Operation == kv.Put {
-		p.Report(p.Host.StoreElement(w.values, arrayElement{c}))
-	} else {
-		p.Report(p.Host.UnsetElement(w.Namespace()+"::values", c.entry.Key))
+	if c.entry.Operation != kv.Put {
+		p.Report(p.Host.UnsetElement(w.values.Text(), c.entry.Key))
+		return
 	}
+	err := p.Host.StoreElement(w.values, arrayElement{c})
+	if err != nil && !w.ended && strings.HasSuffix(err.Error(), "parent namespace doesn't exist") {
+		// Nobody reaches the array by its name any more. Who linked to it does.
+		w.values.Release()
+		w.values = p.Host.NewValue(w.Namespace() + "::values")
+		err = p.Host.StoreElement(w.values, arrayElement{c})
+	}
+	p.Report(err)
 }

@@ -15,7 +15,13 @@ type Error struct {
 	Code  string   // one of the constants, "ErrTimeout" for instance
 	Words []string // what follows the code in errorCode, usually nothing
 	Text  string
+	// Help says what would be right where Text may not: it is the pure-Tcl client's. The Tcl package shows it in
+	// errorInfo.
+	Help string
 }
+
+// Helps returns Help.
+func (e *Error) Helps() string { return e.Help }
 
 // New makes an Error. A text of "" is the default of the code.
 func New(code, text string) *Error {

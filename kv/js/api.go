@@ -25,6 +25,7 @@ type Options struct {
 	Domain    string        // excludes APIPrefix
 	APIPrefix string        // in place of $JS.API
 	Trace     bool          // requests and replies go to the log at debug level
+	Expires   bool          // what PublishForSeq has not sent when its time is over is never sent
 }
 
 // JetStream is the JetStream of one connection, under one domain or API prefix. Any
@@ -73,6 +74,13 @@ func (j *JetStream) Foreign() bool { return j.prefix != defaultPrefix }
 func (j *JetStream) WithTimeout(timeout time.Duration) *JetStream {
 	other := *j
 	other.options.Timeout = timeout
+	return &other
+}
+
+// Expiring returns the same JetStream with Options.Expires.
+func (j *JetStream) Expiring() *JetStream {
+	other := *j
+	other.options.Expires = true
 	return &other
 }
 

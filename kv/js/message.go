@@ -234,7 +234,7 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry
 // wire.DefaultRetry.
 func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
 	subject := m.Subject
-	_, err := j.conn.RequestAgain(m, j.options.Timeout, wire.DefaultRetry, func(reply *nats.Msg, err error) {
+	pending, err := j.conn.RequestAgain(m, j.options.Timeout, wire.DefaultRetry, func(reply *nats.Msg, err error) {
 		if err != nil {
 			done(0, err)
 			return
@@ -246,6 +246,9 @@ func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
 		ack, err := parseReply(subject, reply.Data, aText("stream"), aCount("seq"))
 		done(count(ack, "seq"), err)
 	})
+	if err == nil && j.options.Expires {
+		pending.Expire(m)
+	}
 	return err
 }
 

@@ -317,7 +317,10 @@ func (c *Conn) Pedantic() bool {
 	return c.options.Pedantic
 }
 
-func errEmptyPool() *fault.Error { return fault.New(fault.NoServers, "Server pool is empty") }
+func errEmptyPool() *fault.Error {
+	return &fault.Error{Code: fault.NoServers, Text: "Server pool is empty",
+		Help: "no server is named: " + fault.Option("servers") + " takes URLs, such as nats://127.0.0.1:4222"}
+}
 
 // Guarded runs f, and keeps a panic in it from ending the process: for the goroutines and
 // timers of the Conn and of what stands on it.

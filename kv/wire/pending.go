@@ -29,6 +29,7 @@ type Pending struct {
 	own      bool      // by is for this request alone: Collect
 	cleanUp  bool      // see CleanUp
 	again    *again    // how it is tried again; nil: it is not
+	expires  *nats.Msg // of Expire; nil: it was not asked for
 	reply    func(*nats.Msg, error)
 }
 
@@ -127,10 +128,63 @@ func (t *pendings) expire() {
 	t.armLocked()
 	t.mu.Unlock()
 	for _, p := range late {
-		p.conn.Guarded(func() {
-			p.finish(nil, &deadlineError{fault.New(fault.Timeout, "Request to "+p.subject+" timed out")})
-		})
+		p.conn.Guarded(func() { p.finish(nil, p.late()) })
 	}
+}
+
+// late is the error of a request whose time is over, which is taken back where it may not happen later.
+func (p *Pending) late() error {
+	cause := fault.New(fault.Timeout, "Request to "+p.subject+" timed out")
+	switch unsent := p.expires != nil && p.conn.withdraw(p.expires); {
+	case unsent:
+		cause.Help = "it was not sent, and will not be"
+	case !p.conn.connected():
+		cause.Help = "there is no connection to a NATS server at the moment"
+	}
+	return &deadlineError{cause}
+}
+
+// Expire has m, which was sent with the request, taken back when the time of the request is over, where it still
+// waits for a connection then. Without it the message is sent when there is one.
+func (p *Pending) Expire(m *nats.Msg) {
+	t := &p.conn.pending
+	t.mu.Lock()
+	waits := t.byID[p.id] == p
+	p.expires = m
+	t.mu.Unlock()
+	if !waits {
+		p.conn.withdraw(m) // its time was short
+	}
+}
+
+// withdraw takes a message back; false where it does not wait for a connection any more.
+func (c *Conn) withdraw(m *nats.Msg) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.Index(c.kept, m)
+	if i < 0 {
+		return false
+	}
+	c.kept = slices.Delete(c.kept, i, i+1)
+	c.keptBytes -= keptSize(m)
+	return true
+}
+
+// connected tells whether there is a connection that takes messages.
+func (c *Conn) connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.engine != nil
+}
+
+// Late makes the ErrTimeout of a deadline that tells more than err, which is one, does.
+func Late(err error, more string) error {
+	cause := fault.New(fault.Timeout, err.Error()+": "+more)
+	var e *fault.Error
+	if errors.As(err, &e) && e.Help != "" {
+		cause.Text += "; " + e.Help
+	}
+	return &deadlineError{cause}
 }
 
 // deadlineError is the ErrTimeout of a deadline; that of a connection that is lost is

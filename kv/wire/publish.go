@@ -195,6 +195,9 @@ func (c *Conn) CheckSize(m *nats.Msg) error {
 	return nil
 }
 
+// HeaderSize is how many bytes a header takes on the wire.
+func HeaderSize(h nats.Header) int { return len(encodeHeader(h)) }
+
 func tooLong(most int64) *fault.Error {
 	return fault.New(fault.MaxPayload, "Maximum size of NATS message is "+strconv.FormatInt(most, 10))
 }

@@ -12,9 +12,23 @@ import (
 type Fault struct {
 	Code string // one of those below
 	Text string
+	Help string // what would be right, for errorInfo, where the text may not say it
 }
 
 func (e *Fault) Error() string { return e.Text }
+
+// Helps returns Help.
+func (e *Fault) Helps() string { return e.Help }
+
+// HelpOf returns what an error that has a method Helps says of what would be right, "" for none. The host adds it
+// to errorInfo.
+func HelpOf(err error) string {
+	var helps interface{ Helps() string }
+	if errors.As(err, &helps) {
+		return helps.Helps()
+	}
+	return ""
+}
 
 // The codes of a Fault.
 const (
@@ -25,7 +39,7 @@ const (
 	ErrInvalidCoroutine = "ErrInvalidCoroutine" // one that was to be resumed is gone
 )
 
-func fail(code, text string) error { return &Fault{code, text} }
+func fail(code, text string) error { return &Fault{Code: code, Text: text} }
 
 // Gone is the error of a call that comes after Close.
 func (p *Package) Gone() error {

@@ -64,11 +64,17 @@ void natsSetResult(Tcl_Interp *interp, const void *value)
 void natsSetError(Tcl_Interp *interp, const void *textAndCode)
 {
     const unsigned char *p = textAndCode;
-    Tcl_Obj *text = natsDecode(&p);
+    Tcl_Obj *text = natsDecode(&p), *help;
 
     Tcl_ResetResult(interp);
     Tcl_SetObjResult(interp, text);
     Tcl_SetObjErrorCode(interp, natsDecode(&p));
+    help = natsDecode(&p);
+    Tcl_IncrRefCount(help);
+    if (*Tcl_GetString(help)) {
+        Tcl_AppendObjToErrorInfo(interp, Tcl_ObjPrintf("\n    (%s)", Tcl_GetString(help)));
+    }
+    Tcl_DecrRefCount(help);
 }
 
 /* Hands the error that the interpreter holds to interp bgerror. */

@@ -151,6 +151,7 @@ func (h *host) throw(err error) {
 	var w writer
 	w.Text(err.Error())
 	w.Any(h.x.CodeOf(err))
+	w.Text(bridge.HelpOf(err))
 	C.natsSetError(h.interp, w.first())
 }
 

@@ -147,6 +147,9 @@ func (h *host) throw(err error) {
 	lib.XTcl_ResetResult(h.tls, h.interp)
 	lib.XTcl_SetObjResult(h.tls, h.interp, newText(h.tls, err.Error()))
 	lib.XTcl_SetObjErrorCode(h.tls, h.interp, newObj(h.tls, h.x.CodeOf(err)))
+	if help := bridge.HelpOf(err); help != "" {
+		lib.XTcl_AppendObjToErrorInfo(h.tls, h.interp, newText(h.tls, "\n    ("+help+")"))
+	}
 }
 
 // scriptError is the error that the interpreter holds.

@@ -44,6 +44,20 @@ proc ::nats::metadata {msg} {
     return [::nats::core::metadata $msg]
 }
 
+# The servers that the environment names, for -servers: those of NATS_URL, with commas between them, else the
+# one that listens where servers do without being told.
+proc ::nats::default_servers {} {
+    set urls {}
+    if {[info exists ::env(NATS_URL)]} {
+        foreach url [split $::env(NATS_URL) ,] {
+            if {[string trim $url] ne ""} {
+                lappend urls [string trim $url]
+            }
+        }
+    }
+    return [expr {[llength $urls] ? $urls : "nats://127.0.0.1:4222"}]
+}
+
 # The local time, as 2022-11-22T13:31:35.451.
 proc ::nats::timestamp {} {
     return [msec_to_isotime [clock milliseconds] :localtime]

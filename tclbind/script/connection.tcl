@@ -110,6 +110,15 @@ oo::class create ::nats::connection {
         return [::nats::core::statistics $handle]
     }
 
+    # What the variables of these names hold.
+    method status {} {
+        return $status
+    }
+
+    method last_error {} {
+        return $last_error
+    }
+
     # Messages -----------------------------------------------------------------
 
     # args - ?-reply replyTo? ?-header dict?; the old form: ?replyTo?

@@ -18,6 +18,10 @@ oo::class create ::nats::ordered_consumer {
         return [::nats::core::consumer_info_of $handle]
     }
 
+    method last_error {} {
+        return $last_error
+    }
+
     # Empty while the consumer is started anew.
     method name {} {
         return [::nats::core::consumer_name $handle]

@@ -141,14 +141,7 @@ oo::class create ::nats::key_value {
         try {
             set array [::nats::core::watch_array $watcher]
             if {$array ne ""} {
-                # Resolves the name where it was given: Tcl links an object's
-                # variable to a global or a namespace variable, and to no other.
-                set namespace [info object namespace $object]
-                try {
-                    uplevel 1 [list ::namespace eval $namespace [list ::upvar 1 $array values]]
-                } on error {reason} {
-                    throw {NATS ErrInvalidArg} "Invalid array $array: $reason"
-                }
+                uplevel 1 [list ::nats::core::watch_into $watcher [info object namespace $object] $array]
             }
         } on error {message options} {
             $object destroy
@@ -157,6 +150,44 @@ oo::class create ::nats::key_value {
         ::nats::core::open $watcher
         return $object
     }
+}
+
+# Has a watcher write into an array, whose name is resolved where this is called.
+#
+# namespace - of the watcher's object, whose variable values is linked to the array
+proc ::nats::core::watch_into {watcher namespace array} {
+    if {[string match *(*) $array]} {
+        throw {NATS ErrInvalidArg} "Invalid array $array: it is an element of an array"
+    }
+    # Tcl links an object's variable to a global or a namespace variable, and to no other.
+    if {[catch {uplevel 1 [list ::namespace eval $namespace [list ::upvar 1 $array values]]} reason]} {
+        if {[string match *::* $array]} {
+            throw {NATS ErrInvalidArg} "Invalid array $array: $reason"
+        }
+        throw {NATS ErrInvalidArg} "Invalid array $array: it is local to a procedure, and would end with it;\
+            write ::$array or `global $array`"
+    }
+    if {[info exists ${namespace}::values] && ![array exists ${namespace}::values]} {
+        throw {NATS ErrInvalidArg} "Invalid array $array: it is a variable that is no array"
+    }
+    # Traces of the script's are called with the name by which the array is written: its own, where it can be
+    # told. A trace of ours finds out which variable is the linked one.
+    set mark [list ::list nats $watcher]
+    trace add variable ${namespace}::values array $mark
+    set candidates [list $array]
+    if {![string match ::* $array]} {
+        set here [string trimright [uplevel 1 {namespace current}] :]
+        set candidates [list ${here}::$array ::$array]
+    }
+    set name ${namespace}::values
+    foreach candidate $candidates {
+        if {![catch {trace info variable $candidate} traces] && [list array $mark] in $traces} {
+            set name $candidate
+            break
+        }
+    }
+    trace remove variable ${namespace}::values array $mark
+    watch_name $watcher $name
 }
 
 # What follows a bucket: destroy it to stop.
@@ -183,6 +214,11 @@ oo::class create ::nats::kv_watcher {
         return [::nats::core::do watch_wait $handle {*}$args]
     }
 
+    # What was wrong last: empty, or a dict: code, errorMessage.
+    method last_error {} {
+        return [$consumer last_error]
+    }
+
     # The bucket's name.
     method bucket {} {
         return [dict get [::nats::core::watch_state $handle] bucket]
@@ -205,15 +241,16 @@ oo::class create ::nats::kv_watcher {
 
     # Takes from the array what is not in the bucket that it follows now.
     #
-    # keys - those that are
-    method Keep {keys} {
+    # array - its name
+    # keys  - those that are
+    method Keep {array keys} {
         set there {}
         foreach key $keys {
             dict set there $key {}
         }
         foreach key [array names values] {
             if {![dict exists $there $key]} {
-                unset -nocomplain values($key)
+                unset -nocomplain ${array}($key)
             }
         }
     }

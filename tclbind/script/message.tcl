@@ -36,15 +36,24 @@ namespace eval ::nats::msg {
     }
 
     proc subject {msg} {
-        return [dict get $msg subject]
+        return [Field $msg subject]
     }
 
     proc data {msg} {
-        return [dict get $msg data]
+        return [Field $msg data]
     }
 
     proc reply {msg} {
-        return [dict get $msg reply]
+        return [Field $msg reply]
+    }
+
+    # A field that every message has.
+    proc Field {msg name} {
+        if {[catch {dict get $msg $name} value]} {
+            throw {NATS ErrInvalidArg} "This is no message, which is a dict with $name: [::string range $msg 0 60];\
+                -dictmsg true has callbacks and requests give messages"
+        }
+        return $value
     }
 
     # 1 for the server's word that nobody listens.

@@ -60,7 +60,7 @@ func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
 			if lax {
 				continue
 			}
-			return nil, invalid("Unknown option " + name)
+			return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Unknown option " + name, Help: t.Meant(name)}
 		}
 		v, err := row.Parse(args[i+1])
 		if err != nil {
@@ -69,6 +69,19 @@ func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
 		out[name] = v
 	}
 	return out, nil
+}
+
+// Meant says which options a name that there is not may stand for, "" where none is near.
+func (t Table) Meant(name string) string {
+	names := make([]string, len(t))
+	for i := range t {
+		names[i] = "-" + t[i].Name
+	}
+	near := Near("-"+name, names)
+	if len(near) == 0 {
+		return ""
+	}
+	return "did you mean " + strings.Join(near, " or ") + "?"
 }
 
 // Row finds an option by its name without the dash. It is nil where there is none.
@@ -97,7 +110,18 @@ func (r *Row) RefuseAs(word string, v bridge.Value) error {
 	if r.Shown != nil {
 		text = r.Shown(text)
 	}
-	return &bridge.Fault{Code: code, Text: "Invalid value for the " + word + " option " + r.Name + " : " + text}
+	return &bridge.Fault{Code: code, Text: "Invalid value for the " + word + " option " + r.Name + " : " + text, Help: wanted[word]}
+}
+
+// wanted says of the words of kinds what their values are, where the word alone may not.
+var wanted = map[string]string{
+	"timeout":   "a time is a number of milliseconds: a minute is 60000",
+	"pos_int":   "a whole number is wanted that is not below 0",
+	"int":       "a whole number is wanted",
+	"bool":      "true or false is wanted",
+	"valid_str": "a text is wanted that is not empty",
+	"list":      "a Tcl list is wanted",
+	"dict":      "a Tcl dict is wanted",
 }
 
 func invalid(text string) error { return &bridge.Fault{Code: bridge.ErrInvalidArg, Text: text} }
