@@ -35,24 +35,30 @@ trace add variable [info object namespace $conn]::status write {apply {{name arg
 
 # What the daemon does: it counts words, and ends when it is told to.
 set words 0
-$conn subscribe words -callback {apply {{subject message reply} {
+proc count {subject message reply} {
     incr ::words [llength $message]
     if {$reply ne ""} {
         $::conn publish $reply $::words
     }
-}}}
-$conn subscribe stop -max_msgs 1 -callback {apply {args {
+}
+proc stop {args} {
     set ::stopped 1
-}}}
+}
 
-# connect tries each server once. Until the first connection is there it is asked again.
+# connect tries each server once. Until the first connection is there it is called again; from then on the
+# package reconnects, and brings the subscriptions along.
 proc begin {} {
     try {
         $::conn connect
     } trap NATS {message} {
         log "not yet: $message"
         after 200 begin
+        return
     }
+    $::conn subscribe words -callback count
+    $::conn subscribe stop -callback stop -max_msgs 1
+    $::conn ping
+    set ::ready 1
 }
 begin
 
@@ -64,7 +70,9 @@ proc until {status} {
 }
 if {$own} {
     after 300 {set server [nats::server new -port $port]}
-    until connected
+    while {![info exists ready]} {
+        vwait ready
+    }
     # By a connection of its own, somebody asks.
     set asking [nats::connection new asking -log_chan stderr -log_level error]
     $asking configure -servers [list $url] -utf8_convert true -reconnect_time_wait 100 -max_reconnect_attempts -1

@@ -98,7 +98,7 @@ func (c *connection) tellIgnored(p *bridge.Package, args []bridge.Value, table o
 	told := false
 	for i := 0; i < len(args); i += 2 {
 		name := strings.TrimPrefix(args[i].Text(), "-")
-		if table.Row(name) != nil {
+		if table.Row(name) != nil || name == "name" { // which the first argument is
 			continue
 		}
 		told = true

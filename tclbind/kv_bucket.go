@@ -89,7 +89,7 @@ var bucketOptions = option.Table{
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
 	{Name: "max_value_size", Kind: option.Int, About: "bytes; -1: no limit"},
 	{Name: "history", Kind: option.Natural, Default: dict.Number("1"), About: "revisions kept of each key, 1 to 64"},
-	{Name: "ttl", Kind: option.Lifetime, About: "how long values live; 0: for ever"},
+	{Name: "ttl", Kind: option.Lifetime, About: "how long values live; 0: for ever. Watchers and watched arrays are told of the end only where `-limit_marker_ttl` is given"},
 	{Name: "max_bucket_size", Kind: option.Int, About: "bytes; -1: no limit"},
 	{Name: "storage", Kind: option.Enum, Allowed: []string{"memory", "file"}, Default: "file", About: "where values are kept"},
 	{Name: "num_replicas", Kind: option.Int, Default: dict.Number("1"), About: "copies in a cluster"},

@@ -3,7 +3,6 @@
 package tclbind
 
 import (
-	"strings"
 	"sync"
 	"time"
 
@@ -312,12 +311,5 @@ func (w *watcher) store(p *bridge.Package, c *change) {
 		p.Report(p.Host.UnsetElement(w.values.Text(), c.entry.Key))
 		return
 	}
-	err := p.Host.StoreElement(w.values, arrayElement{c})
-	if err != nil && !w.ended && strings.HasSuffix(err.Error(), "parent namespace doesn't exist") {
-		// Nobody reaches the array by its name any more. Who linked to it does.
-		w.values.Release()
-		w.values = p.Host.NewValue(w.Namespace() + "::values")
-		err = p.Host.StoreElement(w.values, arrayElement{c})
-	}
-	p.Report(err)
+	p.Report(p.Host.StoreElement(w.values, arrayElement{c}))
 }
