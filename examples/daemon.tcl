@@ -82,6 +82,8 @@ if {$own} {
     until reconnecting
     set server [nats::server new -port $port]
     until connected
+    # The server has seen the subscriptions when a ping returns.
+    $conn ping
     # A request waits until the one who asks is connected again, too.
     puts "counted: [$asking request words {four five}]"
     $asking publish stop {}
