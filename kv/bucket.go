@@ -333,34 +333,39 @@ func (b *Bucket) Status(done func(dict.Dict, error)) error {
 			done(nil, b.gone(err))
 			return
 		}
-		config, _ := info.Path("config").(dict.Dict)
-		state, _ := info.Path("state").(dict.Dict)
-		compressed := 0
-		if c := config.Text("compression"); c != "" && c != "none" {
-			compressed = 1
-		}
-		d := dict.Dict{
-			{Key: "bucket", Value: b.name},
-			{Key: "bytes", Value: state.Path("bytes")},
-			{Key: "history", Value: config.Path("max_msgs_per_subject")},
-			{Key: "ttl", Value: config.Path("max_age")},
-			{Key: "values", Value: state.Path("messages")},
-		}
-		if mirror, ok := config.Path("mirror").(dict.Dict); ok {
-			d.Set("mirror_name", strings.TrimPrefix(mirror.Text("name"), streamPrefix))
-			if domain := domainOf(mirror.Text("external", "api")); domain != "" {
-				d.Set("mirror_domain", domain)
-			}
-		}
-		d.Set("is_compressed", compressed)
-		d.Set("limit_marker_ttl", orZero(config.Path("subject_delete_marker_ttl")))
-		d.Set("metadata", userMetadata(config))
-		d.Set("backing_store", "JetStream")
-		d.Set("keys", orZero(state.Path("num_subjects")))
-		d.Set("stream_config", config)
-		d.Set("stream_state", state)
-		done(d, nil)
+		done(statusOf(b.name, info), nil)
 	})
+}
+
+// statusOf is the status of the bucket that a stream's info tells of.
+func statusOf(name string, info dict.Dict) dict.Dict {
+	config, _ := info.Path("config").(dict.Dict)
+	state, _ := info.Path("state").(dict.Dict)
+	compressed := 0
+	if c := config.Text("compression"); c != "" && c != "none" {
+		compressed = 1
+	}
+	d := dict.Dict{
+		{Key: "bucket", Value: name},
+		{Key: "bytes", Value: state.Path("bytes")},
+		{Key: "history", Value: config.Path("max_msgs_per_subject")},
+		{Key: "ttl", Value: config.Path("max_age")},
+		{Key: "values", Value: state.Path("messages")},
+	}
+	if mirror, ok := config.Path("mirror").(dict.Dict); ok {
+		d.Set("mirror_name", strings.TrimPrefix(mirror.Text("name"), streamPrefix))
+		if domain := domainOf(mirror.Text("external", "api")); domain != "" {
+			d.Set("mirror_domain", domain)
+		}
+	}
+	d.Set("is_compressed", compressed)
+	d.Set("limit_marker_ttl", orZero(config.Path("subject_delete_marker_ttl")))
+	d.Set("metadata", userMetadata(config))
+	d.Set("backing_store", "JetStream")
+	d.Set("keys", orZero(state.Path("num_subjects")))
+	d.Set("stream_config", config)
+	d.Set("stream_state", state)
+	return d
 }
 
 // orZero is a number of a reply that is left out where it is 0.

@@ -253,10 +253,29 @@ func Buckets(j *js.JetStream, done func([]string, error)) error {
 	return j.StreamNames("", func(streams []string, err error) {
 		names := []string{}
 		for _, s := range streams {
-			if bucket, ok := strings.CutPrefix(s, streamPrefix); ok && js.CheckBucketName(bucket) == nil {
+			if bucket, ok := bucketOf(s); ok {
 				names = append(names, bucket)
 			}
 		}
 		done(names, err)
 	})
+}
+
+// Statuses returns what Status returns, of all buckets.
+func Statuses(j *js.JetStream, done func([]dict.Dict, error)) error {
+	return j.StreamList("", func(streams []dict.Dict, err error) {
+		statuses := []dict.Dict{}
+		for _, info := range streams {
+			if bucket, ok := bucketOf(info.Text("config", "name")); ok {
+				statuses = append(statuses, statusOf(bucket, info))
+			}
+		}
+		done(statuses, err)
+	})
+}
+
+// bucketOf is the name of a stream's bucket, and whether it is one.
+func bucketOf(stream string) (string, bool) {
+	bucket, ok := strings.CutPrefix(stream, streamPrefix)
+	return bucket, ok && js.CheckBucketName(bucket) == nil
 }

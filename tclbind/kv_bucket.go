@@ -52,6 +52,7 @@ var bucketCommands = []bridge.Command{
 	{Name: "delete_kv_bucket", Usage: "jet_stream bucket", Run: bridge.On(cmdDeleteBucket)},
 	{Name: "empty_kv_bucket", Usage: "jet_stream bucket", Run: bridge.On(cmdEmptyBucket)},
 	{Name: "kv_buckets", Usage: "jet_stream", Run: bridge.On(cmdBuckets)},
+	{Name: "kv_statuses", Usage: "jet_stream", Run: bridge.On(cmdBucketStatuses)},
 	{Name: "make_kv_origin", Usage: "args", Run: cmdMakeOrigin},
 
 	{Name: "kv_get", Usage: "bucket key args", Run: bridge.On(cmdGet)},
@@ -409,20 +410,34 @@ func cmdBuckets(p *bridge.Package, j *jetStream, _ []bridge.Value) (any, error) 
 	}, bridge.Plain)
 }
 
+func cmdBucketStatuses(p *bridge.Package, j *jetStream, _ []bridge.Value) (any, error) {
+	return bridge.Begin(p, func(done func([]dict.Dict, error)) error { return kv.Statuses(j.js, done) },
+		func(statuses []dict.Dict) (any, error) {
+			list := make([]any, len(statuses))
+			for i, status := range statuses {
+				list[i] = bucketStatus(status)
+			}
+			return list, nil
+		})
+}
+
 func cmdStatus(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	return b.call(p, callOptions, args, func(core *kv.Bucket, _ option.Values) (any, error) {
-		return bridge.Begin(p, core.Status, func(status dict.Dict) (any, error) {
-			for _, field := range []string{"ttl", "limit_marker_ttl"} {
-				if ns, ok := status.Path(field).(dict.Number); ok {
-					status.Set(field, nanosToMillis(ns))
-				}
-			}
-			if config, ok := status.Path("stream_config").(dict.Dict); ok {
-				status.Set("stream_config", inMillis(config, streamOptions))
-			}
-			return status, nil
-		})
+		return bridge.Begin(p, core.Status, func(status dict.Dict) (any, error) { return bucketStatus(status), nil })
 	})
+}
+
+// bucketStatus is a status with its durations in ms.
+func bucketStatus(status dict.Dict) dict.Dict {
+	for _, field := range []string{"ttl", "limit_marker_ttl"} {
+		if ns, ok := status.Path(field).(dict.Number); ok {
+			status.Set(field, nanosToMillis(ns))
+		}
+	}
+	if config, ok := status.Path("stream_config").(dict.Dict); ok {
+		status.Set("stream_config", inMillis(config, streamOptions))
+	}
+	return status
 }
 
 func cmdConfig(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {

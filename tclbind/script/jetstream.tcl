@@ -65,6 +65,9 @@ oo::class create ::nats::jet_stream {
     method kv_buckets {} {
         return [::nats::core::do kv_buckets $handle]
     }
+    method kv_statuses {} {
+        return [::nats::core::do kv_statuses $handle]
+    }
 
     method Bucket {args} {
         return [::nats::core::adopt ::nats::key_value [::nats::core::do {*}$args]]
