@@ -139,7 +139,7 @@ func (b *Bucket) tellLimit(m *nats.Msg, refusal error, done func(error)) {
 		var e *fault.Error
 		if err == nil && errors.As(refusal, &e) {
 			more := *e
-			more.Text += ": bucket " + b.name + " takes " + info.Text("config", "max_msg_size") + " bytes of value and headers, and this were " + strconv.Itoa(size)
+			more.Text += ": bucket " + b.name + " takes " + info.Text("config", "max_msg_size") + " bytes of value and headers, and this has " + strconv.Itoa(size)
 			refusal = &more
 		}
 		done(refusal)
