@@ -36,6 +36,7 @@ const (
 	ErrInvalidArg       = "ErrInvalidArg"       // a value that an option or a command does not take
 	ErrBadTimeout       = "ErrBadTimeout"       // a time in ms that is none
 	ErrTimeout          = "ErrTimeout"          // a script that does not look at its events
+	ErrClosed           = "ErrConnectionClosed" // an object that is gone, in the middle of what a method does with it
 	ErrInvalidCoroutine = "ErrInvalidCoroutine" // one that was to be resumed is gone
 )
 

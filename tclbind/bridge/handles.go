@@ -77,14 +77,19 @@ func (p *Package) Alive(r Resource) bool {
 	return ok
 }
 
-// Get finds the resource of a handle. It fails where the handle is none, or one of another type.
+// Get finds the resource of a handle. It fails where the handle is none, or one of another type, and with
+// ErrClosed where its object was destroyed, as in the middle of a method that waits between its steps.
 func Get[T Resource](p *Package, v Value) (T, error) {
 	var none T
 	id, err := Integer(v)
 	if err != nil {
 		return none, err
 	}
-	r, ok := p.handles.byID[id].(T)
+	held, ok := p.handles.byID[id]
+	if !ok && 0 < id && id <= p.handles.last {
+		return none, fail(ErrClosed, "The object was destroyed")
+	}
+	r, ok := held.(T)
 	if !ok {
 		return none, fail(ErrInternal, "no such handle "+v.Text())
 	}
