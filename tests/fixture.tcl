@@ -23,7 +23,7 @@ testConstraint thread [expr {![catch {package require Thread}]}]
 set natsServer [expr {[info exists env(NATS_SERVER)] ? $env(NATS_SERVER) : "$root/build/nats-server"}]
 testConstraint serverProcess [expr {[file executable $natsServer] && $tcl_platform(platform) eq "unix"}]
 # An older one.
-set oldServer [expr {[info exists env(NATS_SERVER)] ? "$env(NATS_SERVER)-2.10" : "$root/build/nats-server-2.10"}]
+set oldServer $root/build/nats-server-2.10
 testConstraint oldServer [expr {[testConstraint serverProcess] && [file executable $oldServer]}]
 # What makes keys and JWTs, by make too.
 set keysTool [expr {[info exists env(NATS_KEYS)] ? $env(NATS_KEYS) : "$root/build/keys"}]

@@ -182,7 +182,7 @@ func TestTheTabKeyCompletes(t *testing.T) {
 	x.await("% ")
 	x.type_("$con\tcon\t\t")
 	x.await("configure  connect\n")
-	x.type_("f\t-recon\t")
+	x.type_("f\t-reconnect_ti\t")
 	x.await("$conn configure -reconnect_time_wait ")
 	x.type_("\x15puts $te\t\r")
 	x.await("\n1\n")

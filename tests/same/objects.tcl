@@ -5,7 +5,7 @@ foreach script {
     {set os [$js create_object_store o -storage memory -description d]} {$js create_object_store a.b} {$js bind_object_store nosuch} {$js object_stores}
     {$os put thing -data [string repeat abc 1000] -description text -metadata {a b} -header {H {1 2}} -chunk_size 500} {$os put empty -data {}} {$os put {} -data x} {$os put x} {$os put x -data y -nosuch 1}
     {$os info thing} {$os info nosuch} {string length [$os get thing]} {$os get empty} {$os get nosuch} {$os list} {$os link l thing} {string length [$os get l]} {$os link l2 l} {$os link_bucket lb o} {$os get lb}
-    {$os update_meta thing -description other} {$os delete l} {$os get l} {$os list} {dict remove [$os status] size} {$os nosuch} {$os put} {$os seal} {$os put more -data x}
+    {$os update_meta thing -description other} {$os delete l} {$os get l} {$os list} {dict remove [$os status] size stream_state} {$os nosuch} {$os put} {$os seal} {$os put more -data x}
 } {
     try! $script
 }
