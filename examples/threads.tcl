@@ -34,21 +34,24 @@ set worker {
     }}}
     # The server has seen the subscription when this returns.
     $conn ping
+    # A thread that is released while it waits for something else than thread::wait is not released: it
+    # says when it is that far.
+    thread::send -async $main {incr ready}
     thread::wait
     $conn destroy
 }
 set threads {}
+set prelude "[list set auto_path $auto_path]\n[list set url $url]\n[list set main [thread::id]]\n"
 for {set i 0} {$i < 4} {incr i} {
-    lappend threads [thread::create -joinable "[list set auto_path $auto_path]\n[list set url $url]\n$worker"]
+    lappend threads [thread::create -joinable $prelude$worker]
 }
 
 set conn [nats::connection new]
 $conn configure -servers [list $url] -utf8_convert true
 $conn connect
-# Threads have come when somebody answers.
-while {[catch {$conn request primes 2}]} {
-    after 10 {set again 1}
-    vwait again
+set ready 0
+while {$ready < [llength $threads]} {
+    vwait ready
 }
 
 set left 1000
