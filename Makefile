@@ -104,7 +104,7 @@ test: all build/nats-server build/nats-server-2.10 build/keys
 DURATION ?= 5m
 stress: all natsh build/nats-server
 	@$(GO) build -o build/stress ./tests/stress
-	@TCLLIBPATH="$(CURDIR)" build/stress -duration $(DURATION) -tclsh "$(TCLSH)" $(if $(SEED),-seed $(SEED))
+	@TCLLIBPATH="{$(CURDIR)}" build/stress -duration $(DURATION) -tclsh "$(TCLSH)" $(if $(SEED),-seed $(SEED))
 
 # A server as a process of its own, for tests that kill or freeze one.
 build/nats-server: go.mod go.sum

@@ -5,7 +5,6 @@ package kv
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -212,7 +211,7 @@ func (g *gathering) answered(names []string, err error) {
 // explain ends a request that was refused with the reason, where it is a server that cannot read what was.
 func (g *gathering) explain(refusal error) error {
 	return g.bucket.js.AccountInfo(func(info dict.Dict, err error) {
-		if level, bad := strconv.ParseInt(info.Text("api", "level"), 10, 64); err == nil && (bad != nil || level < 1) {
+		if err == nil && apiLevel(info) < 1 {
 			refusal = fault.New(fault.NotSupported, "Reading many keys as they were (up_to_revision, up_to_time) needs a nats-server of 2.11 or newer")
 		}
 		g.end(refusal)

@@ -62,9 +62,15 @@ func whereSupported(j *js.JetStream, config dict.Dict, goOn func() error, failed
 	})
 }
 
+// apiLevel is that of JetStream's API, by the account's info (ADR-44); 0 of a server that does not tell.
+func apiLevel(info dict.Dict) int64 {
+	level, _ := strconv.ParseInt(info.Text("api", "level"), 10, 64)
+	return level
+}
+
 // supported compares a stream's config with the API level that the account's info tells.
 func supported(config, info dict.Dict) error {
-	level, _ := strconv.ParseInt(info.Text("api", "level"), 10, 64)
+	level := apiLevel(info)
 	for _, f := range features {
 		if _, there := config.Get(f.field); there && level < f.level {
 			return fault.New(fault.NotSupported, "Option "+f.option+" needs a nats-server of "+f.release+

@@ -58,7 +58,6 @@ var connectionCommands = []bridge.Command{
 	{Name: "rtt", Usage: "connection args", Run: bridge.On(cmdRTT)},
 	{Name: "statistics", Usage: "connection", Run: bridge.On(cmdStatistics)},
 	{Name: "jet_stream", Usage: "connection args", Run: bridge.On(cmdJetStream)},
-	{Name: "sentinel_answer", Usage: "question answer", Run: cmdSentinelAnswer},
 	{Name: "answer", Usage: "question failed answer", Run: cmdAnswer},
 	{Name: "password_answer", Usage: "question failed text", Run: cmdPasswordAnswer},
 

@@ -4,7 +4,6 @@ package tclbind
 
 import (
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -109,40 +108,24 @@ func (g *gathering) complete() {
 	}
 }
 
-// sentinelQuestion asks a script whether a reply is the last one.
-type sentinelQuestion struct {
-	bridge.Object
-	yes bool
-}
-
-func (*sentinelQuestion) Release(*bridge.Package) {}
-
 // isSentinel runs the command of -sentinel. An error of it goes to bgerror, and means no.
-func (g *gathering) isSentinel(p *bridge.Package, m *nats.Msg) bool {
+func (g *gathering) isSentinel(p *bridge.Package, m *nats.Msg) (yes bool) {
 	if g.command == nil || !p.Alive(g.c) {
 		return false
 	}
-	q := &sentinelQuestion{}
-	p.Add(q, g.c)
-	ask := p.Host.NewValue([]string{namespace + "ask_sentinel"})
-	defer ask.Release()
-	g.c.call(p, ask, strconv.FormatInt(q.ID(), 10), g.command, g.c.reply(m, g.pending, true))
-	p.Drop(q)
-	return q.yes
-}
-
-// cmdSentinelAnswer brings the script's answer.
-func cmdSentinelAnswer(p *bridge.Package, args []bridge.Value) (any, error) {
-	q, err := bridge.Get[*sentinelQuestion](p, args[0])
-	if err != nil {
-		return nil, nil // the command has destroyed the connection
+	q := &question{
+		c: g.c, command: g.command, args: []any{g.c.reply(m, g.pending, true)}, none: func() {},
+		take: func(_ *bridge.Package, v bridge.Value, _ error) error {
+			said, ok := bridge.Boolean(v.Text())
+			if !ok {
+				return invalid("The command of -sentinel returns a bool, not " + v.Text())
+			}
+			yes = said
+			return nil
+		},
 	}
-	yes, ok := bridge.Boolean(args[1].Text())
-	if !ok {
-		return nil, invalid("The command of -sentinel returns a bool, not " + args[1].Text())
-	}
-	q.yes = yes
-	return nil, nil
+	q.Run(p)
+	return yes
 }
 
 // gathered are the replies of a request that a script waits for. Its fields are under g.mu.

@@ -4,6 +4,7 @@ package tclbind
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/nats-io/nats.go"
@@ -47,10 +48,14 @@ func (s *subscription) give(p *bridge.Package) func(*nats.Msg) (any, error) {
 // known finds the subscription of an ID, also that of a connection that has ended and whose messages are
 // not all taken.
 func (c *connection) known(v bridge.Value) (*subscription, error) {
-	if id, err := bridge.Integer(v); err == nil && id == int64(int(id)) && c.subscriptions[int(id)] != nil {
+	id, err := bridge.Integer(v)
+	if err == nil && 0 < id && id <= math.MaxInt32 && c.subscriptions[int(id)] != nil {
 		return c.subscriptions[int(id)], nil
 	}
-	return c.subscriptionOf(v)
+	if c.status == wire.Closed {
+		return nil, errNotConnected()
+	}
+	return nil, fault.New(fault.BadSubscription, "Invalid subscription ID "+v.Text())
 }
 
 func cmdNextMsg(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {

@@ -17,14 +17,15 @@ import (
 	"natstcl/tclbind/bridge/option"
 )
 
-// question asks the script something for a goroutine of the core: it calls the command that is the value of
-// one of the connection's options. It has a handle for as long as the script thinks.
+// question asks the script something: it calls a command, or the one that is the value of one of the connection's
+// options then. It has a handle for as long as the script thinks. A goroutine of the core posts it.
 type question struct {
 	bridge.Object
-	c      *connection
-	option string
-	args   []any
-	caught bool // an error of the command is an answer; else it goes to bgerror
+	c       *connection
+	command bridge.Value // nil: that of option
+	option  string
+	args    []any
+	caught  bool // an error of the command is an answer; else it goes to bgerror
 	// take reads the answer, or gets the message of the error. An error that it returns is the script's.
 	take func(p *bridge.Package, answer bridge.Value, failed error) error
 	none func() // there will be no answer
@@ -38,10 +39,13 @@ func (q *question) Run(p *bridge.Package) {
 		q.none()
 		return
 	}
-	command, ok := q.c.settings.values[q.option].(bridge.Value)
-	if !ok {
-		q.none()
-		return
+	command := q.command
+	if command == nil {
+		var ok bool
+		if command, ok = q.c.settings.values[q.option].(bridge.Value); !ok {
+			q.none()
+			return
+		}
 	}
 	p.Add(q, q.c)
 	q.c.calling++

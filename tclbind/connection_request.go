@@ -3,6 +3,7 @@
 package tclbind
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,20 +26,21 @@ type request struct {
 	over      func() // called when it ends, however it does; nil: nobody wants to know
 }
 
-var requestOptions = option.Table{
+// requestMsgTable has the options of request_msg.
+var requestMsgTable = option.Table{
 	{Name: "timeout", Kind: option.Millis, About: "by default what -request_timeout says; 0: without end"},
 	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut message`; an empty one is none"},
 	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what -dictmsg says"},
 	coroutineOption,
 	expiresOption,
+}
+
+var requestOptions = slices.Concat(requestMsgTable, option.Table{
 	{Name: "max_msgs", Kind: option.Natural, About: "gathers replies: complete, or as many as come in time (0: all that do); dicts"},
 	{Name: "stall", Kind: option.Millis, About: "gathers replies, as long as each one comes within that time after the one before; 0: no limit"},
 	{Name: "sentinel", Kind: sentinel, About: "gathers replies, up to the last one, which is left out: empty means one without a payload; a command is called as `cmd message`, and returns true for the last one"},
 	{Name: "header", Kind: headers, About: "keys and their values; not with request_msg"},
-}
-
-// requestMsgTable has those of request_msg.
-var requestMsgTable = requestOptions[:5]
+})
 
 // cmdRequest sends a request. With a callback the result is the request's ID.
 func cmdRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {

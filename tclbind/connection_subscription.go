@@ -246,16 +246,16 @@ func (c *connection) forgetSubscriptions(p *bridge.Package) {
 	}
 }
 
-// subscriptionOf finds the subscription of an ID.
+// subscriptionOf finds the subscription of an ID, of a connection that has not ended.
 func (c *connection) subscriptionOf(v bridge.Value) (*subscription, error) {
-	id, err := bridge.Integer(v)
 	if c.status == wire.Closed {
-		return nil, fault.New(fault.ConnectionClosed, "No connection to NATS server")
+		return nil, errNotConnected()
 	}
-	if err != nil || id < 1 || id > math.MaxInt32 || c.subscriptions[int(id)] == nil {
-		return nil, fault.New(fault.BadSubscription, "Invalid subscription ID "+v.Text())
-	}
-	return c.subscriptions[int(id)], nil
+	return c.known(v)
+}
+
+func errNotConnected() error {
+	return fault.New(fault.ConnectionClosed, "No connection to NATS server")
 }
 
 var unsubscribeOptions = option.Table{{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "it ends when so many have come in all; 0: at once"}}

@@ -412,23 +412,17 @@ func cmdBuckets(p *bridge.Package, j *jetStream, _ []bridge.Value) (any, error) 
 
 func cmdBucketStatuses(p *bridge.Package, j *jetStream, _ []bridge.Value) (any, error) {
 	return bridge.Begin(p, func(done func([]dict.Dict, error)) error { return kv.Statuses(j.js, done) },
-		func(statuses []dict.Dict) (any, error) {
-			list := make([]any, len(statuses))
-			for i, status := range statuses {
-				list[i] = bucketStatus(status)
-			}
-			return list, nil
-		})
+		statusesInMillis)
 }
 
 func cmdStatus(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	return b.call(p, callOptions, args, func(core *kv.Bucket, _ option.Values) (any, error) {
-		return bridge.Begin(p, core.Status, func(status dict.Dict) (any, error) { return bucketStatus(status), nil })
+		return bridge.Begin(p, core.Status, func(status dict.Dict) (any, error) { return statusInMillis(status), nil })
 	})
 }
 
-// bucketStatus is a status with its durations in ms.
-func bucketStatus(status dict.Dict) dict.Dict {
+// statusInMillis is the status of a bucket or of an object store, with its durations in ms.
+func statusInMillis(status dict.Dict) dict.Dict {
 	for _, field := range []string{"ttl", "limit_marker_ttl"} {
 		if ns, ok := status.Path(field).(dict.Number); ok {
 			status.Set(field, nanosToMillis(ns))
@@ -438,6 +432,14 @@ func bucketStatus(status dict.Dict) dict.Dict {
 		status.Set("stream_config", inMillis(config, streamOptions))
 	}
 	return status
+}
+
+func statusesInMillis(statuses []dict.Dict) (any, error) {
+	list := make([]any, len(statuses))
+	for i, status := range statuses {
+		list[i] = statusInMillis(status)
+	}
+	return list, nil
 }
 
 func cmdConfig(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {

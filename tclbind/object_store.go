@@ -140,27 +140,11 @@ func cmdObjectStores(p *bridge.Package, j *jetStream, _ []bridge.Value) (any, er
 
 func cmdObjectStoreStatuses(p *bridge.Package, j *jetStream, _ []bridge.Value) (any, error) {
 	return bridge.Begin(p, func(done func([]dict.Dict, error)) error { return object.Statuses(j.js, done) },
-		func(statuses []dict.Dict) (any, error) {
-			list := make([]any, len(statuses))
-			for i, status := range statuses {
-				list[i] = statusInMillis(status)
-			}
-			return list, nil
-		})
+		statusesInMillis)
 }
 
 func cmdObjectStatus(p *bridge.Package, s *objectStore, _ []bridge.Value) (any, error) {
 	return bridge.Begin(p, s.store.Status, func(status dict.Dict) (any, error) { return statusInMillis(status), nil })
-}
-
-func statusInMillis(status dict.Dict) dict.Dict {
-	if ns, ok := status.Path("ttl").(dict.Number); ok {
-		status.Set("ttl", nanosToMillis(ns))
-	}
-	if config, ok := status.Path("stream_config").(dict.Dict); ok {
-		status.Set("stream_config", inMillis(config, streamOptions))
-	}
-	return status
 }
 
 func cmdObjectSeal(p *bridge.Package, s *objectStore, _ []bridge.Value) (any, error) {

@@ -38,15 +38,3 @@ func readSome(name string, most int) ([]byte, error) {
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, int64(most)))
 }
-
-// readRegular reads a file of a directory, where others than files may be.
-func readRegular(name string) ([]byte, error) {
-	state, err := os.Stat(name)
-	switch {
-	case err != nil:
-		return nil, err
-	case !state.Mode().IsRegular() || state.Size() > mostOfFile:
-		return nil, errors.New("it is no file, or too long")
-	}
-	return readSome(name, mostOfFile)
-}

@@ -164,8 +164,9 @@ func addDir(pool *x509.CertPool, dir string, fileName func(string) (string, erro
 		return fault.New(fault.TLS, "Cannot read "+fault.Option("cadir")+" "+dir+": "+reason(err))
 	}
 	found := false
+	system := Options{} // by the system, as the directory is
 	for _, e := range entries {
-		if pem, err := readRegular(filepath.Join(name, e.Name())); err == nil && pool.AppendCertsFromPEM(pem) {
+		if pem, err := system.readFile(filepath.Join(name, e.Name())); err == nil && pool.AppendCertsFromPEM(pem) {
 			found = true
 		}
 	}

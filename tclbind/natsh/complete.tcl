@@ -12,7 +12,7 @@ namespace eval ::natsh {
         set words [Words $before]
         set word [lindex $words end]
         set names [Candidates [lrange $words 0 end-1] $word]
-        set common [Common $names]
+        set common [tcl::prefix longest $names ""]
         if {[string length $common] < [string length $word] || ![string match [Literal $word]* $common]} {
             set common $word
         }
@@ -193,16 +193,5 @@ namespace eval ::natsh {
     # A pattern that matches a text alone.
     proc Literal {text} {
         return [string map {* \\* ? \\? [ \\[ ] \\] \\ \\\\} $text]
-    }
-
-    # The longest beginning that all of the names have.
-    proc Common {names} {
-        set common [lindex $names 0]
-        foreach name $names {
-            while {![string equal -length [string length $common] $common $name]} {
-                set common [string range $common 0 end-1]
-            }
-        }
-        return $common
     }
 }

@@ -127,7 +127,7 @@ proc ::nats::core::forgiving {command args} {
 # Asks a script for what the core wants to know.
 #
 # question - to be answered by answer
-# command  - the value of an option of the connection
+# command  - the value of an option
 proc ::nats::core::ask {question command args} {
     answer $question 0 [uplevel #0 [list {*}$command {*}$args]]
 }
@@ -136,14 +136,6 @@ proc ::nats::core::ask {question command args} {
 proc ::nats::core::ask_caught {question command args} {
     set failed [catch {uplevel #0 [list {*}$command {*}$args]} result]
     answer $question [expr {$failed == 1}] $result
-}
-
-# Asks a script whether a reply is the last one.
-#
-# question - to be answered by sentinel_answer
-# command  - the value of -sentinel
-proc ::nats::core::ask_sentinel {question command message} {
-    sentinel_answer $question [uplevel #0 [list {*}$command $message]]
 }
 
 # Asks a script for the password of a key.
