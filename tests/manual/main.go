@@ -229,7 +229,7 @@ const style = `:root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}
 nav{font-size:.85rem;border-bottom:1px solid #8884;padding-bottom:.5rem}nav a,nav b{margin-right:.6rem;white-space:nowrap;display:inline-block}
 pre,code{font-family:ui-monospace,monospace;font-size:.9em}pre{overflow-x:auto;padding:.6rem;border:1px solid #8884;border-radius:4px}
-table{border-collapse:collapse;display:block;overflow-x:auto}th,td{border:1px solid #8884;padding:.25rem .5rem;text-align:left;vertical-align:top}
+table{border-collapse:collapse;display:block;overflow-x:auto}th,td{border:1px solid #8884;padding:.25rem .5rem;text-align:left;vertical-align:top}td:first-child{white-space:nowrap}a{text-underline-offset:.25em}
 h3{border-top:1px solid #8884;padding-top:.8rem;margin-top:1.6rem}dt{margin-top:.5rem}`
 
 func document(title, body string) []byte {
