@@ -63,14 +63,14 @@ func (c *Conn) refused(e *engine, text string) {
 			c.pending.fail(failure, func(p *Pending) bool { return p.subject == subject })
 			return
 		}
-		c.pending.fail(failure, func(p *Pending) bool { return p.by != nil && p.by.subject == subject })
+		// Whoever hears that its request has failed may ask again at once, and then listens anew.
 		c.mu.Lock()
-		defer c.mu.Unlock()
 		if mux := c.pending.mux; mux != nil && mux.subject == subject {
-			// The next request tries anew.
 			c.dropLocked(mux)
 			c.pending.mux = nil
 		}
+		c.mu.Unlock()
+		c.pending.fail(failure, func(p *Pending) bool { return p.by != nil && p.by.subject == subject })
 	}, false)
 }
 

@@ -124,3 +124,39 @@ func TestARefusedRequestHasNoOtherEnd(t *testing.T) {
 	default:
 	}
 }
+
+// Who may not listen to replies hears it of each request, also of one that is begun as soon as another has failed.
+func TestEachRequestHearsThatRepliesAreRefused(t *testing.T) {
+	s := natstest.StartServer(t, func(o *natsd.Options) {
+		o.Users = []*natsd.User{{Username: "u", Password: "p", Permissions: &natsd.Permissions{
+			Subscribe: &natsd.SubjectPermission{Deny: []string{"_INBOX.>"}}}}}
+	})
+	o := DefaultOptions()
+	o.User, o.Password = "u", "p"
+	c, _ := connected(t, o, s.ClientURL())
+	ended := make(chan error, 1)
+	var ask func(n int) error
+	ask = func(n int) error {
+		_, err := c.Request(&nats.Msg{Subject: "a"}, 0, func(_ *nats.Msg, err error) {
+			if n > 1 && fault.CodeOf(err) == fault.Permissions {
+				err = ask(n - 1)
+				if err == nil {
+					return
+				}
+			}
+			ended <- err
+		})
+		return err
+	}
+	if err := ask(20); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if fault.CodeOf(err) != fault.Permissions {
+			t.Error(err)
+		}
+	case <-time.After(natstest.Patience):
+		t.Error("a request has heard nothing")
+	}
+}
