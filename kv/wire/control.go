@@ -26,19 +26,21 @@ const (
 // where size is that of header and payload. Nothing is taken that nats.go's parser might read in
 // another way, or that no server sends.
 func messageLine(line []byte) (header, size int, err error) {
-	word, rest, ok := controlLine(line)
 	var place [mostFields][]byte // bytes.Fields would take memory for each message
-	fields := split(place[:0], rest)
-	withHeader := bytes.EqualFold(word, []byte("HMSG"))
+	fields, ok := split(place[:0], line)
+	n := len(fields)
+	if !ok || n < 4 {
+		return 0, 0, badLine(line)
+	}
+	withHeader := bytes.EqualFold(fields[0], []byte("HMSG"))
 	numbers := 1
 	if withHeader {
 		numbers = 2
 	}
-	n := len(fields)
-	if !ok || !withHeader && !bytes.EqualFold(word, []byte("MSG")) || n != 2+numbers && n != 3+numbers {
+	if !withHeader && !bytes.EqualFold(fields[0], []byte("MSG")) || n != 3+numbers && n != 4+numbers {
 		return 0, 0, badLine(line)
 	}
-	if _, ok := wireNumber(fields[1]); !ok {
+	if _, ok := wireNumber(fields[2]); !ok {
 		return 0, 0, badLine(line)
 	}
 	if size, ok = wireNumber(fields[n-1]); !ok {
@@ -57,20 +59,36 @@ func messageLine(line []byte) (header, size int, err error) {
 	return header, size, nil
 }
 
-// mostFields are those of an HMSG line.
-const mostFields = 5
+// mostFields are those of an HMSG line, with its word.
+const mostFields = 6
 
-// split appends the fields of a line; those past the room that out has are one.
-func split(out [][]byte, line []byte) [][]byte {
-	for len(line) > 0 {
-		i := bytes.IndexAny(line, " \t")
-		if i < 0 || len(out) == cap(out)-1 {
-			return append(out, line)
+// split appends the fields of a line, in one pass, for this is done for each message. It is not ok where there is no
+// room for all of them, or a control character (see controlLine).
+func split(out [][]byte, line []byte) (fields [][]byte, ok bool) {
+	line = withoutEnd(line)
+	start := -1 // of the field that is read
+	for i, c := range line {
+		switch {
+		case c > ' ':
+			if start < 0 {
+				start = i
+			}
+		case c != ' ' && c != '\t':
+			return nil, false
+		case start >= 0 && len(out) == cap(out):
+			return nil, false
+		case start >= 0:
+			out = append(out, line[start:i])
+			start = -1
 		}
-		out = append(out, line[:i])
-		line = bytes.TrimLeft(line[i:], " \t")
 	}
-	return out
+	if start >= 0 {
+		if len(out) == cap(out) {
+			return nil, false
+		}
+		out = append(out, line[start:])
+	}
+	return out, true
 }
 
 // infoLine returns the JSON of an INFO line.
@@ -86,7 +104,7 @@ func infoLine(line []byte) ([]byte, error) {
 // has control characters in its middle is not ok: nats.go cuts them out, or counts them for the
 // end.
 func controlLine(line []byte) (word, rest []byte, ok bool) {
-	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	line = withoutEnd(line)
 	for _, c := range line {
 		if c < ' ' && c != '\t' {
 			return nil, nil, false
@@ -97,6 +115,10 @@ func controlLine(line []byte) (word, rest []byte, ok bool) {
 		return line, nil, true
 	}
 	return line[:i], bytes.Trim(line[i:], " \t"), true
+}
+
+func withoutEnd(line []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 }
 
 // mostDigits are those that a number of the protocol may have; none of them comes near the end
