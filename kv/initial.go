@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 )
 
@@ -20,13 +21,17 @@ import (
 // come from that part of it. Where the part has been read and keys are missing, they were
 // written anew: the stream is asked again. Only a key that is written anew once more in the
 // time of one such question is missing still, so that a few rounds are enough.
+//
+// Where a stream has replicas, the server that has the consumer may be behind the leader: it announces
+// too little, and sends what is out of date. The leader is asked for its last message of those
+// keys then, which has to come, or a heartbeat.
 type initial struct {
 	mu      sync.Locker // the owner's: it is held in every method
 	bucket  *Bucket
 	filters []string // of the subjects, none of which overlaps another; none: all of the stream
 	newest  bool     // the consumer brings the last entry of each key alone
 	none    bool     // the consumer brings what is new alone: there is no initial data
-	part    bool     // the consumer begins at a revision: what there is before it does not count
+	from    uint64   // the consumer begins at this revision, where it is not 0: what there is before it does not count
 	// complete is called once, with mu held. silent tells that it took a heartbeat to see it: the
 	// server had announced more than it had to send.
 	complete func(silent bool)
@@ -50,7 +55,10 @@ type initial struct {
 	vain     int    // how often it was asked in turn although nothing had come
 	settled  bool   // nothing was announced when it was asked, and nothing has come since
 	state    js.StreamState
-	found    uint64 // how many of its subjects have come
+	found    uint64  // how many of its subjects have come
+	leading  bool    // the leader is asked for its last message of the keys
+	mute     bool    // the leader may not be asked for it
+	newestOf *uint64 // the sequence number of the leader's last message of the keys, 0: it has none; nil: it was not asked
 }
 
 // mostRounds bounds the questions, for writers that make and change keys faster than they come:
@@ -61,11 +69,11 @@ const mostRounds = 64
 // mostVain bounds the questions between two messages: then one of those is waited for, or a heartbeat.
 const mostVain = 3
 
-// newInitial is the initial data of a consumer of the matching keys.
-func (b *Bucket) newInitial(mu sync.Locker, keys []string, policy string, complete func(silent bool)) initial {
+// newInitial is the initial data of a consumer of the matching keys, from a revision on where that is not 0.
+func (b *Bucket) newInitial(mu sync.Locker, keys []string, policy string, from uint64, complete func(silent bool)) initial {
 	i := initial{
 		mu: mu, bucket: b, complete: complete,
-		newest: policy == "last_per_subject", none: policy == "new", part: policy == "by_start_sequence",
+		newest: policy == "last_per_subject", none: policy == "new", from: from,
 	}
 	if len(keys) != 1 || keys[0] != ">" || !b.whole {
 		for _, key := range keys {
@@ -86,6 +94,7 @@ func (i *initial) ask() error {
 	i.question++
 	i.rounds++
 	i.asking, i.askedAt, i.settled = true, i.last, false
+	i.leading, i.newestOf = false, nil
 	question := i.question
 	return i.bucket.state(i.filters, func(state js.StreamState, err error) {
 		i.mu.Lock()
@@ -102,31 +111,67 @@ func (b *Bucket) state(filters []string, done func(js.StreamState, error)) error
 	if len(filters) <= 1 {
 		return b.js.StreamState(b.stream, strings.Join(filters, ""), done)
 	}
-	var mu sync.Mutex
 	var all js.StreamState
-	var failure error
-	open := len(filters)
-	told := func(state js.StreamState, err error) {
-		mu.Lock()
+	some := false
+	take := func(state js.StreamState) {
 		subjects := all.Subjects + state.Subjects
-		if open == len(filters) || state.LastSeq < all.LastSeq {
+		if !some || state.LastSeq < all.LastSeq {
 			all = state
 		}
-		all.Subjects = subjects
+		all.Subjects, some = subjects, true
+	}
+	return askEach(b, filters, b.js.StreamState, take, func(err error) { done(all, err) })
+}
+
+// lastOf finds the sequence number of the leader's last message on the subjects that match one of the filters, of all
+// where there are none; 0 where there is no message.
+func (b *Bucket) lastOf(filters []string, done func(uint64, error)) error {
+	if len(filters) == 0 {
+		filters = []string{">"}
+	}
+	var last uint64
+	ask := func(stream, filter string, done func(uint64, error)) error {
+		return b.js.MsgGet(stream, js.Which{LastBySubject: filter}, func(m *js.Message, err error) {
+			switch {
+			case fault.CodeOf(err) == fault.MsgNotFound:
+				done(0, nil)
+			case err != nil:
+				done(0, err)
+			default:
+				done(m.Seq, nil)
+			}
+		})
+	}
+	return askEach(b, filters, ask, func(seq uint64) { last = max(last, seq) }, func(err error) { done(last, err) })
+}
+
+// askEach asks the stream something for each filter, has take called with each answer, one at a time, and done behind
+// the last one, by a goroutine of the connection. An error is that nothing could be sent.
+func askEach[T any](b *Bucket, filters []string, ask func(stream, filter string, done func(T, error)) error, take func(T), done func(error)) error {
+	var mu sync.Mutex
+	var failure error
+	open := len(filters)
+	told := func(answer T, err error) {
+		mu.Lock()
+		if err == nil {
+			take(answer)
+		}
 		failure = cmp.Or(failure, err)
 		open--
-		last, all, failure := open == 0, all, failure
+		last := open == 0
 		mu.Unlock()
 		if last {
-			done(all, failure)
+			done(failure)
 		}
 	}
 	for i, filter := range filters {
-		if err := b.js.StreamState(b.stream, filter, told); err != nil {
-			if i == 0 {
-				return err
-			}
-			told(js.StreamState{}, err)
+		err := ask(b.stream, filter, told)
+		switch {
+		case err != nil && i == 0:
+			return err
+		case err != nil:
+			var none T
+			go b.js.Conn().Guarded(func() { told(none, err) }) // whoever asks may hold a lock that done takes
 		}
 	}
 	return nil
@@ -214,20 +259,64 @@ func (i *initial) check() {
 	if i.over || !i.some || i.asking && !i.none {
 		return
 	}
-	// The part of the stream that was asked about has been read.
-	read := i.silent || i.settled || i.last >= i.state.LastSeq
-	all := i.part || i.found >= i.state.Subjects
+	all := i.from > 0 || i.found >= i.state.Subjects
+	read := i.read()
 	switch {
-	case i.none, i.failed && i.idle, !i.failed && all && (read || i.newest && i.rounds == 1):
+	case i.none, i.failed && i.idle, !i.failed && all && read:
 		i.end()
 	case i.failed, !read && !i.idle:
 		// More is announced.
+	case !read && i.behind():
+		i.askLeader()
 	case i.rounds >= mostRounds:
 		i.end()
 	case i.last != i.askedAt || i.vain < mostVain:
 		i.askAgain()
 	case i.silent:
 		i.end()
+	}
+}
+
+// read tells whether the part of the stream that was asked about has been read.
+func (i *initial) read() bool {
+	switch {
+	case i.silent || i.last >= i.state.LastSeq:
+		return true
+	case i.behind():
+		return i.newestOf != nil && (i.last >= *i.newestOf || *i.newestOf < i.from)
+	}
+	return i.settled || i.newest && i.rounds == 1 && i.found >= i.state.Subjects
+}
+
+// behind tells whether the consumer may be at a server that is behind, and there is somebody to ask how far.
+func (i *initial) behind() bool { return i.state.Replicas > 1 && !i.mute }
+
+// askLeader asks for the last message of the keys, once for each question. Where that is not allowed, what is announced
+// has to do.
+func (i *initial) askLeader() {
+	if i.newestOf != nil || i.leading {
+		return // it is to come
+	}
+	i.leading = true
+	question := i.question
+	answered := func(last uint64, err error) {
+		i.leading = false
+		if err != nil {
+			i.mute, i.settled = true, i.idle
+		} else {
+			i.newestOf = &last
+		}
+		i.check()
+	}
+	err := i.bucket.lastOf(i.filters, func(last uint64, err error) {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if i.question == question {
+			answered(last, err)
+		}
+	})
+	if err != nil {
+		answered(0, err)
 	}
 }
 

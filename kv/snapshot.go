@@ -56,7 +56,7 @@ func (s *snapshot) start(keys []string, config js.OrderedConfig) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.initial = b.newInitial(&s.mu, keys, config.DeliverPolicy, func(bool) { s.finish(nil) })
+	s.initial = b.newInitial(&s.mu, keys, config.DeliverPolicy, config.OptStartSeq, func(bool) { s.finish(nil) })
 	err := b.consume(keys, &s.initial, config, func(c *js.OrderedConsumer, err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

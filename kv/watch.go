@@ -97,7 +97,7 @@ func (b *Bucket) Watch(key string, o WatchOptions, handler func(*Entry), done fu
 	config.Renewed = func() { w.renew(keys, config.DeliverPolicy) }
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.initial = b.newInitial(&w.mu, keys, config.DeliverPolicy, w.current)
+	w.initial = b.newInitial(&w.mu, keys, config.DeliverPolicy, config.OptStartSeq, w.current)
 	return b.consume(keys, &w.initial, config, func(c *js.OrderedConsumer, err error) {
 		if err != nil {
 			done(nil, err)
@@ -174,7 +174,7 @@ func (w *Watcher) renew(keys []string, policy string) {
 	if policy != "last_per_subject" {
 		policy = "all" // even for one who wants what is new: all of it is
 	}
-	w.initial = w.bucket.newInitial(&w.mu, keys, policy, func(silent bool) {
+	w.initial = w.bucket.newInitial(&w.mu, keys, policy, 0, func(silent bool) {
 		if !before.over {
 			w.handler(nil)
 		}

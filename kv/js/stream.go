@@ -52,8 +52,8 @@ type StreamState struct {
 	LastSeq    uint64
 	Subjects   uint64 // how many there are that match the filter
 	PerSubject uint64 // how many messages of each it keeps at most, 0 where there is no limit
-	Replicas   uint64
-	Takes      bool // the stream has subjects of its own, to publish on
+	Replicas   uint64 // how many servers have the stream
+	Takes      bool   // the stream has subjects of its own, to publish on
 }
 
 // StreamState asks for it; subjects is a filter, "" for all subjects. Errors: those of
