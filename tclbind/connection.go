@@ -122,7 +122,7 @@ func (c *connection) Release(p *bridge.Package) {
 	c.ungather()
 }
 
-var connectOptions = option.Table{{Name: "retry", Kind: option.Bool, Default: false, About: "goes on as reconnecting does until a server is connected, or none is left"}}
+var connectOptions = option.Table{{Name: "retry", Kind: option.Bool, Default: false, About: "attempts go on as when reconnecting, until a server is connected or none is left"}}
 
 func cmdConnect(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	o, err := connectOptions.Parse(args)
@@ -163,7 +163,7 @@ func cmdDisconnect(p *bridge.Package, c *connection, _ []bridge.Value) (any, err
 	return nil, nil
 }
 
-var pingOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: 10 * time.Second, About: "0: at once ErrTimeout"}}
+var pingOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: 10 * time.Second, About: "how long to wait for the answer; 0: ErrTimeout at once"}}
 
 func cmdPing(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	o, err := pingOptions.Parse(args)

@@ -31,7 +31,7 @@ type drainWait struct {
 	timer *time.Timer // nil: without end
 }
 
-var drainOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: 30 * time.Second, About: "then the connection, or the subscription, ends all the same; 0: without end"}}
+var drainOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: 30 * time.Second, About: "when this time is over, the connection, or the subscription, ends although messages are left, and the error is ErrTimeout; 0: no limit"}}
 
 // cmdDrain drains the connection, or where a subscription's ID comes first that one. Its first argument is
 // the coroutine that waits for it: one that a callback runs in is not waited for.

@@ -11,9 +11,9 @@ import (
 )
 
 var loggerOptions = option.Table{
-	{Name: "logger", Kind: option.Nonempty, About: "an object of tcllib's logger; the other two count for nothing then"},
-	{Name: "log_chan", Kind: option.Nonempty, Default: "stdout", About: "a channel"},
-	{Name: "log_level", Kind: option.Nonempty, Default: "warn", About: "error, warn, info, debug: lines above it are not written"},
+	{Name: "logger", Kind: option.Nonempty, About: "an object of tcllib's logger, which gets the lines; -log_chan and -log_level have no effect then"},
+	{Name: "log_chan", Kind: option.Nonempty, Default: "stdout", About: "the channel that lines are written to"},
+	{Name: "log_level", Kind: option.Nonempty, Default: "warn", About: "error, warn, info or debug: lines that matter less are not written"},
 }
 
 // logger is where a connection's log goes: a channel with a level, or a tcllib

@@ -101,8 +101,8 @@ func cmdSubscriptions(_ *bridge.Package, c *connection, _ []bridge.Value) (any, 
 }
 
 var setPendingOptions = option.Table{
-	{Name: "msgs", Kind: option.Natural, About: "that wait for the script, then further ones are dropped; 0: no limit"},
-	{Name: "bytes", Kind: option.Natural, About: "of payloads and headers, likewise"},
+	{Name: "msgs", Kind: option.Natural, About: "how many messages may wait for the script; further ones are dropped; 0: no limit"},
+	{Name: "bytes", Kind: option.Natural, About: "how many bytes of payloads and headers may wait for the script; further messages are dropped; 0: no limit"},
 }
 
 func cmdSetPending(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {

@@ -11,8 +11,8 @@ import (
 )
 
 var publishOptions = option.Table{
-	{Name: "reply", Kind: option.Text, About: "where a reply is wanted"},
-	{Name: "header", Kind: headers, About: "keys and their values"},
+	{Name: "reply", Kind: option.Text, About: "the subject that a reply shall go to"},
+	{Name: "header", Kind: headers, About: "headers: keys with lists of values"},
 }
 
 func cmdPublish(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {

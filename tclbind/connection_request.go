@@ -28,18 +28,18 @@ type request struct {
 
 // requestMsgTable has the options of request_msg.
 var requestMsgTable = option.Table{
-	{Name: "timeout", Kind: option.Millis, About: "by default what -request_timeout says; 0: without end"},
-	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut message`; an empty one is none"},
-	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what -dictmsg says"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait for the reply; by default what the connection's -request_timeout says; 0: no limit"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut message`; an empty prefix means no callback"},
+	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what the connection's -dictmsg says"},
 	coroutineOption,
 	expiresOption,
 }
 
 var requestOptions = slices.Concat(requestMsgTable, option.Table{
-	{Name: "max_msgs", Kind: option.Natural, About: "gathers replies: complete, or as many as come in time (0: all that do); dicts"},
-	{Name: "stall", Kind: option.Millis, About: "gathers replies, as long as each one comes within that time after the one before; 0: no limit"},
-	{Name: "sentinel", Kind: sentinel, About: "gathers replies, up to the last one, which is left out: empty means one without a payload; a command is called as `cmd message`, and returns true for the last one"},
-	{Name: "header", Kind: headers, About: "keys and their values; not with request_msg"},
+	{Name: "max_msgs", Kind: option.Natural, About: "gathers so many replies, or those that come in time; 0: all that come in time. The result is a list of dicts"},
+	{Name: "stall", Kind: option.Millis, About: "gathers replies as long as each one comes within this time after the one before; 0: no limit"},
+	{Name: "sentinel", Kind: sentinel, About: "gathers replies up to the last one, which is left out. An empty value: the last one has no payload. A command: it is called as `cmd message`, and returns true for the last one"},
+	{Name: "header", Kind: headers, About: "headers of the message: keys with lists of values; not with request_msg"},
 })
 
 // cmdRequest sends a request. With a callback the result is the request's ID.

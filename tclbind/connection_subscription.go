@@ -46,17 +46,17 @@ type subscription struct {
 }
 
 var subscribeOptions = option.Table{
-	{Name: "queue", Kind: option.Text, About: "the queue group"},
-	{Name: "callback", Kind: option.Prefix, About: "called as `cmd subject message reply`; without it, and without -sync, messages go nowhere"},
+	{Name: "queue", Kind: option.Text, About: "the queue group: each message goes to one of its members"},
+	{Name: "callback", Kind: option.Prefix, About: "called as `cmd subject message reply`; without it, and without -sync, messages are thrown away"},
 	coroutineOption,
 	{Name: "sync", Kind: option.Bool, Default: false, About: "messages wait for `next_msg`; excludes -callback"},
-	{Name: "confirm", Kind: option.Bool, Default: false, About: "subscribe waits until the server has taken it, no longer than -request_timeout: ErrPermissions where it refuses"},
-	{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "then the subscription ends; 0: no limit"},
-	{Name: "dictmsg", Kind: option.Bool, About: "messages are dicts; by default what -dictmsg says, when subscribe is called"},
+	{Name: "confirm", Kind: option.Bool, Default: false, About: "subscribe waits until the server has accepted the subscription, for -request_timeout at most, and throws ErrPermissions if the server refuses it"},
+	{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "the subscription ends after so many messages; 0: no limit"},
+	{Name: "dictmsg", Kind: option.Bool, About: "messages are dicts; by default what the connection's -dictmsg says when subscribe is called"},
 	// The pure-Tcl client calls back at once with false. Here every callback is from the event loop.
-	{Name: "post", Kind: option.Bool, About: "accepted: callbacks come from the event loop in either case"},
-	{Name: "pending_msgs", Kind: option.Natural, Default: dict.Number(pendingMessages), About: "that wait for the script, then further ones are dropped; 0: no limit"},
-	{Name: "pending_bytes", Kind: option.Natural, Default: dict.Number(pendingBytes), About: "of payloads and headers, likewise"},
+	{Name: "post", Kind: option.Bool, About: "accepted without effect: callbacks come from the event loop in any case"},
+	{Name: "pending_msgs", Kind: option.Natural, Default: dict.Number(pendingMessages), About: "how many messages may wait for the script; further ones are dropped; 0: no limit"},
+	{Name: "pending_bytes", Kind: option.Natural, Default: dict.Number(pendingBytes), About: "how many bytes of payloads and headers may wait for the script; further messages are dropped; 0: no limit"},
 }
 
 func cmdSubscribe(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
@@ -258,7 +258,7 @@ func errNotConnected() error {
 	return fault.New(fault.ConnectionClosed, "No connection to NATS server")
 }
 
-var unsubscribeOptions = option.Table{{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "it ends when so many have come in all; 0: at once"}}
+var unsubscribeOptions = option.Table{{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "the subscription ends when so many messages have come in all; 0: at once"}}
 
 func cmdUnsubscribe(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	o, err := unsubscribeOptions.Parse(args[1:])

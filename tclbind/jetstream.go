@@ -48,9 +48,9 @@ var jetStreamCommands = []bridge.Command{
 }
 
 var jetStreamOptions = option.Table{
-	{Name: "timeout", Kind: option.Millis, Default: 5 * time.Second, About: "of each request; 0: without end"},
+	{Name: "timeout", Kind: option.Millis, Default: 5 * time.Second, About: "how long each request waits for its answer; 0: no limit"},
 	{Name: "domain", Kind: option.Text, About: "the JetStream domain; excludes -api_prefix. By default that of the connection's -context"},
-	{Name: "api_prefix", Kind: option.Text, About: "in place of $JS.API"},
+	{Name: "api_prefix", Kind: option.Text, About: "the prefix of the API's subjects, in place of $JS.API"},
 	{Name: "trace", Kind: option.Bool, Default: false, About: "requests and replies go to the log at level debug"},
 	maxPendingOption,
 }

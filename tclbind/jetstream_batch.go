@@ -36,8 +36,8 @@ type atomicBatch struct {
 func (*atomicBatch) Release(*bridge.Package) {}
 
 var atomicBatchOptions = option.Table{
-	{Name: "ack_every", Kind: option.Natural, Default: dict.Number("0"), About: "the server is asked after so many messages whether all is well; 0: only after the first"},
-	{Name: "timeout", Kind: option.Millis, About: "of each question, and of the commit; the jet_stream's where it is not given, 0: without end"},
+	{Name: "ack_every", Kind: option.Natural, Default: dict.Number("0"), About: "the server is asked each time after so many messages whether all is well; 0: only after the first one"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait for the answer to each such question, and to the commit; by default the jet_stream's -timeout; 0: no limit"},
 }
 
 // inBatchOptions are those of a message in a batch.
@@ -56,7 +56,7 @@ func cmdBatch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error)
 }
 
 var publishBatchOptions = option.Table{
-	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait; by default the jet_stream's -timeout; 0: no limit"},
 }
 
 // cmdPublishBatch publishes a list of messages of nats::msg.

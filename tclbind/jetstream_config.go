@@ -20,42 +20,42 @@ import (
 var streamOptions = option.Table{
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
 	{Name: "subjects", Kind: option.List, About: "what the stream listens to; a mirror has none"},
-	{Name: "retention", Kind: option.Enum, Allowed: []string{"limits", "interest", "workqueue"}, Default: "limits", About: "until a limit is reached, while a consumer has not acknowledged, or until one has"},
-	{Name: "max_consumers", Kind: option.Int, About: "-1: no limit"},
-	{Name: "max_msgs", Kind: option.Int, About: "-1: no limit"},
-	{Name: "max_bytes", Kind: option.Int, About: "-1: no limit"},
-	{Name: "discard", Kind: option.Enum, Allowed: []string{"new", "old"}, About: "at a limit the new message is refused, or the oldest goes"},
+	{Name: "retention", Kind: option.Enum, Allowed: []string{"limits", "interest", "workqueue"}, Default: "limits", About: "limits: messages stay until a limit is reached; interest: until all consumers have acknowledged them; workqueue: until one has"},
+	{Name: "max_consumers", Kind: option.Int, About: "how many consumers the stream may have; -1: no limit"},
+	{Name: "max_msgs", Kind: option.Int, About: "how many messages the stream keeps; -1: no limit"},
+	{Name: "max_bytes", Kind: option.Int, About: "how many bytes the stream keeps; -1: no limit"},
+	{Name: "discard", Kind: option.Enum, Allowed: []string{"new", "old"}, About: "what happens at a limit. new: the new message is refused; old: the oldest one is deleted"},
 	{Name: "max_age", Kind: option.Duration, About: "how long messages stay; 0: for ever"},
-	{Name: "max_msgs_per_subject", Kind: option.Int, About: "-1: no limit"},
-	{Name: "max_msg_size", Kind: option.Int, About: "bytes; -1: no limit"},
+	{Name: "max_msgs_per_subject", Kind: option.Int, About: "how many messages of each subject the stream keeps; -1: no limit"},
+	{Name: "max_msg_size", Kind: option.Int, About: "how many bytes a message may have; -1: no limit"},
 	{Name: "storage", Kind: option.Enum, Allowed: []string{"memory", "file"}, Default: "file", About: "where messages are kept"},
-	{Name: "num_replicas", Kind: option.Int, About: "copies in a cluster"},
-	{Name: "no_ack", Kind: option.Bool, About: "publishing is not acknowledged"},
+	{Name: "num_replicas", Kind: option.Int, About: "how many copies there are in a cluster"},
+	{Name: "no_ack", Kind: option.Bool, About: "the server does not acknowledge what is published"},
 	{Name: "duplicate_window", Kind: option.Duration, About: "how long the server remembers message IDs"},
-	{Name: "mirror", Kind: nested, Fields: streamSourceFields, About: "the stream that this one is a copy of: `nats::make_stream_source`"},
-	{Name: "sources", Kind: nestedIn, Fields: streamSourceFields, About: "the streams that this one gathers from: `nats::make_stream_source` of each"},
+	{Name: "mirror", Kind: nested, Fields: streamSourceFields, About: "`nats::make_stream_source` of the stream that this one is a copy of"},
+	{Name: "sources", Kind: nestedIn, Fields: streamSourceFields, About: "`nats::make_stream_source` of each stream that this one gathers from"},
 	{Name: "sealed", Kind: option.Bool, About: "nothing can be added or removed any more"},
 	{Name: "deny_delete", Kind: option.Bool, About: "messages cannot be deleted"},
 	{Name: "deny_purge", Kind: option.Bool, About: "the stream cannot be purged"},
 	{Name: "allow_rollup_hdrs", Kind: option.Bool, About: "a message may replace those before it (Nats-Rollup)"},
-	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}, About: "of what is kept in files"},
-	{Name: "first_seq", Kind: option.Int, About: "the first sequence number"},
-	{Name: "subject_transform", Kind: nested, Fields: subjectTransformOptions, About: "`nats::make_subject_transform`: of subjects as messages come in"},
-	{Name: "republish", Kind: nested, Fields: republishOptions, About: "`nats::make_republish`: messages are published once more when they are stored"},
+	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}, About: "how files are compressed"},
+	{Name: "first_seq", Kind: option.Int, About: "the sequence number of the first message"},
+	{Name: "subject_transform", Kind: nested, Fields: subjectTransformOptions, About: "`nats::make_subject_transform`: how subjects are changed when messages come in"},
+	{Name: "republish", Kind: nested, Fields: republishOptions, About: "`nats::make_republish`: where messages are published once more when they are stored"},
 	{Name: "allow_direct", Kind: option.Bool, About: "every replica answers direct gets"},
-	{Name: "mirror_direct", Kind: option.Bool, About: "so does a mirror, for its origin"},
+	{Name: "mirror_direct", Kind: option.Bool, About: "a mirror answers direct gets for its origin"},
 	{Name: "metadata", Kind: metadata, About: "texts for programs"},
-	{Name: "placement", Kind: nested, About: "where the copies are", Fields: placementOptions},
-	{Name: "discard_new_per_subject", Kind: option.Bool, About: "discard new goes for max_msgs_per_subject, too"},
-	{Name: "consumer_limits", Kind: nested, Empty: true, About: "what consumers have where they do not say", Fields: option.Table{
+	{Name: "placement", Kind: nested, About: "the cluster, and the tags of servers, in which the copies are", Fields: placementOptions},
+	{Name: "discard_new_per_subject", Kind: option.Bool, About: "-discard new applies to -max_msgs_per_subject, too"},
+	{Name: "consumer_limits", Kind: nested, Empty: true, About: "limits for the stream's consumers, which are also the defaults where a consumer does not say", Fields: option.Table{
 		{Name: "inactive_threshold", Kind: option.Duration},
 		{Name: "max_ack_pending", Kind: option.Int},
 	}},
 	{Name: "allow_msg_ttl", Kind: option.Bool, About: "messages may have a time to live"},
-	{Name: "subject_delete_marker_ttl", Kind: option.Duration, About: "how long a marker stays where a limit took the last message of a subject"},
+	{Name: "subject_delete_marker_ttl", Kind: option.Duration, About: "how long a marker stays when a limit has removed the last message of a subject"},
 	{Name: "allow_msg_counter", Kind: option.Bool, About: "messages are counters (Nats-Incr)"},
 	{Name: "allow_atomic", Kind: option.Bool, About: "batches are stored whole or not at all"},
-	{Name: "allow_batched", Kind: option.Bool, About: "batches of messages are taken fast"},
+	{Name: "allow_batched", Kind: option.Bool, About: "messages of a `fast_publisher` are accepted"},
 	{Name: "allow_msg_schedules", Kind: option.Bool, About: "messages may be scheduled"},
 	{Name: "persist_mode", Kind: option.Enum, Allowed: []string{"default", "async"}, About: "async: publishing is acknowledged before the message is on disk"},
 }
@@ -63,39 +63,39 @@ var streamOptions = option.Table{
 // consumerOptions are those of add_consumer and update_consumer (docs/jetstream.md "Consumers");
 // behind metadata those that the pure-Tcl client does not have.
 var consumerOptions = option.Table{
-	{Name: "name", Kind: option.Nonempty, About: "of one that is not durable; excludes -durable_name"},
-	{Name: "durable_name", Kind: option.Nonempty, About: "of one that stays until it is deleted"},
+	{Name: "name", Kind: option.Nonempty, About: "the name of a consumer that is not durable; excludes -durable_name"},
+	{Name: "durable_name", Kind: option.Nonempty, About: "the name of a durable consumer, which stays until it is deleted"},
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
-	{Name: "deliver_policy", Kind: option.Enum, Default: "all", Allowed: deliverPolicies, About: "where it begins"},
-	{Name: "opt_start_seq", Kind: option.Int, About: "for by_start_sequence"},
-	{Name: "opt_start_time", Kind: option.Nonempty, About: "for by_start_time, as 2026-01-01T00:00:00Z"},
-	{Name: "ack_policy", Kind: option.Enum, Default: "explicit", Allowed: ackPolicies, About: "which messages are to be acknowledged; flow_control: by answering the flow control of a push consumer"},
-	{Name: "ack_wait", Kind: option.Duration, About: "after which a message comes again"},
+	{Name: "deliver_policy", Kind: option.Enum, Default: "all", Allowed: deliverPolicies, About: "the message to begin at"},
+	{Name: "opt_start_seq", Kind: option.Int, About: "the sequence number, for by_start_sequence"},
+	{Name: "opt_start_time", Kind: option.Nonempty, About: "the time, for by_start_time, such as 2026-01-01T00:00:00Z"},
+	{Name: "ack_policy", Kind: option.Enum, Default: "explicit", Allowed: ackPolicies, About: "which messages have to be acknowledged; flow_control: a push consumer's messages are acknowledged by the answer to its flow control"},
+	{Name: "ack_wait", Kind: option.Duration, About: "after which time without an acknowledgement a message comes again"},
 	{Name: "max_deliver", Kind: option.Int, About: "how often a message is delivered at most; -1: no limit"},
-	{Name: "filter_subject", Kind: option.Nonempty, About: "of the messages that it gets; wildcards are fine"},
-	{Name: "replay_policy", Kind: option.Enum, Default: "instant", Allowed: replayPolicies, About: "at once, or as slowly as they came"},
-	{Name: "rate_limit_bps", Kind: option.Int, About: "bits per second, of a push consumer"},
+	{Name: "filter_subject", Kind: option.Nonempty, About: "the subject of the messages that it gets; may have wildcards"},
+	{Name: "replay_policy", Kind: option.Enum, Default: "instant", Allowed: replayPolicies, About: "instant: messages come at once; original: as slowly as they were published"},
+	{Name: "rate_limit_bps", Kind: option.Int, About: "how many bits per second a push consumer sends at most"},
 	{Name: "sample_freq", Kind: option.Nonempty, About: "for how many of 100 acknowledgements the server publishes an advisory"},
-	{Name: "max_waiting", Kind: option.Int, About: "pull requests at a time"},
-	{Name: "max_ack_pending", Kind: option.Int, About: "messages that wait for an acknowledgement at a time"},
-	{Name: "flow_control", Kind: option.Bool, About: "of a push consumer"},
-	{Name: "idle_heartbeat", Kind: option.Duration, About: "of a push consumer that has nothing to send"},
+	{Name: "max_waiting", Kind: option.Int, About: "how many pull requests may wait at a time"},
+	{Name: "max_ack_pending", Kind: option.Int, About: "how many messages may wait for an acknowledgement at a time"},
+	{Name: "flow_control", Kind: option.Bool, About: "the server waits for the client of a push consumer, which answers its flow control"},
+	{Name: "idle_heartbeat", Kind: option.Duration, About: "how often a push consumer shows that it lives while it has nothing to send"},
 	{Name: "headers_only", Kind: option.Bool, About: "messages come without their payload"},
-	{Name: "deliver_subject", Kind: option.Nonempty, About: "makes it a push consumer, which publishes there"},
+	{Name: "deliver_subject", Kind: option.Nonempty, About: "the subject that messages are published to, which makes it a push consumer"},
 	{Name: "deliver_group", Kind: option.Nonempty, About: "the queue group of its subscribers"},
-	{Name: "inactive_threshold", Kind: option.Duration, About: "after which one that nobody listens to is removed"},
-	{Name: "num_replicas", Kind: option.Int, About: "copies in a cluster; 0: as many as the stream"},
+	{Name: "inactive_threshold", Kind: option.Duration, About: "after which time the server removes the consumer if nobody listens to it"},
+	{Name: "num_replicas", Kind: option.Int, About: "how many copies there are in a cluster; 0: as many as the stream has"},
 	{Name: "mem_storage", Kind: option.Bool, About: "its state is kept in memory"},
 	{Name: "metadata", Kind: metadata, About: "texts for programs"},
-	{Name: "filter_subjects", Kind: option.List, About: "several in place of -filter_subject"},
-	{Name: "backoff", Kind: option.Durations, About: "the waits before a message comes again, in place of -ack_wait"},
-	{Name: "max_batch", Kind: option.Int, About: "of one pull request"},
-	{Name: "max_expires", Kind: option.Duration, About: "of one pull request"},
-	{Name: "max_bytes", Kind: option.Int, About: "of one pull request"},
-	{Name: "pause_until", Kind: option.Nonempty, About: "nothing is delivered before, as 2026-01-01T00:00:00Z"},
+	{Name: "filter_subjects", Kind: option.List, About: "several subjects, in place of -filter_subject"},
+	{Name: "backoff", Kind: option.Durations, About: "how long to wait each time before a message comes again, in place of -ack_wait"},
+	{Name: "max_batch", Kind: option.Int, About: "how many messages one pull request may ask for"},
+	{Name: "max_expires", Kind: option.Duration, About: "how long one pull request may last"},
+	{Name: "max_bytes", Kind: option.Int, About: "how many bytes one pull request may ask for"},
+	{Name: "pause_until", Kind: option.Nonempty, About: "the time before which nothing is delivered, such as 2026-01-01T00:00:00Z"},
 	{Name: "priority_policy", Kind: option.Enum, Allowed: []string{"none", "overflow", "pinned_client", "prioritized"}, About: "how the clients of a group share the messages"},
-	{Name: "priority_groups", Kind: option.List, About: "the name of the group"},
-	{Name: "priority_timeout", Kind: option.Duration, About: "after which another client may be the pinned one"},
+	{Name: "priority_groups", Kind: option.List, About: "a list with the name of the group"},
+	{Name: "priority_timeout", Kind: option.Duration, About: "after which time without a sign of the pinned client another one may take its place"},
 }
 
 var placementOptions = option.Table{
@@ -215,19 +215,19 @@ var (
 	streamSourceFields  = append(streamSourceCommon[:len(streamSourceCommon):len(streamSourceCommon)], option.Row{Name: "external", Kind: nested, Fields: externalOptions})
 	streamSourceOptions = append(streamSourceCommon[:len(streamSourceCommon):len(streamSourceCommon)], externalOptions...)
 	streamSourceCommon  = option.Table{
-		{Name: "name", Kind: option.Nonempty, Required: true, About: "of the stream"},
-		{Name: "opt_start_seq", Kind: option.Int, About: "the first message"},
-		{Name: "opt_start_time", Kind: option.Nonempty, About: "the first message, as 2026-01-01T00:00:00Z"},
-		{Name: "filter_subject", Kind: option.Nonempty, About: "of the messages"},
-		{Name: "subject_transforms", Kind: nestedIn, Fields: subjectTransformOptions, About: "`nats::make_subject_transform` of each, which also filter"},
-		{Name: "consumer", Kind: nested, About: "a durable consumer to read by", Fields: option.Table{
+		{Name: "name", Kind: option.Nonempty, Required: true, About: "the stream's name"},
+		{Name: "opt_start_seq", Kind: option.Int, About: "the sequence number to begin at"},
+		{Name: "opt_start_time", Kind: option.Nonempty, About: "the time to begin at, such as 2026-01-01T00:00:00Z"},
+		{Name: "filter_subject", Kind: option.Nonempty, About: "only messages whose subject matches are taken"},
+		{Name: "subject_transforms", Kind: nestedIn, Fields: subjectTransformOptions, About: "`nats::make_subject_transform` of each; only subjects that match one are taken"},
+		{Name: "consumer", Kind: nested, About: "a durable consumer of that stream, to read by", Fields: option.Table{
 			{Name: "name", Kind: option.Nonempty},
 			{Name: "deliver_subject", Kind: option.Nonempty},
 		}},
 	}
 	externalOptions = option.Table{
 		{Name: "api", Kind: option.Text, About: "the prefix of the API of another account or domain"},
-		{Name: "deliver", Kind: option.Text, About: "the prefix of the subjects to deliver to"},
+		{Name: "deliver", Kind: option.Text, About: "what the subjects begin with that messages are delivered to"},
 	}
 )
 
@@ -245,8 +245,8 @@ func cmdMakeStreamSource(_ *bridge.Package, args []bridge.Value) (any, error) {
 }
 
 var subjectTransformOptions = option.Table{
-	{Name: "src", Kind: option.Nonempty, Required: true, About: "a subject with wildcards"},
-	{Name: "dest", Kind: option.Nonempty, Required: true, About: "a subject, where `{{wildcard(1)}}` stands for the first wildcard of src"},
+	{Name: "src", Kind: option.Nonempty, Required: true, About: "the subjects that are changed, with wildcards"},
+	{Name: "dest", Kind: option.Nonempty, Required: true, About: "the new subject, in which `{{wildcard(1)}}` stands for the first wildcard of src"},
 }
 
 // cmdMakeSubjectTransform returns the JSON of a subject transform.
@@ -255,9 +255,9 @@ func cmdMakeSubjectTransform(_ *bridge.Package, args []bridge.Value) (any, error
 }
 
 var republishOptions = option.Table{
-	{Name: "src", Kind: option.Nonempty, Required: true, About: "of which subjects"},
-	{Name: "dest", Kind: option.Nonempty, Required: true, About: "to which"},
-	{Name: "headers_only", Kind: option.Bool, About: "without the payload"},
+	{Name: "src", Kind: option.Nonempty, Required: true, About: "the subjects whose messages are published once more"},
+	{Name: "dest", Kind: option.Nonempty, Required: true, About: "the subjects that they are published to"},
+	{Name: "headers_only", Kind: option.Bool, About: "messages are published without their payload"},
 }
 
 // cmdMakeRepublish returns the JSON of a stream's republish.

@@ -133,7 +133,7 @@ func cmdConsumerList(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 	}, configsInMillis(consumerOptions))
 }
 
-var resetConsumerOptions = option.Table{{Name: "seq", Kind: option.Natural, About: "the message to begin at; without it, or 0, where the consumer's deliver_policy says"}}
+var resetConsumerOptions = option.Table{{Name: "seq", Kind: option.Natural, About: "the sequence number to begin at; without it, or with 0, the consumer's deliver_policy decides"}}
 
 func cmdResetConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	o, err := resetConsumerOptions.Parse(args[2:])

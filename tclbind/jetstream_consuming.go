@@ -24,8 +24,8 @@ var consumingCommands = []bridge.Command{
 var consumingOptions = option.Table{
 	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd message`; without it the method `next` has the messages"},
 	coroutineOption,
-	{Name: "error_callback", Kind: option.Prefix, Empty: true, About: "called as `cmd last_error` when that was written"},
-	{Name: "stop_after", Kind: option.Natural, Default: dict.Number("0"), About: "messages, then the consumer ends; 0: without end"},
+	{Name: "error_callback", Kind: option.Prefix, Empty: true, About: "called as `cmd last_error` each time last_error is written"},
+	{Name: "stop_after", Kind: option.Natural, Default: dict.Number("0"), About: "the consumer ends after so many messages; 0: no limit"},
 }
 
 // consumer is what the core has for a nats::consumer: it pulls, or is pushed to.
@@ -46,6 +46,7 @@ type consuming struct {
 	stopped          bool         // no callback starts, and nothing is given out any more
 
 	next nextMessages // without a callback
+	left int          // how many messages next still has to get, because of -stop_after; 0: no limit
 }
 
 func newConsuming(p *bridge.Package, j *jetStream, args []bridge.Value) *consuming {
@@ -54,7 +55,7 @@ func newConsuming(p *bridge.Package, j *jetStream, args []bridge.Value) *consumi
 
 // begin starts the core's consumer; the wait's result is the handle.
 func begin[C consumer](p *bridge.Package, c *consuming, o option.Values, start func(done func(C, error)) error) (any, error) {
-	c.deliver = c.j.c.callbackOf(p, o)
+	c.deliver, c.left = c.j.c.callbackOf(p, o), small(o.Int("stop_after"))
 	if v, given := o["error_callback"].(bridge.Value); given {
 		c.told = v.Retain()
 	}
@@ -110,6 +111,18 @@ func (d *consumedMessage) Run(p *bridge.Package) {
 		c.core.Taken(d.m)
 	default:
 		c.next.put(d.m)
+		c.countDown()
+	}
+}
+
+// countDown ends the giving out with the last message of -stop_after, and not with the core's word that follows
+// it: a script that has taken that message finds the consumer closed.
+func (c *consuming) countDown() {
+	if c.left == 0 {
+		return
+	}
+	if c.left--; c.left == 0 {
+		c.next.end(fault.New(fault.ConsumerNotActive, "stopped"))
 	}
 }
 

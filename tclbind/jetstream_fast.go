@@ -30,11 +30,11 @@ type fastPublisher struct {
 }
 
 var fastPublisherOptions = option.Table{
-	{Name: "flow", Kind: option.Natural, Default: dict.Number("100"), About: "the server is asked to acknowledge after so many messages, 65535 at most; it may do so sooner or later"},
-	{Name: "outstanding", Kind: option.Natural, Default: dict.Number("2"), About: "acknowledgements that may be missing, then `add` waits"},
-	{Name: "gap", Kind: option.Enum, Default: "fail", Allowed: []string{"fail", "ok"}, About: "what a lost message does: it ends the batch, or is told and it goes on"},
-	{Name: "timeout", Kind: option.Millis, About: "how long the server may be silent where somebody waits; the jet_stream's where it is not given, 0: without end"},
-	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd seq error` for what was lost or refused: seq counts from 1 in the batch, error is a dict as last_error is"},
+	{Name: "flow", Kind: option.Natural, Default: dict.Number("100"), About: "the server is asked to acknowledge each time after so many messages, 65535 at most; it may do so sooner or later"},
+	{Name: "outstanding", Kind: option.Natural, Default: dict.Number("2"), About: "how many acknowledgements may be missing before `add` waits"},
+	{Name: "gap", Kind: option.Enum, Default: "fail", Allowed: []string{"fail", "ok"}, About: "what happens if a message is lost. fail: the batch ends; ok: the callback is called, and the batch goes on"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait for a server that is silent; by default the jet_stream's -timeout; 0: no limit"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd seq error` for a message that was lost or refused: seq counts from 1 in the batch, error is a dict like last_error"},
 }
 
 func cmdFastPublisher(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {

@@ -20,12 +20,12 @@ var fetchCommands = []bridge.Command{
 }
 
 var fetchOptions = append(option.Table{
-	{Name: "batch_size", Kind: option.Natural, About: "messages at most; 1, with -max_bytes as many as there is room for"},
-	{Name: "timeout", Kind: option.Millis, About: "of the client, 0: without end; without the option what is there now"},
-	{Name: "expires", Kind: option.Millis, About: "of the server, with -timeout; 10 ms less than that where it is not given"},
+	{Name: "batch_size", Kind: option.Natural, About: "how many messages to fetch at most; by default 1, or with -max_bytes as many as there is room for"},
+	{Name: "timeout", Kind: option.Millis, About: "how long the client waits; 0: no limit; without the option the method returns what is there now"},
+	{Name: "expires", Kind: option.Millis, About: "with -timeout: after which time the server ends the request; by default 10 ms less than -timeout"},
 	{Name: "callback", Kind: option.Prefix, About: "called as `cmd timedOut message`"},
-	{Name: "max_bytes", Kind: option.Natural, About: "of all messages together; 0: no limit"},
-	{Name: "idle_heartbeat", Kind: option.Millis, About: "of the server while it has nothing to send, with -timeout, half of -expires at most: ErrConsumerNotActive where two are missing"},
+	{Name: "max_bytes", Kind: option.Natural, About: "how many bytes all messages together may have; 0: no limit"},
+	{Name: "idle_heartbeat", Kind: option.Millis, About: "with -timeout: how often the server shows that it lives while it has nothing to send, half of -expires at most; if two of these signs are missing, the error is ErrConsumerNotActive"},
 }, groupOptions...)
 
 // mostFetched is the batch of a fetch that is limited by its bytes alone, as in nats.go.

@@ -9,10 +9,10 @@ import (
 
 // groupOptions are those of whoever fetches as one of a priority group (ADR-42).
 var groupOptions = option.Table{
-	{Name: "group", Kind: option.Nonempty, About: "of a consumer with priority groups"},
-	{Name: "min_pending", Kind: option.Natural, About: "overflow: only if so many messages wait"},
-	{Name: "min_ack_pending", Kind: option.Natural, About: "overflow: only if so many wait for an acknowledgement"},
-	{Name: "priority", Kind: option.Natural, About: "prioritized: 0 first, 9 last"},
+	{Name: "group", Kind: option.Nonempty, About: "the client's priority group, for a consumer that has priority groups"},
+	{Name: "min_pending", Kind: option.Natural, About: "policy overflow: messages come only if so many wait"},
+	{Name: "min_ack_pending", Kind: option.Natural, About: "policy overflow: messages come only if so many wait for an acknowledgement"},
+	{Name: "priority", Kind: option.Natural, About: "policy prioritized: 0 is served first, 9 last"},
 }
 
 // groupConfig is the part in a priority group that the options ask for.

@@ -18,7 +18,7 @@ var pendingCommands = []bridge.Command{
 }
 
 var maxPendingOption = option.Row{Name: "max_pending", Kind: option.Natural, Default: dict.Number("0"),
-	About: "messages that are published and not answered, then `publish` waits with or without a callback; 0: no limit"}
+	About: "how many published messages may be without their acknowledgement; then `publish` waits, also with a callback; 0: no limit"}
 
 // unanswered are the messages of a jet_stream that are published and have no answer yet, and those
 // that wait for their turn where there is a limit. Its fields belong to the interpreter's thread but for the
@@ -128,7 +128,7 @@ func cmdPublishPending(_ *bridge.Package, j *jetStream, _ []bridge.Value) (any, 
 	return j.unanswered.open.Load() + int64(len(j.unanswered.queue)), nil
 }
 
-var publishWaitOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "then ErrTimeout; 0: without end"}}
+var publishWaitOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "how long to wait, then the error is ErrTimeout; 0: no limit"}}
 
 // cmdPublishWait waits until all messages are answered, and their callbacks were called.
 func cmdPublishWait(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {

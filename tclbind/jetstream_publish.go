@@ -24,34 +24,34 @@ var publishCommands = []bridge.Command{
 // messageOptions are those that become a header of the message; behind stream the pure-Tcl client
 // has none of them (ADR-4, 43, 51).
 var messageOptions = option.Table{
-	{Name: "stream", Kind: option.Nonempty, Sent: "Nats-Expected-Stream", About: "that is expected to take it"},
-	{Name: "msg_id", Kind: option.Nonempty, Sent: "Nats-Msg-Id", About: "twice the same within the duplicate_window is stored once"},
-	{Name: "expect_last_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Sequence", About: "of the stream: else ErrWrongLastSequence"},
-	{Name: "expect_last_subject_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Subject-Sequence", About: "of the subject, 0 for none: else ErrWrongLastSequence"},
-	{Name: "expect_last_subject", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Subject-Sequence-Subject", About: "the subject of -expect_last_subject_seq, where it is another; wildcards are fine"},
-	{Name: "expect_last_msg_id", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Msg-Id", About: "of the stream: else an error"},
+	{Name: "stream", Kind: option.Nonempty, Sent: "Nats-Expected-Stream", About: "the stream that is expected to store the message"},
+	{Name: "msg_id", Kind: option.Nonempty, Sent: "Nats-Msg-Id", About: "the message's ID: of several messages with the same ID within the stream's duplicate_window only the first is stored"},
+	{Name: "expect_last_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Sequence", About: "the stream's last sequence number has to be this one, else ErrWrongLastSequence"},
+	{Name: "expect_last_subject_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Subject-Sequence", About: "the subject's last sequence number has to be this one, or 0 for none, else ErrWrongLastSequence"},
+	{Name: "expect_last_subject", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Subject-Sequence-Subject", About: "the subject that -expect_last_subject_seq is about, if it is another one; may have wildcards"},
+	{Name: "expect_last_msg_id", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Msg-Id", About: "the ID of the stream's last message has to be this one, else an error"},
 	{Name: "ttl", Kind: messageTTL, Sent: "Nats-TTL", About: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl; never: for ever, whatever the stream's -max_age"},
-	{Name: "rollup", Kind: option.Enum, Allowed: []string{"sub", "all"}, Sent: "Nats-Rollup", About: "the message replaces those of its subject, or of the stream, which needs -allow_rollup_hdrs"},
-	{Name: "schedule", Kind: option.Nonempty, Sent: "Nats-Schedule", About: "when, in a stream with -allow_msg_schedules: `@at 2040-01-01T00:00:00Z`, `@every 1h`, `@hourly`, or a cron line of six fields"},
-	{Name: "schedule_at", Kind: scheduleAt, Sent: "Nats-Schedule", About: "in place of that: once, at this time"},
-	{Name: "schedule_every", Kind: scheduleEvery, Sent: "Nats-Schedule", About: "in place of that: again and again, 1000 at least"},
-	{Name: "schedule_cron", Kind: option.Nonempty, Sent: "Nats-Schedule", About: "in place of that: a cron line of six fields"},
-	{Name: "schedule_target", Kind: option.Nonempty, Sent: "Nats-Schedule-Target", About: "the subject that it is published to then; of the same stream"},
-	{Name: "schedule_source", Kind: option.Nonempty, Sent: "Nats-Schedule-Source", About: "the subject whose last message is published in place of this one's payload"},
-	{Name: "schedule_ttl", Kind: messageTTL, Sent: "Nats-Schedule-TTL", About: "-ttl of what is published"},
-	{Name: "schedule_time_zone", Kind: option.Nonempty, Sent: "Nats-Schedule-Time-Zone", About: "of a cron line, as Europe/Berlin; UTC where it is not given"},
-	{Name: "schedule_rollup", Kind: option.Enum, Allowed: []string{"sub"}, Sent: "Nats-Schedule-Rollup", About: "-rollup of what is published"},
+	{Name: "rollup", Kind: option.Enum, Allowed: []string{"sub", "all"}, Sent: "Nats-Rollup", About: "the message replaces the earlier ones of its subject, or of the whole stream, which needs -allow_rollup_hdrs"},
+	{Name: "schedule", Kind: option.Nonempty, Sent: "Nats-Schedule", About: "when to publish the message, in a stream with -allow_msg_schedules: `@at 2040-01-01T00:00:00Z`, `@every 1h`, `@hourly`, or a cron line of six fields"},
+	{Name: "schedule_at", Kind: scheduleAt, Sent: "Nats-Schedule", About: "in place of -schedule: once, at this time"},
+	{Name: "schedule_every", Kind: scheduleEvery, Sent: "Nats-Schedule", About: "in place of -schedule: again and again after this time, 1000 at least"},
+	{Name: "schedule_cron", Kind: option.Nonempty, Sent: "Nats-Schedule", About: "in place of -schedule: a cron line of six fields"},
+	{Name: "schedule_target", Kind: option.Nonempty, Sent: "Nats-Schedule-Target", About: "the subject, of the same stream, that the message is published to when its time comes"},
+	{Name: "schedule_source", Kind: option.Nonempty, Sent: "Nats-Schedule-Source", About: "the subject whose last message gives the payload, in place of this message's own"},
+	{Name: "schedule_ttl", Kind: messageTTL, Sent: "Nats-Schedule-TTL", About: "the -ttl of the messages that are published"},
+	{Name: "schedule_time_zone", Kind: option.Nonempty, Sent: "Nats-Schedule-Time-Zone", About: "the time zone of a cron line, such as Europe/Berlin; UTC by default"},
+	{Name: "schedule_rollup", Kind: option.Enum, Allowed: []string{"sub"}, Sent: "Nats-Schedule-Rollup", About: "the -rollup of the messages that are published"},
 }
 
-var headerOptions = option.Table{{Name: "header", Kind: headers, About: "keys and values; not of a message of `nats::msg`"}}
+var headerOptions = option.Table{{Name: "header", Kind: headers, About: "headers: keys with lists of values; not for a message of `nats::msg`"}}
 
 var jsPublishMsgOptions = slices.Concat(option.Table{
-	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
-	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut pubAck pubError`; an empty one is none"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait; by default the jet_stream's -timeout; 0: no limit"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd timedOut pubAck pubError`; an empty prefix means no callback"},
 	expiresOption,
 }, messageOptions, option.Table{
-	{Name: "retry_attempts", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultRetry.Attempts)), About: "further ones, where nobody listens: the stream's leader may be changing"},
-	{Name: "retry_wait", Kind: option.Millis, Default: wire.DefaultRetry.Wait, About: "before each further attempt; there is none that -timeout leaves no time for"},
+	{Name: "retry_attempts", Kind: option.Natural, Default: dict.Number(strconv.Itoa(wire.DefaultRetry.Attempts)), About: "how many further attempts are made if nobody listens, because the stream may be changing its leader"},
+	{Name: "retry_wait", Kind: option.Millis, Default: wire.DefaultRetry.Wait, About: "how long to wait before each further attempt; if -timeout leaves no time for it, there is none"},
 })
 
 var jsPublishOptions = slices.Concat(jsPublishMsgOptions, headerOptions)

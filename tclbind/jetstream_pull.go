@@ -20,11 +20,11 @@ var pullCommands = []bridge.Command{
 
 // The limits of what is asked for and not yet taken are those of nats.go.
 var pullConsumerOptions = slices.Concat(consumingOptions, option.Table{
-	{Name: "max_messages", Kind: option.Natural, Default: dict.Number("500"), About: "that are asked for and not yet taken"},
-	{Name: "max_bytes", Kind: option.Natural, About: "that are asked for and not yet taken"},
-	{Name: "expires", Kind: option.Millis, Default: 30 * time.Second, About: "of one request, 1000 at least"},
-	{Name: "threshold", Kind: option.Natural, About: "it asks for more when so many are left; half of -max_messages"},
-	{Name: "idle_heartbeat", Kind: option.Millis, About: "of the server; half of -expires, 30000 at most"},
+	{Name: "max_messages", Kind: option.Natural, Default: dict.Number("500"), About: "how many messages may be asked for and not yet taken by the script"},
+	{Name: "max_bytes", Kind: option.Natural, About: "how many bytes of messages may be asked for and not yet taken by the script"},
+	{Name: "expires", Kind: option.Millis, Default: 30 * time.Second, About: "how long one request to the server lasts, 1000 at least"},
+	{Name: "threshold", Kind: option.Natural, About: "more messages are asked for when so many are left; by default half of -max_messages"},
+	{Name: "idle_heartbeat", Kind: option.Millis, About: "how often the server shows that it lives while it has nothing to send; by default half of -expires, 30000 at most"},
 }, groupOptions)
 
 // leastExpires is that of nats.go: requests that end sooner would keep the server busy.

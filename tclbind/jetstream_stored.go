@@ -11,9 +11,9 @@ import (
 )
 
 var whichOptions = option.Table{
-	{Name: "last_by_subj", Kind: option.Nonempty, About: "the last one of a subject"},
-	{Name: "next_by_subj", Kind: option.Nonempty, About: "the first one of a subject from -seq on"},
-	{Name: "seq", Kind: option.Natural, About: "the one with this sequence number"},
+	{Name: "last_by_subj", Kind: option.Nonempty, About: "the last message of this subject"},
+	{Name: "next_by_subj", Kind: option.Nonempty, About: "the first message of this subject, from -seq on"},
+	{Name: "seq", Kind: option.Natural, About: "the message with this sequence number"},
 }
 
 func cmdStreamMsgGet(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -40,15 +40,15 @@ func (c *connection) storedDict(m *js.Message) bridge.Record {
 }
 
 var batchOptions = option.Table{
-	{Name: "multi_last", Kind: option.List, About: "the last message of each of these subjects"},
-	{Name: "up_to_seq", Kind: option.Natural, About: "with -multi_last: as it was then"},
-	{Name: "up_to_time", Kind: option.Nonempty, About: "with -multi_last: as it was then, 2026-01-01T00:00:00Z"},
-	{Name: "batch", Kind: option.Natural, About: "in place of -multi_last: so many messages"},
-	{Name: "seq", Kind: option.Natural, About: "from this one on"},
-	{Name: "start_time", Kind: option.Nonempty, About: "from this time on"},
-	{Name: "next_by_subj", Kind: option.Nonempty, About: "of this subject"},
-	{Name: "max_bytes", Kind: option.Natural, About: "of all messages together"},
-	{Name: "cursor", Kind: option.Nonempty, About: "a variable that gets a dict: num_pending, last_sequence, up_to_sequence (0: not told)"},
+	{Name: "multi_last", Kind: option.List, About: "a list of subjects; returns the last message of each"},
+	{Name: "up_to_seq", Kind: option.Natural, About: "with -multi_last: the messages as they were at this sequence number"},
+	{Name: "up_to_time", Kind: option.Nonempty, About: "with -multi_last: the messages as they were at this time, such as 2026-01-01T00:00:00Z"},
+	{Name: "batch", Kind: option.Natural, About: "in place of -multi_last: how many messages to return"},
+	{Name: "seq", Kind: option.Natural, About: "from this sequence number on"},
+	{Name: "start_time", Kind: option.Nonempty, About: "from this time on, such as 2026-01-01T00:00:00Z"},
+	{Name: "next_by_subj", Kind: option.Nonempty, About: "only messages of this subject"},
+	{Name: "max_bytes", Kind: option.Natural, About: "how many bytes all messages together may have"},
+	{Name: "cursor", Kind: option.Nonempty, About: "the name of a variable that gets a dict: num_pending, last_sequence, up_to_sequence (0: the server did not tell)"},
 }
 
 // cmdStreamDirectGetBatch returns a list: the messages, where the next request goes on, and the
@@ -84,8 +84,8 @@ func cmdStreamDirectGetBatch(p *bridge.Package, j *jetStream, args []bridge.Valu
 }
 
 var msgDeleteOptions = option.Table{
-	{Name: "seq", Kind: option.Natural, Required: true, About: "its sequence number"},
-	{Name: "no_erase", Kind: option.Bool, Default: true, About: "its bytes stay in the file until that is compacted"},
+	{Name: "seq", Kind: option.Natural, Required: true, About: "the message's sequence number"},
+	{Name: "no_erase", Kind: option.Bool, Default: true, About: "true: the message's bytes stay in the file until that is compacted; false: they are overwritten"},
 }
 
 func cmdStreamMsgDelete(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {

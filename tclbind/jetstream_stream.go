@@ -13,8 +13,8 @@ import (
 )
 
 var streamInfoOptions = option.Table{
-	{Name: "deleted_details", Kind: option.Bool, About: "the field deleted of state: the sequence numbers of messages that are deleted"},
-	{Name: "subjects_filter", Kind: option.Nonempty, About: "the field subjects of state: those that match, with the numbers of their messages"},
+	{Name: "deleted_details", Kind: option.Bool, About: "the dict state has the field deleted: the sequence numbers of deleted messages"},
+	{Name: "subjects_filter", Kind: option.Nonempty, About: "the dict state has the field subjects: those that match, with the numbers of their messages"},
 }
 
 func cmdStreamInfo(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -42,7 +42,7 @@ func cmdStreamList(p *bridge.Package, j *jetStream, args []bridge.Value) (any, e
 	}, configsInMillis(streamOptions))
 }
 
-var streamNamesOptions = option.Table{{Name: "subject", Kind: option.Nonempty, About: "of streams that listen to it"}}
+var streamNamesOptions = option.Table{{Name: "subject", Kind: option.Nonempty, About: "only streams that listen to this subject"}}
 
 func cmdStreamNames(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	o, err := streamNamesOptions.Parse(args)
@@ -54,7 +54,7 @@ func cmdStreamNames(p *bridge.Package, j *jetStream, args []bridge.Value) (any, 
 	}, bridge.Plain)
 }
 
-var streamSubjectsOptions = option.Table{{Name: "filter", Kind: option.Nonempty, Default: ">", About: "of the subjects"}}
+var streamSubjectsOptions = option.Table{{Name: "filter", Kind: option.Nonempty, Default: ">", About: "only subjects that match this pattern"}}
 
 func cmdStreamSubjects(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	o, err := streamSubjectsOptions.Parse(args[1:])
@@ -126,9 +126,9 @@ func cmdDeleteStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 }
 
 var purgeStreamOptions = option.Table{
-	{Name: "filter", Kind: option.Nonempty, About: "of the subjects"},
-	{Name: "keep", Kind: option.Natural, About: "so many stay"},
-	{Name: "seq", Kind: option.Natural, About: "what is before it goes"},
+	{Name: "filter", Kind: option.Nonempty, About: "only subjects that match this pattern"},
+	{Name: "keep", Kind: option.Natural, About: "so many messages stay"},
+	{Name: "seq", Kind: option.Natural, About: "messages before this sequence number are deleted"},
 }
 
 func cmdPurgeStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {

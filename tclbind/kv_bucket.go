@@ -88,30 +88,30 @@ var bucketCommands = []bridge.Command{
 // does not have. config returns them by these names.
 var bucketOptions = option.Table{
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
-	{Name: "max_value_size", Kind: option.Int, About: "bytes; -1: no limit"},
-	{Name: "history", Kind: option.Natural, Default: dict.Number("1"), About: "revisions kept of each key, 1 to 64"},
-	{Name: "ttl", Kind: option.Lifetime, About: "how long values live; 0: for ever. Watchers and watched arrays are told of the end only where `-limit_marker_ttl` is given"},
-	{Name: "max_bucket_size", Kind: option.Int, About: "bytes; -1: no limit"},
+	{Name: "max_value_size", Kind: option.Int, About: "how many bytes a value may have; -1: no limit"},
+	{Name: "history", Kind: option.Natural, Default: dict.Number("1"), About: "how many revisions of each key are kept, 1 to 64"},
+	{Name: "ttl", Kind: option.Lifetime, About: "how long values live; 0: for ever. When a value expires, watchers and watched arrays are told only if the bucket has `-limit_marker_ttl`"},
+	{Name: "max_bucket_size", Kind: option.Int, About: "how many bytes the bucket may have; -1: no limit"},
 	{Name: "storage", Kind: option.Enum, Allowed: []string{"memory", "file"}, Default: "file", About: "where values are kept"},
-	{Name: "num_replicas", Kind: option.Int, Default: dict.Number("1"), About: "copies in a cluster"},
-	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}, About: "of what is kept in files"},
-	{Name: "mirror_name", Kind: option.Nonempty, About: "the bucket that a new one mirrors"},
-	{Name: "mirror_domain", Kind: option.Nonempty, About: "and its domain"},
+	{Name: "num_replicas", Kind: option.Int, Default: dict.Number("1"), About: "how many copies there are in a cluster"},
+	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}, About: "how files are compressed"},
+	{Name: "mirror_name", Kind: option.Nonempty, About: "the name of the bucket that a new one mirrors"},
+	{Name: "mirror_domain", Kind: option.Nonempty, About: "the JetStream domain of that bucket"},
 	{Name: "metadata", Kind: metadata, About: "texts for programs"},
-	{Name: "limit_marker_ttl", Kind: option.Lifetime, About: "lets keys have a time to live of their own, and is how long a marker stays where a value's time was over: 1000 at least; not to be taken back; servers from 2.11"},
-	{Name: "placement", Kind: nested, Fields: placementOptions, About: "where the copies are"},
-	{Name: "republish", Kind: nested, Fields: republishOptions, About: "`nats::make_republish`: values are published once more when they are stored"},
-	{Name: "mirror", Kind: nested, Fields: streamSourceFields, About: "`nats::make_stream_source`: the bucket that a new one mirrors, by the name of the bucket or its stream"},
-	{Name: "sources", Kind: nestedIn, Fields: streamSourceFields, About: "`nats::make_stream_source` of each bucket that this one draws from; one with subject_transforms may be any stream"},
-	{Name: "allow_direct", Kind: option.Bool, About: "any replica answers reads; true unless given, false: the leader alone"},
+	{Name: "limit_marker_ttl", Kind: option.Lifetime, About: "lets each key have a time to live of its own, and says how long a marker stays in place of a value that has expired: 1000 at least. A bucket that has it keeps it for good. Servers from 2.11"},
+	{Name: "placement", Kind: nested, Fields: placementOptions, About: "the cluster, and the tags of servers, in which the copies are"},
+	{Name: "republish", Kind: nested, Fields: republishOptions, About: "`nats::make_republish`: where values are published once more when they are stored"},
+	{Name: "mirror", Kind: nested, Fields: streamSourceFields, About: "`nats::make_stream_source` of the bucket that a new one mirrors, by the name of the bucket or its stream"},
+	{Name: "sources", Kind: nestedIn, Fields: streamSourceFields, About: "`nats::make_stream_source` of each bucket that this one gathers from; a source with subject_transforms may be any stream"},
+	{Name: "allow_direct", Kind: option.Bool, About: "true, the default: any replica answers reads; false: only the leader does"},
 	{Name: "allow_atomic", Kind: option.Bool, About: "lets `atomic` write; servers from 2.12"},
 	{Name: "persist_mode", Kind: option.Enum, Allowed: []string{"default", "async"}, About: "async: a write is acknowledged before it is on disk; servers from 2.12"},
 }
 
 // codecOptions go with the making of a key_value object, and are the client's alone.
 var codecOptions = option.Table{
-	{Name: "key_codec", Kind: option.List, About: "base64, path, a command prefix, or a list of them: what makes stored keys of the script's"},
-	{Name: "value_codec", Kind: option.List, About: "the same for values"},
+	{Name: "key_codec", Kind: option.List, About: "how keys are stored: base64, path, a command prefix, or a list of these"},
+	{Name: "value_codec", Kind: option.List, About: "how values are stored: likewise"},
 }
 
 // The tables of the methods that make a key_value object, or change a bucket.
@@ -315,13 +315,13 @@ func parseDerived(table option.Table, args []bridge.Value) (option.Values, error
 }
 
 var originOptions = option.Table{
-	{Name: "bucket", Kind: option.Nonempty, Required: true, About: "whose entries are taken"},
-	{Name: "stream", Kind: option.Nonempty, About: "the bucket's stream, where it is not KV_ and the bucket's name"},
-	{Name: "keys", Kind: option.List, Empty: true, About: "the patterns of the keys that are taken; by default all"},
-	{Name: "transform", Kind: nestedIn, Fields: subjectTransformOptions, About: "`nats::make_subject_transform` of each: which subjects of -stream are taken, and as what; excludes -keys"},
+	{Name: "bucket", Kind: option.Nonempty, Required: true, About: "the bucket whose entries are taken"},
+	{Name: "stream", Kind: option.Nonempty, About: "the bucket's stream, if its name is not KV_ and the bucket's name"},
+	{Name: "keys", Kind: option.List, Empty: true, About: "the patterns of the keys that are taken; by default all keys"},
+	{Name: "transform", Kind: nestedIn, Fields: subjectTransformOptions, About: "`nats::make_subject_transform` of each: which subjects of -stream are taken, and what becomes of them; excludes -keys"},
 	{Name: "domain", Kind: option.Nonempty, About: "the JetStream domain that the bucket is in; excludes -api"},
 	{Name: "api", Kind: option.Nonempty, About: "the prefix of the API of the account that the bucket is in"},
-	{Name: "deliver", Kind: option.Nonempty, About: "the prefix of the subjects to deliver to"},
+	{Name: "deliver", Kind: option.Nonempty, About: "what the subjects begin with that messages are delivered to"},
 }
 
 // cmdMakeOrigin returns the dict that create_kv_aggregate and create_kv_mirror take.

@@ -18,8 +18,8 @@ import (
 
 // callOptions are those of every method of a bucket that waits.
 var callOptions = option.Table{
-	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
-	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd error result` in place of waiting; the method returns a number, for `cancel`"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait; by default the jet_stream's -timeout; 0: no limit"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called as `cmd error result` when the operation has ended; the method returns a number at once, which `cancel` takes"},
 }
 
 // lifetime is a time to live: ms, or never. It is a time.Duration.
@@ -36,18 +36,18 @@ var lifetime = &option.Kind{Word: "timeout", Takes: "ms or never", Parse: func(r
 }}
 
 var (
-	ttlOption    = option.Row{Name: "ttl", Kind: lifetime, About: "how long it lives, 1000 at least; the bucket needs -limit_marker_ttl"}
+	ttlOption    = option.Row{Name: "ttl", Kind: lifetime, About: "how long the value lives, 1000 at least; the bucket needs -limit_marker_ttl"}
 	headerOption = option.Row{Name: "header", Kind: headers, About: "headers of the message: keys with lists of values"}
 
-	expiresOption = option.Row{Name: "expires", Kind: option.Bool, Default: false, About: "what was not sent within its time, as there was no connection, is never sent; without it a write that timed out may still happen, when there is one"}
+	expiresOption = option.Row{Name: "expires", Kind: option.Bool, Default: false, About: "true: what could not be sent within its time, because there was no connection, is never sent. false: it is sent when there is a connection again, so that a write that timed out may still happen"}
 
 	writeOptions = slices.Concat(option.Table{ttlOption, headerOption, expiresOption}, callOptions)
 	touchOptions = slices.Concat(option.Table{ttlOption}, callOptions)
-	purgeOptions = slices.Concat(option.Table{ttlOption, {Name: "revision", Kind: option.Natural, About: "that must be the key's last: else ErrWrongLastSequence"}}, callOptions)
-	getOptions   = slices.Concat(option.Table{{Name: "revision", Kind: option.Int, About: "that one"}}, readOptions, callOptions)
+	purgeOptions = slices.Concat(option.Table{ttlOption, {Name: "revision", Kind: option.Natural, About: "purges only if this is the key's last revision, else ErrWrongLastSequence"}}, callOptions)
+	getOptions   = slices.Concat(option.Table{{Name: "revision", Kind: option.Int, About: "reads this revision in place of the last one"}}, readOptions, callOptions)
 	readOptions  = option.Table{
-		{Name: "leader", Kind: option.Bool, About: "asks the leader of the bucket, which has every acknowledged write; other replicas, and mirrors, may be behind"},
-		{Name: "deleted", Kind: option.Bool, About: "the marker of a key that is deleted or purged is an entry, and no error"},
+		{Name: "leader", Kind: option.Bool, About: "asks the leader of the bucket, which has every acknowledged write; other replicas and mirrors may be behind"},
+		{Name: "deleted", Kind: option.Bool, About: "a key that was deleted or purged is not an error: the method returns its marker"},
 		{Name: "headers", Kind: option.Bool, About: "the entry has the field header"},
 	}
 )

@@ -19,11 +19,11 @@ import (
 
 // manyOptions are those of all of them.
 var manyOptions = slices.Concat(option.Table{
-	{Name: "progress", Kind: option.Prefix, Empty: true, About: "called as `cmd done total` now and then; `return -code break` of it cancels: ErrCanceled"},
+	{Name: "progress", Kind: option.Prefix, Empty: true, About: "called as `cmd done total` now and then; if it does `return -code break`, the method ends with ErrCanceled"},
 }, callOptions)
 
 var putManyOptions = slices.Concat(option.Table{
-	{Name: "in_flight", Kind: option.Natural, Default: dict.Number("1000"), About: "how many wait for their acknowledgement at a time"},
+	{Name: "in_flight", Kind: option.Natural, Default: dict.Number("1000"), About: "how many writes may wait for their acknowledgement at a time"},
 }, manyOptions)
 
 // progress tells a script how far an operation is, as often as the script takes it.
@@ -191,9 +191,9 @@ func (b *bucket) revisions(out []kv.Outcome) (any, error) {
 }
 
 var keysOptions = option.Table{
-	{Name: "keys", Kind: option.List, About: "patterns that do not overlap; all keys where it is not given"},
-	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
-	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called with each key as it comes, and once more with an empty one at the end; the method returns a number, for `cancel`. An error goes to `interp bgerror`, and then there is no empty one"},
+	{Name: "keys", Kind: option.List, About: "only keys that match one of these patterns, which must not overlap; by default all keys"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait; by default the jet_stream's -timeout; 0: no limit"},
+	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called with each key as it comes, and once more with an empty one at the end; the method returns a number at once, which `cancel` takes. An error goes to `interp bgerror`, and then there is no call with an empty key"},
 }
 
 func cmdKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
@@ -302,8 +302,8 @@ func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, c
 
 var getManyOptions = slices.Concat(option.Table{
 	{Name: "keys", Kind: option.List, About: "patterns, in place of a list of keys"},
-	{Name: "up_to_revision", Kind: option.Natural, About: "what the keys were when that was the last revision, as far as the bucket still has it"},
-	{Name: "up_to_time", Kind: option.Nonempty, About: "the same for a time, as 2026-01-01T00:00:00Z"},
+	{Name: "up_to_revision", Kind: option.Natural, About: "returns the keys as they were when this was the bucket's last revision, as far as the bucket still has them"},
+	{Name: "up_to_time", Kind: option.Nonempty, About: "returns the keys as they were at this time, such as 2026-01-01T00:00:00Z"},
 	{Name: "headers", Kind: option.Bool, About: "entries have the field header"},
 }, manyOptions)
 
@@ -353,8 +353,8 @@ func cmdGetMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 }
 
 var deleteKeysOptions = slices.Concat(option.Table{
-	{Name: "keys", Kind: option.List, About: "patterns that do not overlap; all keys where it is not given"},
-	{Name: "purge", Kind: option.Bool, About: "their history goes, too"},
+	{Name: "keys", Kind: option.List, About: "only keys that match one of these patterns, which must not overlap; by default all keys"},
+	{Name: "purge", Kind: option.Bool, About: "deletes the history of the keys, too"},
 }, manyOptions)
 
 func cmdDeleteKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
@@ -372,7 +372,7 @@ func cmdDeleteKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, erro
 }
 
 var purgeDeletesOptions = slices.Concat(option.Table{
-	{Name: "older_than", Kind: option.Int, Default: dict.Number("1800000"), About: "ms: the age from which on markers go, too; -1: all of them"},
+	{Name: "older_than", Kind: option.Int, Default: dict.Number("1800000"), About: "an age in ms: markers that are older are deleted, too; -1: all of them"},
 }, manyOptions)
 
 func cmdPurgeDeletes(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {

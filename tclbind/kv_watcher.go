@@ -40,17 +40,17 @@ var watchOptions = option.Table{
 	{Name: "callback", Kind: option.Prefix, Empty: true, About: "called with each entry, from the event loop"},
 	coroutineOption,
 	{Name: "values_array", Kind: option.Text, About: "a global or a namespace variable, by a name that is resolved where `watch` is called; it need not exist yet"},
-	{Name: "include_history", Kind: option.Bool, About: "older entries too"},
-	{Name: "meta_only", Kind: option.Bool, About: "entries without values, with their `size`"},
-	{Name: "ignore_deletes", Kind: option.Bool, About: "no DEL and PURGE entries"},
-	{Name: "updates_only", Kind: option.Bool, About: "what is there now is left out"},
-	{Name: "idle_heartbeat", Kind: option.Duration, About: "how often a silent server shows that it lives; 5000 where it is not given"},
-	{Name: "keys", Kind: option.List, About: "several patterns that do not overlap, in place of the one key"},
-	{Name: "resume_from_revision", Kind: option.Natural, About: "all there is from that revision on, in place of what is current"},
+	{Name: "include_history", Kind: option.Bool, About: "older revisions come, too"},
+	{Name: "meta_only", Kind: option.Bool, About: "entries come without values, with their `size`"},
+	{Name: "ignore_deletes", Kind: option.Bool, About: "leaves out DEL and PURGE entries"},
+	{Name: "updates_only", Kind: option.Bool, About: "leaves out what is there now"},
+	{Name: "idle_heartbeat", Kind: option.Duration, About: "how often a silent server shows that it lives; by default 5000"},
+	{Name: "keys", Kind: option.List, About: "several patterns, which must not overlap, in place of the one key"},
+	{Name: "resume_from_revision", Kind: option.Natural, About: "begins with all entries from this revision on, in place of the current ones"},
 	{Name: "headers", Kind: option.Bool, About: "entries have the field header"},
-	{Name: "description", Kind: option.Nonempty, About: "of the consumer, for people who look at the server"},
-	{Name: "metadata", Kind: metadata, About: "of the consumer"},
-	{Name: "name_prefix", Kind: option.Nonempty, About: "p: the consumer's names are p_1, p_2 and so on"},
+	{Name: "description", Kind: option.Nonempty, About: "the consumer's description, for people who look at the server"},
+	{Name: "metadata", Kind: metadata, About: "the consumer's metadata, for programs"},
+	{Name: "name_prefix", Kind: option.Nonempty, About: "p: the consumer's names are p_1, p_2 and so on; without it the server makes the names"},
 }
 
 // cmdWatch makes the watcher; the wait's result is its handle. Nothing is delivered
@@ -182,7 +182,7 @@ func cmdWatchState(_ *bridge.Package, w *watcher, _ []bridge.Value) (any, error)
 }
 
 var watchWaitOptions = option.Table{
-	{Name: "timeout", Kind: option.Millis, About: "the jet_stream's where it is not given; 0: without end"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait; by default the jet_stream's -timeout; 0: no limit"},
 }
 
 // cmdWatchWait waits until the initial data was delivered.

@@ -27,7 +27,7 @@ type nextWait struct {
 	timer *time.Timer            // nil: it waits without end
 }
 
-var nextOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "then ErrTimeout; 0: without end"}}
+var nextOptions = option.Table{{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "how long to wait, then the error is ErrTimeout; 0: no limit"}}
 
 // put gives a message to the first one who waits, or keeps it.
 func (n *nextMessages) put(m *nats.Msg) {

@@ -12,7 +12,7 @@ import (
 )
 
 var objectGetOptions = option.Table{
-	{Name: "channel", Kind: option.Nonempty, About: "gets the bytes; it stays open"},
+	{Name: "channel", Kind: option.Nonempty, About: "the channel that gets the bytes; it stays open"},
 	{Name: "callback", Kind: option.Prefix, About: "called as `cmd bytes` for each piece, and with an empty one at the end"},
 	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what has come so far"},
 }

@@ -17,13 +17,13 @@ var payload = &option.Kind{Word: "str", Takes: "bytes", Parse: func(_ *option.Ro
 
 var objectPutOptions = option.Table{
 	{Name: "data", Kind: payload, About: "the object's bytes; excludes -channel"},
-	{Name: "channel", Kind: option.Nonempty, About: "is read to its end; it stays open"},
-	{Name: "size", Kind: option.Natural, About: "how many bytes the channel has, for -progress alone"},
+	{Name: "channel", Kind: option.Nonempty, About: "the channel that is read to its end; it stays open"},
+	{Name: "size", Kind: option.Natural, About: "how many bytes the channel has; only -progress uses it"},
 	{Name: "description", Kind: option.Text, About: "a text for people"},
-	{Name: "header", Kind: headers, About: "keys and their values"},
+	{Name: "header", Kind: headers, About: "headers: keys with lists of values"},
 	{Name: "metadata", Kind: pairs, About: "texts for programs"},
-	{Name: "chunk_size", Kind: option.Natural, About: "bytes of each message; by default 131072, or what the server takes"},
-	{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "of all of it; 0: as long as each chunk is acknowledged in the time of the jet_stream"},
+	{Name: "chunk_size", Kind: option.Natural, About: "how many bytes each message has; by default 131072, or what the server takes"},
+	{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "how long the whole put may take; 0: no limit, as long as each chunk is acknowledged within the jet_stream's -timeout"},
 	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what is stored so far; total is -1 for a channel without -size"},
 }
 

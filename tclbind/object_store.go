@@ -68,10 +68,10 @@ var objectCommands = []bridge.Command{
 var objectStoreOptions = option.Table{
 	{Name: "description", Kind: option.Text, About: "a text for people"},
 	{Name: "ttl", Kind: option.Duration, About: "how long objects stay; 0: for ever"},
-	{Name: "max_bytes", Kind: option.Int, About: "of all objects with their infos; -1: no limit"},
-	{Name: "num_replicas", Kind: option.Natural, About: "copies in a cluster"},
-	{Name: "placement", Kind: nested, About: "where the copies are", Fields: placementFields},
-	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}, About: "of what is kept in files"},
+	{Name: "max_bytes", Kind: option.Int, About: "how many bytes all objects with their infos may have; -1: no limit"},
+	{Name: "num_replicas", Kind: option.Natural, About: "how many copies there are in a cluster"},
+	{Name: "placement", Kind: nested, About: "the cluster, and the tags of servers, in which the copies are", Fields: placementFields},
+	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}, About: "how files are compressed"},
 	{Name: "metadata", Kind: pairs, About: "texts for programs"},
 }
 
@@ -181,8 +181,8 @@ func objectDict(i *object.Info) dict.Dict {
 func objectResult(i *object.Info) (any, error) { return objectDict(i), nil }
 
 var (
-	objectInfoOptions = option.Table{{Name: "deleted", Kind: option.Bool, Default: false, About: "the info of one that was deleted, too"}}
-	objectListOptions = option.Table{{Name: "deleted", Kind: option.Bool, Default: false, About: "the infos of those that were deleted, too"}}
+	objectInfoOptions = option.Table{{Name: "deleted", Kind: option.Bool, Default: false, About: "returns the info of a deleted object, too"}}
+	objectListOptions = option.Table{{Name: "deleted", Kind: option.Bool, Default: false, About: "returns the infos of deleted objects, too"}}
 )
 
 func cmdObjectInfo(p *bridge.Package, s *objectStore, args []bridge.Value) (any, error) {
@@ -221,7 +221,7 @@ func cmdObjectDelete(p *bridge.Package, s *objectStore, args []bridge.Value) (an
 var objectMetaOptions = option.Table{
 	{Name: "name", Kind: option.Nonempty, About: "the new name"},
 	{Name: "description", Kind: option.Text, About: "a text for people"},
-	{Name: "header", Kind: headers, About: "keys and their values"},
+	{Name: "header", Kind: headers, About: "headers: keys with lists of values"},
 	{Name: "metadata", Kind: pairs, About: "texts for programs"},
 }
 
@@ -252,7 +252,7 @@ func cmdObjectUpdateMeta(p *bridge.Package, s *objectStore, args []bridge.Value)
 	}, objectResult)
 }
 
-var objectLinkOptions = option.Table{{Name: "bucket", Kind: option.Nonempty, About: "the store of the target; by default this one"}}
+var objectLinkOptions = option.Table{{Name: "bucket", Kind: option.Nonempty, About: "the store that the target is in; by default this one"}}
 
 func cmdObjectLink(p *bridge.Package, s *objectStore, args []bridge.Value) (any, error) {
 	o, err := objectLinkOptions.Parse(args[2:])

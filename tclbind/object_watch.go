@@ -23,10 +23,10 @@ type objectWatcher struct {
 }
 
 var objectWatchOptions = option.Table{
-	{Name: "callback", Kind: option.Prefix, Required: true, About: "called as `cmd info` for each, and with an empty one when the current ones are complete"},
-	{Name: "include_history", Kind: option.Bool, Default: false, About: "all infos that the stream has"},
-	{Name: "ignore_deletes", Kind: option.Bool, Default: false, About: "no infos of deleted objects"},
-	{Name: "updates_only", Kind: option.Bool, Default: false, About: "none of the current ones; excludes -include_history"},
+	{Name: "callback", Kind: option.Prefix, Required: true, About: "called as `cmd info` for each info, and with an empty one when the current ones are complete"},
+	{Name: "include_history", Kind: option.Bool, Default: false, About: "all infos come that the stream has"},
+	{Name: "ignore_deletes", Kind: option.Bool, Default: false, About: "leaves out infos of deleted objects"},
+	{Name: "updates_only", Kind: option.Bool, Default: false, About: "leaves out what is there now; excludes -include_history"},
 	{Name: "idle_heartbeat", Kind: option.Duration, About: "how often a silent server shows that it lives; by default 5000"},
 }
 

@@ -27,7 +27,7 @@ var optionTables = map[string]map[string]option.Table{
 	},
 	"msg": {"create": {
 		{Name: "data", Kind: payload, About: "the payload"},
-		{Name: "reply", Kind: option.Text, About: "where a reply is wanted"},
+		{Name: "reply", Kind: option.Text, About: "the subject that a reply shall go to"},
 	}},
 	"connection": {
 		"new":             loggerOptions,

@@ -62,10 +62,10 @@ var serviceCommands = []bridge.Command{
 var serviceOptions = option.Table{
 	{Name: "description", Kind: option.Text, About: "a text for people"},
 	{Name: "metadata", Kind: pairs, About: "texts for programs"},
-	{Name: "queue", Kind: option.Text, About: "the queue group of endpoints that say nothing else: by default q; empty: none"},
-	{Name: "stats_callback", Kind: option.Prefix, About: "called as `cmd endpoint` at each STATS, with a dict that has name, subject and queue_group; returns the JSON, or a text, that is its `data`"},
-	{Name: "done_callback", Kind: option.Prefix, About: "called as `cmd id` when the service has ended by stop, or with its connection"},
-	{Name: "error_callback", Kind: option.Prefix, About: "called as `cmd subject error` where a subscription is refused or too slow; error is a dict as in last_error"},
+	{Name: "queue", Kind: option.Text, About: "the queue group of those endpoints for which none is given; by default q; empty: none"},
+	{Name: "stats_callback", Kind: option.Prefix, About: "called as `cmd endpoint` at each STATS, with a dict that has name, subject and queue_group; what it returns, JSON or a text, is the `data` of the endpoint"},
+	{Name: "done_callback", Kind: option.Prefix, About: "called as `cmd id` when the service has ended, by stop or with its connection"},
+	{Name: "error_callback", Kind: option.Prefix, About: "called as `cmd subject error` if the server refuses a subscription, or requests come too fast; error is a dict like last_error"},
 }
 
 // cmdService starts a service. The result is its handle.
@@ -137,7 +137,7 @@ func cmdServiceReset(_ *bridge.Package, s *service, _ []bridge.Value) (any, erro
 }
 
 var serviceStopOptions = option.Table{
-	{Name: "timeout", Kind: option.Millis, Default: 30 * time.Second, About: "then it ends all the same, with ErrTimeout; 0: without end"},
+	{Name: "timeout", Kind: option.Millis, Default: 30 * time.Second, About: "when this time is over, the service ends although requests are not answered, and the error is ErrTimeout; 0: no limit"},
 }
 
 func cmdServiceStop(p *bridge.Package, s *service, args []bridge.Value) (any, error) {

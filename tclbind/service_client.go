@@ -15,8 +15,8 @@ import (
 )
 
 var serviceAskOptions = option.Table{
-	{Name: "timeout", Kind: option.Millis, Default: 5 * time.Second, About: "of all answers together"},
-	{Name: "stall", Kind: option.Millis, Default: 300 * time.Millisecond, About: "how long another answer may take after the last one; the first one has a second at least. 0: as long as -timeout"},
+	{Name: "timeout", Kind: option.Millis, Default: 5 * time.Second, About: "how long to wait for all answers together"},
+	{Name: "stall", Kind: option.Millis, Default: 300 * time.Millisecond, About: "how long to wait for another answer after the last one; for the first one at least a second; 0: as long as -timeout"},
 }
 
 // cmdServiceAsk asks services, of a name and an ID where these are given, and returns their answers.
@@ -45,9 +45,9 @@ func cmdServiceAsk(p *bridge.Package, c *connection, args []bridge.Value) (any, 
 }
 
 var serviceRequestOptions = option.Table{
-	{Name: "timeout", Kind: option.Millis, About: "by default what -request_timeout says; 0: without end"},
-	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what -dictmsg says"},
-	{Name: "header", Kind: headers, About: "keys and their values"},
+	{Name: "timeout", Kind: option.Millis, About: "how long to wait for the reply; by default what the connection's -request_timeout says; 0: no limit"},
+	{Name: "dictmsg", Kind: option.Bool, About: "the reply is a dict; by default what the connection's -dictmsg says"},
+	{Name: "header", Kind: headers, About: "headers: keys with lists of values"},
 }
 
 // cmdServiceCall sends a request to a service. An answer that tells an error is thrown.

@@ -21,7 +21,7 @@ type serviceGroup struct {
 func (*serviceGroup) Release(*bridge.Package) {}
 
 var serviceGroupOptions = option.Table{
-	{Name: "queue", Kind: option.Text, About: "the queue group of its endpoints that say nothing else: by default the service's; empty: none"},
+	{Name: "queue", Kind: option.Text, About: "the queue group of those endpoints of the group for which none is given; by default that of the service; empty: none"},
 }
 
 // groupOf is the parent of a new group or endpoint: a group, or the service itself.
@@ -56,11 +56,11 @@ func cmdServiceGroup(p *bridge.Package, args []bridge.Value) (any, error) {
 
 var endpointOptions = option.Table{
 	{Name: "callback", Kind: option.Prefix, Required: true, About: "called as `cmd request`, each time in a coroutine of its own"},
-	{Name: "subject", Kind: option.Nonempty, About: "behind the group's prefix: by default the name; wildcards are fine"},
+	{Name: "subject", Kind: option.Nonempty, About: "the endpoint's subject, behind the group's prefix; by default its name; may have wildcards"},
 	{Name: "metadata", Kind: pairs, About: "texts for programs"},
-	{Name: "queue", Kind: option.Text, About: "the queue group: by default that of the group or the service; empty: none"},
-	{Name: "pending_msgs", Kind: option.Natural, Default: dict.Number(pendingMessages), About: "that wait for the script, then further ones are dropped; 0: no limit"},
-	{Name: "pending_bytes", Kind: option.Natural, Default: dict.Number(pendingBytes), About: "of payloads and headers, likewise"},
+	{Name: "queue", Kind: option.Text, About: "the queue group: each message goes to one of its members"},
+	{Name: "pending_msgs", Kind: option.Natural, Default: dict.Number(pendingMessages), About: "how many messages may wait for the script; further ones are dropped; 0: no limit"},
+	{Name: "pending_bytes", Kind: option.Natural, Default: dict.Number(pendingBytes), About: "how many bytes of payloads and headers may wait for the script; further messages are dropped; 0: no limit"},
 }
 
 // handler is an endpoint's callback. It lives as long as the service.
@@ -161,7 +161,7 @@ func (s *service) requestOf(v bridge.Value) (*serviceRequest, error) {
 	return nil, invalid("There is no such request, or it was answered")
 }
 
-var respondOptions = option.Table{{Name: "header", Kind: headers, About: "keys and their values"}}
+var respondOptions = option.Table{{Name: "header", Kind: headers, About: "headers: keys with lists of values"}}
 
 func cmdServiceRespond(_ *bridge.Package, s *service, args []bridge.Value) (any, error) {
 	o, err := respondOptions.Parse(args[2:])

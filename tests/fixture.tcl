@@ -16,6 +16,7 @@ set temporary [file join $temporary nats-tests-[pid]]
 file mkdir $temporary
 configure -tmpdir $temporary
 proc ::tcltest::cleanupTestsHook {} {
+    cd $::root
     file delete -force $::temporary
 }
 testConstraint thread [expr {![catch {package require Thread}]}]

@@ -102,6 +102,9 @@ oo::class create ::nats::object_store {
     #
     # args - ?-progress cmdPrefix?
     method get_file {name file args} {
+        if {[string index $file 0] eq "-" && [llength $args] % 2} {
+            throw {NATS ErrInvalidArg} "get_file needs the name of a file between the object's name and $file: [self] get_file $name FILE $file [lindex $args 0]"
+        }
         ::nats::core::refuse_options {channel callback} $args
         return [::nats::core::transfer_file $file [list [self] get $name {*}$args -channel]]
     }

@@ -98,7 +98,7 @@ proc ::nats::core::transfer_file {file get} {
             if {[file exists $file]} {
                 catch {file attributes $target -permissions [file attributes $file -permissions]}
             }
-            file rename -force $target $file
+            file rename -force -- $target $file
         }
         return $info
     } on error {message options} {
@@ -106,7 +106,7 @@ proc ::nats::core::transfer_file {file get} {
             catch {close $channel}
         }
         if {$plain} {
-            file delete $target
+            file delete -- $target
         }
         return -options $options $message
     }
