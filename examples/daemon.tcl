@@ -45,22 +45,11 @@ proc stop {args} {
     set ::stopped 1
 }
 
-# connect tries each server once. Until the first connection is there it is called again; from then on the
-# package reconnects, and brings the subscriptions along.
-proc begin {} {
-    try {
-        $::conn connect
-    } trap NATS {message} {
-        log "not yet: $message"
-        after 200 begin
-        return
-    }
-    $::conn subscribe words -callback count
-    $::conn subscribe stop -callback stop -max_msgs 1
-    $::conn ping
-    set ::ready 1
-}
-begin
+# With -retry the attempts go on until the server is there, and with -async in the background: the daemon may start
+# first. It subscribes at once, for subscriptions are kept until there is a server, now and after each reconnect.
+$conn connect -async -retry true
+$conn subscribe words -callback count
+$conn subscribe stop -callback stop -max_msgs 1
 
 # The rest of the world, in this process: the server comes, goes, and comes back.
 proc until {status} {
@@ -70,9 +59,9 @@ proc until {status} {
 }
 if {$own} {
     after 300 {set server [nats::server new -port $port]}
-    while {![info exists ready]} {
-        vwait ready
-    }
+    until connected
+    # The server has seen the subscriptions when a ping returns.
+    $conn ping
     # By a connection of its own, somebody asks.
     set asking [nats::connection new asking -log_chan stderr -log_level error]
     $asking configure -servers [list $url] -utf8_convert true -reconnect_time_wait 100 -max_reconnect_attempts -1
@@ -82,7 +71,6 @@ if {$own} {
     until reconnecting
     set server [nats::server new -port $port]
     until connected
-    # The server has seen the subscriptions when a ping returns.
     $conn ping
     # A request waits until the one who asks is connected again, too.
     puts "counted: [$asking request words {four five}]"

@@ -16,6 +16,9 @@ import (
 
 func invalid(text string) error { return fault.New(fault.InvalidArg, text) }
 
+// keyRule is the rule in words.
+const keyRule = "a key consists of letters, digits and - / _ = . with no dot at either end, and does not begin with _kv"
+
 // checkKey is the rule for keys (docs/key-value.md "Entries", ADR-6).
 func checkKey(key string) error {
 	bad := key == "" || key[0] == '.' || key[len(key)-1] == '.' || strings.HasPrefix(key, "_kv")
@@ -25,7 +28,7 @@ func checkKey(key string) error {
 			c == '-' || c == '/' || c == '_' || c == '=' || c == '.')
 	}
 	if bad {
-		return invalid("Invalid key name " + key)
+		return &fault.Error{Code: fault.InvalidArg, Text: "Invalid key name " + key, Help: keyRule}
 	}
 	if strings.Contains(key, "..") {
 		return fault.New(fault.BadSubject, "Invalid subject "+key)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
@@ -60,7 +61,7 @@ func (o *Origin) source(to string, filters []string) (dict.Dict, error) {
 	for _, keys := range filters {
 		src := subjectPrefix + o.Bucket + "." + keys
 		if !wire.ValidSubject(src, true) {
-			return nil, invalid("Invalid key name " + keys)
+			return nil, &fault.Error{Code: fault.InvalidArg, Text: "Invalid key name " + keys, Help: keyRule}
 		}
 		transforms = append(transforms, dict.Dict{
 			{Key: "src", Value: src},

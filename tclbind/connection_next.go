@@ -53,7 +53,7 @@ func (c *connection) known(v bridge.Value) (*subscription, error) {
 		return c.subscriptions[int(id)], nil
 	}
 	if c.status == wire.Closed {
-		return nil, errNotConnected()
+		return nil, wire.NoConnection()
 	}
 	return nil, fault.New(fault.BadSubscription, "Invalid subscription ID "+v.Text())
 }

@@ -89,11 +89,20 @@ func (c *connection) ask(p *bridge.Package, m *nats.Msg, o option.Values) (any, 
 	var pending *wire.Pending
 	return bridge.Begin(p,
 		func(done func(*nats.Msg, error)) (err error) {
-			pending, err = c.wire.Request(m, timeout, done)
+			pending, err = c.wire.Request(m, timeout, func(reply *nats.Msg, err error) { done(reply, unheard(err)) })
 			expire(pending, m, o)
 			return err
 		},
 		func(reply *nats.Msg) (any, error) { return c.reply(reply, pending, asDict), nil })
+}
+
+// unheard gives the error of a request to which nobody listens the text of the pure-Tcl client, which names no subject:
+// errorInfo has the other text, which does.
+func unheard(err error) error {
+	if fault.CodeOf(err) != fault.NoResponders {
+		return err
+	}
+	return &fault.Error{Code: fault.NoResponders, Text: "No responders available for request", Help: err.Error()}
 }
 
 // expire is -expires of a request that was begun; nil: it could not be.

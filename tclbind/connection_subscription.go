@@ -249,13 +249,9 @@ func (c *connection) forgetSubscriptions(p *bridge.Package) {
 // subscriptionOf finds the subscription of an ID, of a connection that has not ended.
 func (c *connection) subscriptionOf(v bridge.Value) (*subscription, error) {
 	if c.status == wire.Closed {
-		return nil, errNotConnected()
+		return nil, wire.NoConnection()
 	}
 	return c.known(v)
-}
-
-func errNotConnected() error {
-	return fault.New(fault.ConnectionClosed, "No connection to NATS server")
 }
 
 var unsubscribeOptions = option.Table{{Name: "max_msgs", Kind: option.Natural, Default: dict.Number("0"), About: "the subscription ends when so many messages have come in all; 0: at once"}}

@@ -84,7 +84,7 @@ type Row struct {
 // Table has all codes. docs/errors.md is made of it (go test ./tclbind -run Docs -update).
 var Table = []Row{
 	{Code: InvalidArg, When: "an option, a name or a value is not allowed; the message names it",
-		Do: "correct the call; the message says what would be right"},
+		Do: "correct the call; the message, or errorInfo, says what would be right"},
 	{Code: BadTimeout, When: "a time is no number of milliseconds, or is negative",
 		Do: "give milliseconds as an integer: 1500 for one and a half seconds"},
 	{Code: BadSubject, Text: "Invalid subject", When: "a subject is empty, or has characters that are not allowed there",

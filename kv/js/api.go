@@ -9,6 +9,7 @@
 package js
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -91,14 +92,15 @@ func (j *JetStream) Timeout() time.Duration { return j.options.Timeout }
 // stream and a consumer, each of which is one token there.
 type endpoint struct {
 	path   string
-	dotted string // a name that is several tokens
-	what   string // "stream" or "consumer": that name's
-	filter string // of a consumer, behind the names: its wildcards stand for themselves
+	names  []string // of the stream, and of a consumer, where it is about these
+	dotted string   // a name that is several tokens
+	what   string   // "stream" or "consumer": that name's
+	filter string   // of a consumer, behind the names: its wildcards stand for themselves
 }
 
 // at is the endpoint for a stream, or for a consumer of a stream.
 func at(verb string, names ...string) endpoint {
-	e := endpoint{path: verb}
+	e := endpoint{path: verb, names: names}
 	for i, name := range names {
 		e.path += "." + name
 		if e.dotted == "" && strings.Contains(name, ".") {
@@ -145,8 +147,26 @@ func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), w
 			return
 		}
 		reply, err := parseReply(subject, m.Data, wants...)
-		done(reply, err)
+		done(reply, j.naming(e, err))
 	})
+}
+
+// naming adds to an error that says that there is no such stream, or consumer, which one was meant: the text is the
+// server's, and names none.
+func (j *JetStream) naming(e endpoint, err error) error {
+	var api *APIError
+	if !errors.As(err, &api) || len(e.names) == 0 {
+		return err
+	}
+	switch api.cause.Code {
+	case fault.StreamNotFound:
+		api.cause.Help = "no stream " + e.names[0] + " below " + j.prefix
+	case fault.ConsumerNotFound:
+		if len(e.names) > 1 {
+			api.cause.Help = "no consumer " + e.names[1] + " of the stream " + e.names[0] + " below " + j.prefix
+		}
+	}
+	return err
 }
 
 // sender is a connection's RequestAgain, or its RequestLiteral.

@@ -170,7 +170,10 @@ func (f *FastPublisher) sendLocked(m *nats.Msg, op int) error {
 // receive takes what the server says; the connection's reader calls it.
 func (f *FastPublisher) receive(m *nats.Msg) {
 	if wire.IsNoResponders(m) {
-		f.end(fault.New(fault.NoResponders, "No responders available for request"))
+		f.mu.Lock()
+		subject := f.subject
+		f.mu.Unlock()
+		f.end(fault.New(fault.NoResponders, "No responders available for request to "+subject))
 		return
 	}
 	v, err := dict.Parse(m.Data)

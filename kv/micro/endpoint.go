@@ -161,7 +161,7 @@ func (g *Group) AddEndpoint(name string, o EndpointOptions, handle func(*Request
 	s.mu.Unlock()
 	if err == nil && stopped {
 		sub.Stop()
-		err = fault.New(fault.ConnectionClosed, "No connection to NATS server")
+		err = wire.NoConnection()
 	}
 	if err != nil {
 		return nil, err

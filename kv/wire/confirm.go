@@ -25,7 +25,7 @@ func (s *Sub) Confirm(timeout time.Duration, done func(error)) error {
 	if c.closedLocked() {
 		c.mu.Unlock()
 		stop()
-		return errNoConnection()
+		return NoConnection()
 	}
 	defer c.mu.Unlock()
 	late := fault.New(fault.Timeout, "The server has not confirmed the subscription to "+s.subject+" in time")

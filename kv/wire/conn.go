@@ -154,7 +154,8 @@ func (c *Conn) SetServers(urls []string) error {
 }
 
 func errConfigured() error {
-	return fault.New(fault.InvalidArg, "Cannot configure servers when already connected")
+	return &fault.Error{Code: fault.InvalidArg, Text: "Cannot configure servers when already connected",
+		Help: "set_servers replaces the pool at any time, without disconnect"}
 }
 
 // ResetServers empties the pool, under the same conditions.
@@ -187,13 +188,14 @@ func (c *Conn) CurrentServer() (host string, port int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() || c.current == nil {
-		return "", 0, errNoConnection()
+		return "", 0, NoConnection()
 	}
 	return c.current.host, c.current.port, nil
 }
 
-func errNoConnection() error {
-	return fault.New(fault.ConnectionClosed, "No connection to NATS server")
+// NoConnection is the error of a call that needs a connection, of a Conn that is closed.
+func NoConnection() error {
+	return &fault.Error{Code: fault.ConnectionClosed, Text: "No connection to NATS server", Help: "call connect first"}
 }
 
 // Info returns the last INFO as it was sent; it is kept after a disconnect.

@@ -17,7 +17,7 @@ func (c *Conn) Drain(done func(error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() {
-		return errNoConnection()
+		return NoConnection()
 	}
 	c.draining = true
 	c.obs.Log(LogInfo, "Draining the connection")
@@ -41,7 +41,7 @@ func (c *Conn) Flush(done func(error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() {
-		return errNoConnection()
+		return NoConnection()
 	}
 	c.pingLocked(0, nil, func(_ time.Duration, err error) { done(err) })
 	return nil

@@ -318,7 +318,7 @@ func (c *Conn) replied(number string, m *nats.Msg) {
 	if p := c.pending.remove(id); p != nil {
 		var failure error
 		if IsNoResponders(m) {
-			failure = fault.New(fault.NoResponders, "No responders available for request")
+			failure = fault.New(fault.NoResponders, "No responders available for request to "+p.subject)
 		}
 		p.finish(m, failure)
 	}

@@ -63,7 +63,7 @@ func (c *Conn) mayKeepLocked(m *nats.Msg) error {
 		return nil
 	}
 	if most == 0 {
-		return errNoConnection()
+		return NoConnection()
 	}
 	if keptSize(m) > most-c.keptBytes {
 		return tooMuch(most)
@@ -86,7 +86,7 @@ func (c *Conn) Hold() {
 // publishLocked sends a message, or keeps it. wildcards allows them in its subject.
 func (c *Conn) publishLocked(m *nats.Msg, wildcards bool) error {
 	if c.closedLocked() {
-		return errNoConnection()
+		return NoConnection()
 	}
 	if err := checkSubject("subject", m.Subject, c.options.CheckSubjects, wildcards); err != nil {
 		return err

@@ -70,7 +70,7 @@ func (c *Conn) Reconnect() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() {
-		return errNoConnection()
+		return NoConnection()
 	}
 	e := c.engine
 	if e == nil {

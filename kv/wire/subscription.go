@@ -41,7 +41,7 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() {
-		return nil, errNoConnection()
+		return nil, NoConnection()
 	}
 	if c.draining {
 		return nil, fault.New(fault.ConnectionDraining, "Connection is draining")
@@ -83,7 +83,7 @@ func (c *Conn) ListenQueue(subject, queue string, deliver Deliver) (*Sub, error)
 
 func (c *Conn) listenLocked(subject, queue string, deliver Deliver) (*Sub, error) {
 	if c.closedLocked() {
-		return nil, errNoConnection()
+		return nil, NoConnection()
 	}
 	if !SafeSubject(subject) || hasEmptyToken(subject) {
 		return nil, badSubject("subject", subject)
@@ -135,7 +135,7 @@ func (c *Conn) Unsubscribe(id, max int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() {
-		return errNoConnection()
+		return NoConnection()
 	}
 	s := c.subs[id]
 	if s == nil {

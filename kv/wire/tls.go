@@ -74,7 +74,7 @@ func (c *Conn) TLSState() (dict.Dict, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() || c.current == nil {
-		return nil, errNoConnection()
+		return nil, NoConnection()
 	}
 	return c.secured, nil
 }

@@ -164,7 +164,7 @@ func TestConnectPublishSubscribeRequestPingDisconnect(t *testing.T) {
 		_, err := c.Request(&nats.Msg{Subject: "nobody"}, time.Minute, func(_ *nats.Msg, err error) { done(err) })
 		return err
 	})
-	expect(t, err, "ErrNoResponders", "No responders available for request")
+	expect(t, err, "ErrNoResponders", "No responders available for request to nobody")
 	if err := natstest.Ended(t, func(done func(error)) error { return c.Ping(natstest.Patience, done) }); err != nil {
 		t.Error(err)
 	}

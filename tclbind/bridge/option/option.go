@@ -36,10 +36,19 @@ func (t Table) Parse(args []bridge.Value) (Values, error) {
 	}
 	for _, row := range t {
 		if row.Required && !given.Has(row.Name) {
-			return nil, invalid("Option " + row.Name + " is required")
+			return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Option " + row.Name + " is required", Help: row.missing()}
 		}
 	}
 	return given.OrDefaults(t), nil
+}
+
+// missing says how to give what is required.
+func (r *Row) missing() string {
+	what := "a value"
+	if r.Kind == Prefix {
+		what = "a command prefix"
+	}
+	return "-" + r.Name + " with " + what + " has to be added to the call"
 }
 
 // ParseGiven is Parse without the defaults.
