@@ -98,7 +98,8 @@ proc startResponder {args} {
 # A connection that logs errors alone. server is a nats::server, or a URL.
 proc connectTo {server args} {
     set conn [nats::connection new test -log_level error]
-    $conn configure -servers [expr {[info object isa object $server] ? [$server url] : $server}] {*}$args
+    # A busy machine may take its time.
+    $conn configure -servers [expr {[info object isa object $server] ? [$server url] : $server}] -connect_timeout $::patience {*}$args
     $conn connect
     return $conn
 }
