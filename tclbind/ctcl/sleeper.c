@@ -14,7 +14,9 @@ struct Sleeper {
     pthread_mutex_t lock;
     pthread_cond_t cond;
     int roused; /* changed under the lock, read without */
-    int vain;   /* sleeps to come that do not yield first; the sleeper's own */
+    int late;   /* replies in a row that came after the yielding; this and what follows is the sleeper's own */
+    int pause;  /* how many sleeps do not yield after the next one of those */
+    int vain;   /* sleeps to come that do not yield first */
 };
 
 enum {
@@ -24,8 +26,14 @@ enum {
      * idle, takes a quarter of the whole call.
      */
     YIELDING = 400,
-    /* After a reply that took longer, so many sleeps go without: others may use the processor. */
-    PATIENCE = 8
+    /*
+     * After so many replies in a row that took longer, FIRST_PAUSE sleeps go without, and after each further row twice
+     * as many, up to LAST_PAUSE: others may use the processor. One late reply tells nothing. Processors and threads
+     * that have gone to sleep meanwhile make the first one late again, and all would be slow for ever.
+     */
+    ROW = 4,
+    FIRST_PAUSE = 8,
+    LAST_PAUSE = 256
 };
 
 Sleeper *natsNewSleeper(void)
@@ -41,6 +49,8 @@ Sleeper *natsNewSleeper(void)
     pthread_cond_init(&sleeper->cond, &attributes);
     pthread_condattr_destroy(&attributes);
     sleeper->roused = 0;
+    sleeper->late = 0;
+    sleeper->pause = FIRST_PAUSE;
     sleeper->vain = 0;
     return sleeper;
 }
@@ -73,6 +83,18 @@ static int before(struct timespec end)
 
 static int roused(Sleeper *sleeper) { return __atomic_load_n(&sleeper->roused, __ATOMIC_ACQUIRE); }
 
+static void cameLate(Sleeper *sleeper)
+{
+    if (++sleeper->late < ROW) {
+        return;
+    }
+    sleeper->late = 0;
+    sleeper->vain = sleeper->pause;
+    if (sleeper->pause < LAST_PAUSE) {
+        sleeper->pause *= 2;
+    }
+}
+
 /* Lets others run until it is roused, for YIELDING µs. */
 static void yieldTo(Sleeper *sleeper)
 {
@@ -84,11 +106,13 @@ static void yieldTo(Sleeper *sleeper)
     }
     while (!roused(sleeper)) {
         if (!before(end)) {
-            sleeper->vain = PATIENCE;
+            cameLate(sleeper);
             return;
         }
         sched_yield();
     }
+    sleeper->late = 0;
+    sleeper->pause = FIRST_PAUSE;
 }
 
 /* Waits until it is roused, for so long at most; not at all where it was roused before. */
