@@ -49,7 +49,7 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 	}
 	if natsh, err := filepath.Abs(natshProgram); err == nil {
 		if _, err := os.Stat(natsh); err == nil {
-			b.hosts = append(b.hosts, &host{name: "natsh", command: []string{natsh, tclProgram, b.fixture.url}})
+			b.hosts = append(b.hosts, &host{name: "natsh", command: []string{natsh, tclProgram, b.fixture.url}, threadless: true})
 		}
 	}
 	if s.other != "" {
@@ -104,7 +104,7 @@ func (b *bench) measure(c *benchCase) ([]*row, error) {
 	first, rounds := b.rounds(c)
 	for round := first; round < rounds; round++ {
 		for i, h := range b.hosts {
-			if c.tclOnly && i == nativeHost || without[i] {
+			if c.tclOnly && i == nativeHost || c.threads && h.threadless || without[i] {
 				continue
 			}
 			figures, err := b.once(c, h)

@@ -20,6 +20,7 @@ type benchCase struct {
 	run     func(*bench, *benchCase, *host) ([]float64, error)
 	prepare func(*fixture, *benchCase) error // before each run; may be nil
 	tclOnly bool                             // there is nothing native to compare with
+	threads bool                             // natsh, which has no threads, cannot run it
 }
 
 // A figure is one of the numbers that a run gives.
@@ -55,6 +56,7 @@ var table = slices.Concat(
 			{label: "p50", unit: "µs", target: 1.3}, {label: "p99", unit: "µs", target: 1.5}}},
 	},
 	sized(1000, 30), sized(10000, 5), sized(100000, 1), sized(bigSize, 1),
+	manyCases,
 	[]*benchCase{
 		watchers(10, 200), watchers(100, 50), watchers(1000, 20),
 		{name: "memory-connection", group: "memory-connection", label: "memory, idle connection", n: 410, rounds: 3, run: slope,

@@ -385,6 +385,8 @@ proc cases::memory-peak {n size} {
     return
 }
 
+source [file join [file dirname [info script]] many.tcl]
+
 set conn [connect]
 set js [$conn jet_stream -timeout 120000]
 set kv [$js bind_kv_bucket bench]

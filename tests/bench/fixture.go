@@ -132,6 +132,9 @@ func (f *fixture) furnish() error {
 			return err
 		}
 	}
+	if err := f.furnishMany(); err != nil {
+		return err
+	}
 	_, err := f.nc.Subscribe(echoSubject, func(m *nats.Msg) { m.Respond(m.Data) })
 	if err != nil {
 		return err
@@ -169,6 +172,11 @@ func fillMessages(f *fixture, _ *benchCase) error {
 // What is got is there before.
 func fillSmall(f *fixture, c *benchCase) error {
 	return f.once("small", c.n, value, func(i int) string { return "$KV." + benchBucket + "." + key(i) })
+}
+
+// fillGot is that for the keys of get_many.
+func fillGot(f *fixture, _ *benchCase) error {
+	return f.once("got", 1000, value, func(i int) string { return "$KV." + benchBucket + "." + key(i) })
 }
 
 func fillLarge(f *fixture, c *benchCase) error {

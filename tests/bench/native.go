@@ -66,7 +66,7 @@ func (p *native) connect() error {
 	if p.nc, err = nats.Connect(p.url); err != nil {
 		return err
 	}
-	if p.js, err = jetstream.New(p.nc, jetstream.WithPublishAsyncMaxPending(10000)); err != nil {
+	if p.js, err = jetstream.New(p.nc, jetstream.WithPublishAsyncMaxPending(10000), jetstream.WithDefaultTimeout(time.Minute)); err != nil {
 		return err
 	}
 	if p.kv, err = p.js.KeyValue(p.ctx, benchBucket); err != nil {
@@ -123,7 +123,7 @@ func (p *native) serve(name string, n, size int) ([]float64, error) {
 	case "memory-peak":
 		return nil, p.listAndCache(size)
 	}
-	return nil, errors.New("no case is called " + name)
+	return p.serveMany(name, n, size)
 }
 
 // each is the time since then for each of n, in µs.
