@@ -16,8 +16,9 @@ set failures {} ;# what failed, in order: suite and test as one text, and what i
 
 # Runs a suite to its end, or to that of its time.
 proc run {file} {
-    global suite counted code limit ended
+    global suite counted code limit ended began
     set suite [file rootname [file tail $file]]
+    set began [clock milliseconds]
     set counted {}
     set code ""
     # All that the suite starts has this in its environment, and can be found by it.
@@ -56,7 +57,7 @@ proc start {command} {
 
 # Takes what a suite has written: counts, and passes on what is worth reading.
 proc take {channel} {
-    global suite counted code
+    global suite counted code began
     while {[gets $channel line] >= 0} {
         set counts [regexp -inline {^\S+:\tTotal\t(\d+)\tPassed\t(\d+)\tSkipped\t(\d+)\tFailed\t(\d+)$} $line]
         if {[llength $counts]} {
@@ -64,7 +65,8 @@ proc take {channel} {
             foreach key {Total Passed Skipped Failed} n $counted {
                 dict incr ::total $key $n
             }
-            puts [format "%-16s %4d passed %4d skipped %4d failed" $suite {*}[lrange $counted 1 end]]
+            puts [format "%-16s %4d passed %4d skipped %4d failed %6.1f s" $suite {*}[lrange $counted 1 end] \
+                [expr {([clock milliseconds] - $began) / 1e3}]]
         } elseif {![regexp {^exit code (\d+)$} $line -> code] &&
             ![regexp {^(Tests (began|ended) at|Number of tests skipped for each constraint|\s*$)} $line]} {
             if {[regexp {^==== (\S+) (.*)FAILED$} $line -> test description]} {

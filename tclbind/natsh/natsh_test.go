@@ -18,27 +18,26 @@ import (
 	"natstcl/tclbind"
 )
 
-// shellPath is a natsh that TestMain builds, without cgo, and serverPath a nats-server for
-// the suites that kill one, and keysPath what makes keys for them.
-var shellPath, serverPath, keysPath string
+// shellPath is the natsh that is tried: the one that the environment names as NATSH, or else one
+// that TestMain builds, without cgo.
+var shellPath = os.Getenv("NATSH")
 
 func TestMain(m *testing.M) {
+	if shellPath != "" {
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "natsh-test-")
 	if err != nil {
 		panic(err)
 	}
-	suffix := ""
+	shellPath = filepath.Join(dir, "natsh")
 	if runtime.GOOS == "windows" {
-		suffix = ".exe"
+		shellPath += ".exe"
 	}
-	shellPath, serverPath = filepath.Join(dir, "natsh"+suffix), filepath.Join(dir, "nats-server"+suffix)
-	keysPath = filepath.Join(dir, "keys"+suffix)
-	for target, pkg := range map[string]string{shellPath: ".", keysPath: "natstcl/tests/keys", serverPath: "github.com/nats-io/nats-server/v2"} {
-		build := exec.Command("go", "build", "-o", target, pkg)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			panic(string(out))
-		}
+	build := exec.Command("go", "build", "-o", shellPath, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		panic(string(out))
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
@@ -411,33 +410,5 @@ func TestEmptyRoot(t *testing.T) {
 	}
 	if out, code := inRoot(); code != 0 || out != "alone in here\n" {
 		t.Errorf("with it: %q, exit code %d", out, code)
-	}
-}
-
-// The suites of tests/, each as a test of its own.
-func TestSuites(t *testing.T) {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	suites, err := filepath.Glob(filepath.Join(root, "tests", "*.test"))
-	if err != nil || len(suites) == 0 {
-		t.Fatal("there are no suites", err)
-	}
-	total := regexp.MustCompile(`(?m)^Total (\d+) Passed (\d+) Skipped (\d+) Failed (\d+)`)
-	for _, suite := range suites {
-		name := strings.TrimSuffix(filepath.Base(suite), ".test")
-		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 11*time.Minute) // all.tcl ends a suite after 10
-			defer cancel()
-			c := exec.CommandContext(ctx, shellPath, filepath.Join(root, "tests", "all.tcl"), name)
-			c.Env = append(os.Environ(), "NATS_SERVER="+serverPath, "NATS_KEYS="+keysPath)
-			out, err := c.CombinedOutput()
-			m := total.FindSubmatch(out)
-			if err != nil || m == nil || string(m[4]) != "0" || string(m[1]) == "0" {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			t.Logf("%s passed, %s skipped", m[2], m[3])
-		})
 	}
 }
