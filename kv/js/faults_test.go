@@ -186,7 +186,7 @@ func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
 	direct := jstest.Connect(t, s.URL(), 5*time.Second)
 	fill(t, direct, 10)
 	p := natstest.StartProxy(t, s.URL())
-	j := jstest.Connect(t, p.URL(), 200*time.Millisecond)
+	j := jstest.Connect(t, p.URL(), 2*time.Second)
 	told := make(chan string, 100)
 	r := newReader(t, func(*nats.Msg) {})
 	c := natstest.Wait(t, func(done func(*js.OrderedConsumer, error)) error {

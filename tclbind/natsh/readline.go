@@ -24,7 +24,7 @@ func define(in *gotcl.Interp) {
 	_ = in.Eval("namespace eval ::natsh {}")
 	prompts := make(chan string)
 	asking := false // the interpreter's thread alone
-	completed := make(chan completion)
+	var tab question
 	in.Define("::natsh::readline", func(args []string) (any, error) {
 		if !asking {
 			asking = true
@@ -36,7 +36,7 @@ func define(in *gotcl.Interp) {
 						in.Post(func() { _ = in.SetVar("::natsh::answer", []string{"end"}) })
 					}
 				}()
-				e := newEditor(func(line string, at int) (completion, bool) { return complete(in, completed, line, at) })
+				e := newEditor(func(line string, at int) (completion, bool) { return tab.ask(in, line, at) })
 				for prompt := range prompts {
 					answer := e.ask(prompt)
 					in.Post(func() { _ = in.SetVar("::natsh::answer", answer) })
@@ -51,10 +51,7 @@ func define(in *gotcl.Interp) {
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case completed <- completion{args[0], at, args[2:]}:
-		default: // nobody waits for it any more
-		}
+		tab.tell(completion{args[0], at, args[2:]})
 		return nil, nil
 	})
 }
@@ -69,14 +66,22 @@ type completion struct {
 // patience is how long a key may wait for an interpreter that is busy.
 const patience = 2 * time.Second
 
-// complete asks the interpreter, in its thread. It is false where that has no time.
-func complete(in *gotcl.Interp, completed <-chan completion, line string, at int) (completion, bool) {
+// question is what the Tab key asks the interpreter, which answers by ::natsh::completed.
+type question struct {
+	answer chan completion // of the question that is being answered; the interpreter's thread alone
+}
+
+// ask asks, in the interpreter's thread. It is false where that has no time.
+func (q *question) ask(in *gotcl.Interp, line string, at int) (completion, bool) {
+	// It has room, for the answer may be there before anybody waits for it.
+	answer := make(chan completion, 1)
 	var over atomic.Bool
 	defer over.Store(true)
 	in.Post(func() {
 		if over.Load() {
 			return // nobody waits any more
 		}
+		q.answer = answer
 		if in.SetVar("::natsh::typed", []string{line, strconv.Itoa(at)}) == nil {
 			_ = in.Eval("::natsh::Complete")
 		}
@@ -84,10 +89,18 @@ func complete(in *gotcl.Interp, completed <-chan completion, line string, at int
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
-	case c := <-completed:
+	case c := <-answer:
 		return c, true
 	case <-late.C:
 		return completion{}, false
+	}
+}
+
+// tell gives the answer, in the interpreter's thread.
+func (q *question) tell(c completion) {
+	if q.answer != nil {
+		q.answer <- c
+		q.answer = nil
 	}
 }
 
