@@ -144,7 +144,7 @@ func (f *consumerTrouble) Run(p *bridge.Package) {
 	if c.stopped {
 		return
 	}
-	c.j.c.wire.Logf(wire.LogWarn, "Consumer %s: %s", c.Namespace(), f.e.Text)
+	c.j.c.wire.Logf(wire.LogWarn, "Consumer %s of the stream %s: %s", c.consumer, c.stream, f.e.Text)
 	told := errorDict(f.e)
 	p.Report(p.Host.SetVar(c.Namespace()+"::last_error", told))
 	if c.told != nil && !c.stopped { // a trace may have ended it

@@ -4,6 +4,7 @@ package tclbind
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,5 +38,46 @@ func TestImportsPointDown(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Each package of the core has those of ours that it may import, in its own imports and not by way of others; the
+// packages for tests import what they test.
+func TestImportsWithinTheCore(t *testing.T) {
+	allowed := map[string][]string{
+		"kv/fault": nil, "kv/dict": nil, "kv/codec": nil,
+		"kv/natscontext": {"kv/dict", "kv/fault"},
+		"kv/wire":        {"kv/dict", "kv/fault"},
+		"kv/server":      {"kv/dict", "kv/fault", "kv/wire"},
+		"kv/micro":       {"kv/dict", "kv/fault", "kv/wire"},
+		"kv/js":          {"kv/dict", "kv/fault", "kv/wire"},
+		"kv/object":      {"kv/dict", "kv/fault", "kv/wire", "kv/js"},
+		"kv":             {"kv/dict", "kv/fault", "kv/wire", "kv/js"},
+		"kv/client":      {"kv/dict", "kv/fault", "kv/wire", "kv/js", "kv"},
+	}
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "natstcl/kv/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		imports := strings.Fields(strings.ReplaceAll(line, "natstcl/", ""))
+		name := imports[0]
+		if strings.HasPrefix(name, "kv/internal/") {
+			continue
+		}
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("%s has no row: what of ours may it import?", name)
+		}
+		seen++
+		for _, path := range imports[1:] {
+			if (path == "kv" || strings.HasPrefix(path, "kv/")) && !slices.Contains(may, path) {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+	if seen != len(allowed) {
+		t.Errorf("%d packages, %d rows", seen, len(allowed))
 	}
 }

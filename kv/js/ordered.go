@@ -29,78 +29,78 @@ type OrderedConfig struct {
 	ReplayPolicy      string        // "instant" where empty
 	InactiveThreshold time.Duration // when the server removes it, where nobody listens; 2 s where 0
 	Metadata          dict.Dict
-	NamePrefix        string // its names are that, _ and 1, 2, …; without one the server makes them
-	MaxResetAttempts  int    // new starts that may fail in a row, then it ends; 0: no limit
+	NamePrefix        string // the consumer's names are this, _ and 1, 2, …; without it the server makes them
+	MaxResetAttempts  int    // how many new starts in a row may fail before the consumer ends; 0: no limit
 
-	// Deliver gets each message once, in stream order, by a goroutine of the
-	// connection. It must not block; whoever has dealt with the message calls Taken.
+	// Deliver is called with each message once, in stream order, by a goroutine of the
+	// connection. It must not block. Whoever has dealt with the message calls Taken.
 	Deliver func(*OrderedConsumer, *nats.Msg, Metadata)
-	// Started is told at each start that has succeeded how many messages are to come of
-	// those that are there now; in order with Deliver. nil: nobody wants to know.
+	// Started is called at each start that has succeeded, in order with Deliver. pending is how many
+	// of the messages that are in the stream now are still to come. It may be nil.
 	Started func(pending uint64)
-	// Idle is told of each heartbeat that shows that the server has nothing more to send
-	// now; in order with Deliver. nil: nobody wants to know.
+	// Idle is called at each heartbeat, in order with Deliver: the server has nothing more to send
+	// at that moment. It may be nil.
 	Idle func()
 	// StreamCreated returns the time at which the stream was made, as its info tells it, or ""
 	// where the caller does not know it. A new start compares it, to notice another stream of the
 	// same name. nil: nobody knows it.
 	StreamCreated func() string
-	// Renewed is told that another stream has taken the place of the one that was read: what
-	// is delivered from now on comes from its beginning. nil: nobody wants to know.
+	// Renewed is called when another stream has taken the place of the one that was read. The
+	// messages that are delivered from then on begin with that stream's first. It may be nil.
 	Renewed func()
-	// Failed is told of each new start, each one that failed, and of the end. nil: nobody
-	// wants to know.
+	// Failed is called with the reason of each new start, with the error of each start that
+	// failed, and with the reason of the end. It may be nil.
 	Failed func(*fault.Error)
-	// Ended is told, after Failed, that no message will come any more. nil: as above.
+	// Ended is called, after Failed, when no more messages will come. It may be nil.
 	Ended func(*fault.Error)
 }
 
 const (
-	// missedHeartbeats is how many intervals may pass in silence.
+	// missedHeartbeats is how many heartbeats in a row may be missing before the consumer starts anew.
 	missedHeartbeats = 3
-	// ackWait is long: nothing is acknowledged.
+	// ackWait is the consumer's ack_wait. It is long because the messages are not acknowledged.
 	ackWait = 22 * time.Hour
-	// inactiveThreshold is when the server removes a consumer that nobody listens to.
+	// inactiveThreshold is after how long the server removes a consumer that nobody listens to.
 	inactiveThreshold = 2 * time.Second
 )
 
-// retryAfter is the wait after a new start that failed. Only tests change it.
+// retryAfter is how long to wait after a start that has failed. Only tests change it.
 var retryAfter = 10 * time.Second
 
-// OrderedConsumer reads a stream in order, without a gap and without a double, whatever
-// happens to the consumer, the server and the connection beneath. It is our own, for
-// nats.go's pushing one restarts at sequence 1 when nothing was delivered yet, and ends on
-// errors that this one survives (docs/jetstream.md "Ordered consumers").
+// OrderedConsumer reads a stream in order, without gaps and duplicates, whatever happens to the consumer on the
+// server, to the server and to the connection (docs/jetstream.md "Ordered consumers"). The one of nats.go that
+// is pushed to cannot be used: it restarts at sequence 1 if nothing was delivered yet, and it ends on errors that
+// this one survives.
 type OrderedConsumer struct {
 	js     *JetStream
 	stream string
 	config OrderedConfig
 
-	taken     atomic.Uint64 // by the receiver
-	delivered atomic.Uint64 // to the receiver
+	taken     atomic.Uint64 // how many messages the receiver has dealt with
+	delivered atomic.Uint64 // how many messages the receiver was given
 
 	lifetime
-	name        string // empty while it is started anew, and after the end; this and what follows is behind mu
+	// All that follows is guarded by mu.
+	name        string // the name on the server; empty while the consumer is started anew, and after the end
 	info        dict.Dict
-	generation  int    // of the start; what an earlier one brings is passed over
-	starts      int    // tried
-	streamSeq   uint64 // of the last message delivered
-	consumerSeq uint64
-	from        uint64 // where the stream was when the consumer was created
-	policy      string // of the next start that does not begin at a sequence number
-	made        string // when the stream was made, "" where that is not known
-	lastSeen    time.Time
+	generation  int       // counts starts and restarts; messages for an earlier generation are ignored
+	starts      int       // how often a start was tried
+	streamSeq   uint64    // the stream sequence of the last message that was delivered
+	consumerSeq uint64    // and its consumer sequence
+	from        uint64    // the stream sequence at which the first start began
+	policy      string    // the deliver policy of a start that does not begin at a sequence number
+	made        string    // when the stream was created, "" if that is not known
+	lastSeen    time.Time // when the server has last sent anything
 	restarting  bool
-	retrying    bool // a start has failed, and the next one waits
-	failures    int  // of starts, since the last one that succeeded
-	cameBack    bool // the connection, since the start began
-	created     bool
-	flowReply   string // owed to the server when flowAt messages are taken
+	retrying    bool   // a start has failed, and the timer will try the next one
+	failures    int    // how many starts have failed since the last one that succeeded
+	cameBack    bool   // the connection was lost and came back since the start began
+	created     bool   // one start has succeeded
+	flowReply   string // the subject to answer when flowAt messages are taken; "" for none
 	flowAt      uint64
 }
 
-// OrderedConsumer creates a consumer; it delivers from the moment of its creation, which
-// may be before done is called.
+// OrderedConsumer creates a consumer on the server. Messages may be delivered before done is called.
 func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done func(*OrderedConsumer, error)) error {
 	if err := checkStreamName(stream); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done fu
 		config.DeliverPolicy = "all"
 	}
 	c := &OrderedConsumer{js: j, stream: stream, config: config, policy: config.DeliverPolicy}
-	c.mu.Lock() // until then stop has nothing to call
+	c.mu.Lock() // the status may change before leave is set, and then stop has to wait for it
 	c.leave = append(c.leave, j.conn.OnState(c.stateChanged))
 	c.mu.Unlock()
 	err := c.start(0, func(err error) {
@@ -131,8 +131,8 @@ func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done fu
 	return err
 }
 
-// start creates the consumer on the server, anew from a sequence number where that is
-// not 0.
+// start creates the consumer on the server. It begins at the stream sequence fromSeq, or, if that is 0, where the
+// deliver policy says.
 func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	inbox := c.js.conn.NewInbox()
 	c.mu.Lock()
@@ -180,8 +180,8 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 	return err
 }
 
-// request is where the consumer is made, and its config there; from a sequence number where that
-// is not 0, elsewhere by the policy. number is that of the start, from 1 on.
+// request returns the API's endpoint that creates the consumer, and the consumer's config. fromSeq and policy say
+// where it begins, as for start. number is how often it was started, from 1 on, for its name.
 func (c *OrderedConsumer) request(inbox, policy string, fromSeq uint64, number int) (endpoint, dict.Dict) {
 	o := &c.config
 	config := dict.Dict{
@@ -217,11 +217,12 @@ func (c *OrderedConsumer) request(inbox, policy string, fromSeq uint64, number i
 		return at("CONSUMER.CREATE", c.stream), config
 	}
 	config.Set("name", o.NamePrefix+"_"+strconv.Itoa(number))
-	e, _ := c.js.consumerEndpoint(c.stream, config) // the prefix was looked at
+	e, _ := c.js.consumerEndpoint(c.stream, config) // no error is possible: the prefix was checked before
 	return e, config
 }
 
-// started takes over what the server said of the new consumer.
+// started notes what the server says about the new consumer. It returns false if the consumer was stopped or
+// started again meanwhile.
 func (c *OrderedConsumer) started(generation int, reply dict.Dict) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -229,7 +230,7 @@ func (c *OrderedConsumer) started(generation int, reply dict.Dict) bool {
 		return false
 	}
 	if !c.created {
-		// The server counts what lies before its start as delivered.
+		// The server counts all messages before the consumer's first one as delivered.
 		c.from = count(reply, "delivered", "stream_seq") + 1
 	}
 	c.name, c.info = reply.Text("name"), reply
@@ -240,15 +241,16 @@ func (c *OrderedConsumer) started(generation int, reply dict.Dict) bool {
 	return true
 }
 
-// superseded tells whether another start has begun since, or there is no more to come: this one
-// has nothing to say then.
+// superseded returns true if another start has begun since that of the given generation, whose result does not
+// count any more.
 func (c *OrderedConsumer) superseded(generation int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.generation != generation
 }
 
-// toCome is the number of pending messages less those that came before the reply.
+// toCome returns how many messages are still pending: those that the reply tells of, less those that were delivered
+// before the reply came.
 func (c *OrderedConsumer) toCome(reply dict.Dict) uint64 {
 	pending := count(reply, "num_pending")
 	c.mu.Lock()
@@ -264,15 +266,15 @@ func (c *OrderedConsumer) watchLocked(after time.Duration) {
 	c.alarmLocked(c.js.conn, after, c.tick)
 }
 
-// tick looks for signs of life, or makes the next try to start. Heartbeats count when
-// they arrive here, not when a script comes round to look.
+// tick is called by the timer. It makes the next attempt to start if one is due, and otherwise looks whether the
+// server still lives. A heartbeat counts at the time when it has arrived in Go, not when a script runs its events.
 func (c *OrderedConsumer) tick() {
 	c.mu.Lock()
 	switch {
 	case c.stopped || c.restarting && !c.retrying:
 		c.mu.Unlock()
 	case c.retrying && c.js.conn.Status() != wire.Connected:
-		c.mu.Unlock() // once it is back: stateChanged
+		c.mu.Unlock() // stateChanged starts it, when the connection is back
 	case c.retrying:
 		c.mu.Unlock()
 		c.restart(fault.ConsumerNotActive)
@@ -288,7 +290,7 @@ func (c *OrderedConsumer) tick() {
 	}
 }
 
-// receive handles what comes on the deliver subject; the connection's reader calls it.
+// receive handles a message that has come on the deliver subject. The connection's reader calls it.
 func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
 	c.mu.Lock()
 	if c.stopped || c.generation != generation {
@@ -316,7 +318,7 @@ func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
 	c.config.Deliver(c, m, meta)
 }
 
-// controlLocked handles heartbeats and flow control, and unlocks.
+// controlLocked handles heartbeats and flow control. It unlocks mu.
 func (c *OrderedConsumer) controlLocked(m *nats.Msg) {
 	if m.Reply != "" { // flow control
 		c.owe(m.Reply)
@@ -337,15 +339,15 @@ func (c *OrderedConsumer) controlLocked(m *nats.Msg) {
 	}
 }
 
-// owe answers the server when all that was delivered so far is taken: until then its
-// window bounds what is in memory. It unlocks.
+// owe notes that the server's flow control has to be answered when all messages that were delivered so far are taken.
+// Until then the server sends no more than its window, which limits what is in memory. It unlocks mu.
 func (c *OrderedConsumer) owe(reply string) {
 	c.flowReply, c.flowAt = reply, c.delivered.Load()
 	c.mu.Unlock()
 	c.pay()
 }
 
-// pay answers flow control if it is time.
+// pay answers flow control if the messages before it are taken.
 func (c *OrderedConsumer) pay() {
 	c.mu.Lock()
 	reply := c.flowReply
@@ -355,21 +357,21 @@ func (c *OrderedConsumer) pay() {
 	}
 	c.flowReply = ""
 	c.mu.Unlock()
-	// Where the connection has gone, so has the server's question.
+	// An error means that the connection is gone. Then the server does not wait for the answer any more.
 	_ = c.js.conn.Publish(&nats.Msg{Subject: reply})
 }
 
 // Taken tells that one more message has been dealt with. Any goroutine may call it.
 func (c *OrderedConsumer) Taken() {
 	taken := c.taken.Add(1)
-	// Rarely more than a look at two counters: flow control comes every few hundred
-	// messages.
+	// Flow control comes every few hundred messages, so it is enough to look now and then.
 	if taken == c.delivered.Load() || taken%64 == 0 {
 		c.pay()
 	}
 }
 
-// restart starts the consumer anew behind the last message delivered.
+// restart starts the consumer anew behind the last message that was delivered. Failed is told of code, unless it
+// is "".
 func (c *OrderedConsumer) restart(code string) {
 	c.mu.Lock()
 	if c.stopped || !c.created || c.restarting && !c.retrying {
@@ -378,14 +380,14 @@ func (c *OrderedConsumer) restart(code string) {
 	}
 	c.restarting, c.retrying, c.cameBack = true, false, false
 	c.name = ""
-	c.generation++ // nothing that the old one still brings counts
+	c.generation++ // messages of the old consumer are ignored from now on
 	from := c.from
 	again := from
 	if c.streamSeq > 0 {
 		from = c.streamSeq + 1
 		again = from
 	} else if c.policy == "last_per_subject" {
-		again = 0 // nothing was delivered yet: as it was created
+		again = 0 // nothing was delivered yet, so it begins as it did at first
 	}
 	sub := c.sub
 	c.sub = nil
@@ -404,10 +406,10 @@ func (c *OrderedConsumer) restart(code string) {
 	}
 }
 
-// compareStream asks whether the stream is still the one that was read: where a server was
-// restarted, or somebody deleted the stream, another one may have its name. The question goes
-// out before the new start, and holds it up no more than the network does; a user may not be
-// allowed to ask it, and then goes on as if it were the same.
+// compareStream asks the server whether the stream is still the one that was read. If somebody has deleted the stream,
+// or it was in memory and its server was restarted, another stream may have its name. The request is sent before
+// that of the new start, which does not wait for the answer. If the user is not allowed to ask, the stream counts
+// as the same.
 func (c *OrderedConsumer) compareStream() {
 	_ = c.js.StreamState(c.stream, "", func(now StreamState, err error) {
 		if err != nil {
@@ -421,7 +423,7 @@ func (c *OrderedConsumer) compareStream() {
 		before := cmp.Or(c.made, known)
 		c.made = now.Created
 		same := before == "" || before == c.made
-		// A stream that lost what it had counts anew, too.
+		// A stream that ends before the last message that was delivered has lost messages, and is read anew, too.
 		same = same && now.LastSeq >= c.streamSeq
 		c.mu.Unlock()
 		if !same {
@@ -430,7 +432,7 @@ func (c *OrderedConsumer) compareStream() {
 	})
 }
 
-// renew starts the consumer at the beginning of a stream that was made anew.
+// renew starts the consumer at the beginning of a stream that has taken the place of the one that was read.
 func (c *OrderedConsumer) renew() {
 	c.mu.Lock()
 	if c.stopped {
@@ -442,7 +444,7 @@ func (c *OrderedConsumer) renew() {
 	c.generation++
 	c.streamSeq, c.from = 0, 1
 	if c.policy != "last_per_subject" {
-		c.policy = "all" // all of it has come since
+		c.policy = "all" // all messages of the new stream have come since
 	}
 	sub := c.sub
 	c.sub = nil
@@ -459,11 +461,12 @@ func (c *OrderedConsumer) renew() {
 	}
 }
 
-// StartAgain starts the consumer anew behind the last message delivered, without a word to
-// Failed: for a server that does not go on by itself.
+// StartAgain starts the consumer anew behind the last message that was delivered, without telling Failed. It is for a
+// server that does not send the rest by itself.
 func (c *OrderedConsumer) StartAgain() { c.restart("") }
 
-// restarted is the end of one try.
+// restarted is called with the result of a new start. If it has failed, the next attempt is prepared, or the consumer
+// ends.
 func (c *OrderedConsumer) restarted(err error) {
 	if err == nil {
 		return
@@ -498,7 +501,8 @@ func (c *OrderedConsumer) restarted(err error) {
 	}
 }
 
-// stateChanged is called under the connection's lock.
+// stateChanged is called at each change of the connection's status. The caller holds the connection's lock, so all
+// that calls the connection runs in a goroutine of its own.
 func (c *OrderedConsumer) stateChanged(s wire.Status) {
 	switch s {
 	case wire.Closed:
@@ -506,7 +510,7 @@ func (c *OrderedConsumer) stateChanged(s wire.Status) {
 	case wire.Connected:
 		go c.js.conn.Guarded(func() {
 			c.mu.Lock()
-			c.cameBack = true // the answer to a start that is out may have gone before
+			c.cameBack = true // the answer to a start may have been lost with the old connection
 			retrying := c.retrying
 			c.mu.Unlock()
 			if retrying {
@@ -531,7 +535,7 @@ func (c *OrderedConsumer) end(why *fault.Error) {
 	created := c.created
 	c.mu.Unlock()
 	if !created {
-		return // the error of the creation is told
+		return // the caller of OrderedConsumer gets the error
 	}
 	c.fail(why)
 	if c.config.Ended != nil {

@@ -13,39 +13,40 @@ import (
 	"natstcl/kv/wire"
 )
 
-// PullConfig configures a consumer that pulls without end. All limits are on what is asked
-// for and not yet taken.
+// PullConfig configures a PullConsumer. A message counts against MaxMessages and MaxBytes from the request that
+// asks for it until its receiver calls Taken.
 type PullConfig struct {
-	MaxMessages   int           // 1 and more
-	MaxBytes      int64         // 0: no limit
-	Threshold     int           // asks again when so many are left, less than MaxMessages
-	Expires       time.Duration // of each request; 1 s and more
-	IdleHeartbeat time.Duration // of the server while it has nothing to send
+	MaxMessages   int           // how many messages may be asked for and not yet taken, 1 and more
+	MaxBytes      int64         // how many bytes may be; 0: no limit
+	Threshold     int           // the consumer asks for more when so many are left, less than MaxMessages
+	Expires       time.Duration // how long each request lasts, 1 s and more
+	IdleHeartbeat time.Duration // how often the server shows that it lives while it has nothing to send; 0: never
 	Group         GroupConfig
-	StopAfter     int // messages, then it ends; 0: without end
+	StopAfter     int // the consumer ends after so many messages; 0: never
 
-	// Deliver gets each message, in the order in which they come, by a goroutine of the
-	// connection. It must not block; whoever has dealt with a message calls Taken.
+	// Deliver is called with each message, in the order in which they come, by a goroutine of the
+	// connection. It must not block. Whoever has dealt with the message calls Taken.
 	Deliver func(*nats.Msg)
-	// Failed is told what was wrong, and was mended or is about to be; and of the end.
+	// Failed is called with an error that the consumer survives, and with the one that ends it.
 	Failed func(*fault.Error)
-	// Ended is told, after Failed, of an end that it does not come to by Stop or Drain; nil where
-	// StopAfter messages have come.
+	// Ended is called, after Failed, when the consumer ends by itself, and not by Stop or Drain. Its
+	// argument is nil if StopAfter messages have come.
 	Ended func(*fault.Error)
 }
 
 const (
-	// repull is the wait before asking again a server that has refused, or was not there.
+	// repull is how long the consumer waits before it asks again, after the server has refused a request or
+	// nobody has answered it.
 	repull = 250 * time.Millisecond
-	// missedPulls is how many heartbeats may be missing.
+	// missedPulls is how many heartbeats in a row may be missing before the requests count as lost.
 	missedPulls = 2
-	// overdue is how long the end of a request may be overdue, where there are no heartbeats.
+	// overdue is how long after a request should have ended it counts as lost, if there are no heartbeats.
 	overdue = 5 * time.Second
 )
 
-// PullConsumer reads a pull consumer on and on: it asks for more before it runs dry, and
-// for no more than its receiver takes. It survives reconnects. It is our own, for
-// nats.go's stands on a connection of nats.go's that reconnects by itself.
+// PullConsumer reads a pull consumer until it is stopped. It asks the server for more messages before it has
+// none left, but never for more than its receiver takes. It survives reconnects. The pull consumer of nats.go
+// cannot be used for this, because it needs a nats.Conn that reconnects by itself, and ours do not.
 type PullConsumer struct {
 	js               *JetStream
 	stream, consumer string
@@ -53,21 +54,24 @@ type PullConsumer struct {
 	config           PullConfig
 
 	reading
-	inbox      string
-	asked      int   // messages that the server may still send; this and what follows is behind mu
-	askedBytes int64 // and bytes, where MaxBytes is given: there is one request at a time then,
-	tooFew     int64 // for the server does not tell when one is used up; it refused so many
-	received   int   // in all
-	open       int   // delivered, and not taken
+	inbox string
+	// All that follows is guarded by mu.
+	asked int // how many messages the server may still send
+	// askedBytes is how many bytes the server may still send, if there is a MaxBytes. There is only one
+	// request at a time then, because the server does not tell when a request has used up its bytes.
+	askedBytes int64
+	tooFew     int64 // a request for so many bytes was refused, because the next message is longer
+	received   int   // how many messages have come in all
+	open       int   // how many were delivered and not yet taken
 	openBytes  int64
-	lastSeen   time.Time
-	waiting    bool // to ask again: the timer tells when
+	lastSeen   time.Time // when the server has last sent anything
+	waiting    bool      // the timer will ask again, and nobody else does until then
 	draining   bool
-	pin        string // of the server, for a group with a pinned client
+	pin        string // the ID that the server gave to this client, if it is the pinned one of its group
 }
 
-// PullConsumer begins to pull from a consumer that is there. It delivers as soon as done
-// was called without an error.
+// PullConsumer begins to read a consumer that exists on the server. Messages are delivered when done has been
+// called without an error.
 func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, done func(*PullConsumer, error)) error {
 	if err := checkStreamName(stream); err != nil {
 		return err
@@ -105,7 +109,7 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 	})
 }
 
-// refillLocked asks for what is missing, if it is time.
+// refillLocked asks the server for more messages if no more than Threshold are on their way or with the receiver.
 func (c *PullConsumer) refillLocked() {
 	if c.stopped || c.draining || c.waiting {
 		return
@@ -151,7 +155,7 @@ func (c *PullConsumer) refillLocked() {
 	c.watchLocked(c.interval())
 }
 
-// interval is how often to look for signs of life, and silence how long there may be none.
+// interval is how often to look whether the server still lives.
 func (c *PullConsumer) interval() time.Duration {
 	if c.config.IdleHeartbeat > 0 {
 		return c.config.IdleHeartbeat
@@ -159,6 +163,7 @@ func (c *PullConsumer) interval() time.Duration {
 	return c.silence()
 }
 
+// silence is how long the server may send nothing before the requests count as lost.
 func (c *PullConsumer) silence() time.Duration {
 	if c.config.IdleHeartbeat > 0 {
 		return missedPulls * c.config.IdleHeartbeat
@@ -168,14 +173,14 @@ func (c *PullConsumer) silence() time.Duration {
 
 func (c *PullConsumer) watchLocked(after time.Duration) { c.alarmLocked(c.js.conn, after, c.tick) }
 
-// againLocked asks anew after a while: what was asked for is lost.
+// againLocked forgets the requests that are out, because their messages will not come, and asks anew after repull.
 func (c *PullConsumer) againLocked() {
 	c.asked, c.tooFew = 0, 0
 	c.waiting = true
 	c.watchLocked(repull)
 }
 
-// tick asks again, or looks for signs of life.
+// tick is called by the timer. It asks again if that is due, and otherwise looks whether the server still lives.
 func (c *PullConsumer) tick() {
 	c.mu.Lock()
 	limit := c.silence()
@@ -200,7 +205,7 @@ func (c *PullConsumer) tick() {
 	}
 }
 
-// examine ends the consumer where it, or its stream, is gone from the server.
+// examine asks the server whether the consumer and its stream still exist, and ends the reading if they do not.
 func (c *PullConsumer) examine() {
 	c.js.absent(c.stream, c.consumer, func(why error) {
 		switch fault.CodeOf(why) {
@@ -213,10 +218,10 @@ func (c *PullConsumer) examine() {
 	})
 }
 
-// size is what the server counts a message for.
+// size is how many bytes of MaxBytes the server counts for a message.
 func size(m *nats.Msg) int64 { return int64(m.Size()) }
 
-// receive takes what comes for the requests; the connection's reader calls it.
+// receive handles a message, or a status, that answers a request. The connection's reader calls it.
 func (c *PullConsumer) receive(m *nats.Msg) {
 	c.mu.Lock()
 	if c.stopped || c.config.StopAfter > 0 && c.received >= c.config.StopAfter {
@@ -253,21 +258,21 @@ func (c *PullConsumer) receive(m *nats.Msg) {
 	}
 }
 
-// Pinned is the ID that the server gave the pinned client of a group; empty for another.
+// Pinned returns the ID that the server gave to this client if it is the pinned one of its group, "" if it is not.
 func (c *PullConsumer) Pinned() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pin
 }
 
-// statusLocked handles the server's word about a request, and unlocks.
+// statusLocked handles a status message, by which the server tells that a request has ended, or why. It unlocks mu.
 func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
 	if status == "100" {
 		c.mu.Unlock()
 		return
 	}
 	text := m.Header.Get("Description")
-	// A request that has ended tells what it has not used.
+	// The status of a request that has ended says how many of its messages and bytes were not sent.
 	pending, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
 	pendingBytes, _ := strconv.ParseInt(m.Header.Get("Nats-Pending-Bytes"), 10, 64)
 	ended := err == nil
@@ -299,13 +304,13 @@ func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
 		c.mu.Unlock()
 		c.failOnce(failure)
 	case text == "Message Size Exceeds MaxBytes":
-		c.tooFew = pendingBytes // more, when some were taken
+		c.tooFew = pendingBytes // the next request asks for more bytes, when messages were taken
 		c.refillLocked()
 		c.mu.Unlock()
 	case ended:
 		c.refillLocked()
 		c.mu.Unlock()
-	default: // Leadership Change, Exceeded MaxWaiting, Server Shutdown, and what is to come
+	default: // Leadership Change, Exceeded MaxWaiting, Server Shutdown, and what later servers may say
 		c.againLocked()
 		c.mu.Unlock()
 		if text != "Leadership Change" {
@@ -314,7 +319,8 @@ func (c *PullConsumer) statusLocked(status string, m *nats.Msg) {
 	}
 }
 
-// Taken tells that a message has been dealt with. Any goroutine may call it.
+// Taken tells the consumer that its receiver has dealt with a message, so that another one may be asked for. Any
+// goroutine may call it.
 func (c *PullConsumer) Taken(m *nats.Msg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -323,7 +329,8 @@ func (c *PullConsumer) Taken(m *nats.Msg) {
 	c.refillLocked()
 }
 
-// stateChanged is called under the connection's lock.
+// stateChanged is called at each change of the connection's status. The caller holds the connection's lock, so all
+// that calls the connection runs in a goroutine of its own.
 func (c *PullConsumer) stateChanged(s wire.Status) {
 	switch s {
 	case wire.Closed:
@@ -334,16 +341,16 @@ func (c *PullConsumer) stateChanged(s wire.Status) {
 		go c.js.conn.Guarded(func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			// The requests went with the old connection. What the server still sends for
-			// them is taken all the same.
+			// The server has forgotten the requests of the old connection. If it still sends messages for
+			// them, these are delivered like any other.
 			c.asked, c.tooFew, c.waiting = 0, 0, false
 			c.refillLocked()
 		})
 	}
 }
 
-// refused is told of what the server does not permit: a request, or to listen to what comes for it. It
-// may be permitted later.
+// refused is called when the server does not permit something. If it was our request, or the subscription to
+// the answers, the consumer asks again after a while, because permissions can change.
 func (c *PullConsumer) refused(r wire.Refusal) {
 	if r.Publish && r.Subject != c.subject || !r.Publish && r.Subject != c.inbox {
 		return
@@ -359,7 +366,7 @@ func (c *PullConsumer) refused(r wire.Refusal) {
 	}
 }
 
-// Drain asks for no more, and has done called when what the server has sent is delivered.
+// Drain makes no more requests. It calls done when all messages that the server had sent are delivered.
 func (c *PullConsumer) Drain(done func()) {
 	c.mu.Lock()
 	c.draining = true

@@ -14,58 +14,58 @@ import (
 	"natstcl/kv/fault"
 )
 
-// Conn is one connection, over all its attempts and servers: a state machine closed →
-// connecting → connected → reconnecting. All its methods may be called by any
-// goroutine.
+// Conn is a connection to one of several servers, which lives on when a server is lost. It is a state machine, closed →
+// connecting → connected → reconnecting, and makes a new engine for each attempt at a server. Any goroutine may call
+// its methods.
 type Conn struct {
 	obs   Observer
-	inbox string // prefix of the replies' subjects, with a dot at its end
+	inbox string // what the subjects of replies begin with, with a dot at its end
 
 	mu      sync.Mutex
 	options Options
 	status  Status
-	shown   Status       // the one that calls go by: see Options.Acknowledged
-	untold  *fault.Error // the end of a connection whose owner does not know of it yet: what is pending gets it
+	shown   Status       // the status that calls go by, see Options.Acknowledged
+	untold  *fault.Error // why the connection has ended, if its owner does not know yet; pending calls fail with it then
 	servers pool
 	current *server
 	info    dict.Dict
 	secured dict.Dict // how the current server's connection is, or was, encrypted; nil: it is not
-	engine  *engine   // while connected
-	// Closed when the connection that Reconnect has left is gone; nil: it has left none.
+	engine  *engine   // nil unless connected
+	// leaving is closed when the connection that Reconnect has left has ended; nil: Reconnect has left none.
 	leaving <-chan struct{}
-	// Subscriptions are refused: Drain has been called, Disconnect not yet.
+	// draining is true between Drain and Disconnect: subscriptions are refused.
 	draining bool
 
-	maxPayload int64 // of info, 0 where no server has told one yet
-	headers    bool  // of info: the server takes headers
-	// Ends what goes on for one connect: attempts, waits between them, the
-	// connection. Not nil unless closed.
+	maxPayload int64 // max_payload of info; 0 if no server has told one yet
+	headers    bool  // headers of info: the server takes messages with headers
+	// cancel ends all that one connect has begun: the attempts, the waits between them, the
+	// connection. It is nil if the status is closed.
 	cancel context.CancelFunc
-	nudge  chan struct{} // tells who waits between two attempts that options, the pool or hurried changed
-	// The next attempt waits no longer than it must: Reconnect was called meanwhile.
+	nudge  chan struct{} // wakes a wait between two attempts when options, the pool or hurried have changed
+	// hurried is true when Reconnect was called between two attempts: the wait is cut short.
 	hurried bool
 
-	kept      []*nats.Msg // published while there was no server
+	kept      []*nats.Msg // messages that were published while there was no server
 	keptBytes int
-	subs      map[int]*Sub      // those with an ID
-	internal  map[*Sub]struct{} // and those without
+	subs      map[int]*Sub      // the subscriptions that have an ID
+	internal  map[*Sub]struct{} // the subscriptions that have none
 	lastID    int
 	pings     map[*ping]struct{}
-	watchers  map[int]func(Status)
+	watchers  map[int]func(Status) // what OnState was given, by a number
 	lastWatch int
-	refusals  map[int]func(Refusal) // by the same numbers as watchers
+	refusals  map[int]func(Refusal) // what OnRefusal was given, by numbers of the same series
 
 	pending pendings
 	traffic traffic
 }
 
-// What pending requests get when the connection ends, by Disconnect or for good.
+// Pending requests fail with the first of these after Disconnect, and with the second when no server is left.
 var (
 	errDisconnected = fault.New(fault.ConnectionClosed, "Connection closed")
 	errLost         = fault.New(fault.Timeout, "Connection lost")
 )
 
-// DefaultOptions are those of docs/connection.md "Options".
+// DefaultOptions returns the defaults of docs/connection.md "Options".
 func DefaultOptions() Options {
 	return Options{
 		Echo: true, Randomize: true, CheckSubjects: true,
@@ -95,7 +95,7 @@ func New(options Options, obs Observer) *Conn {
 	return c
 }
 
-// silent observes for one who does not care.
+// silent is the Observer of a Conn that was made without one.
 type silent struct{}
 
 func (silent) Status(Status)                                          {}
@@ -104,20 +104,20 @@ func (silent) ServerInfo(dict.Dict)                                   {}
 func (silent) Log(Level, string)                                      {}
 func (silent) ReconnectDelay(_ dict.Dict, answer func(time.Duration)) { answer(0) }
 
-// Options returns those in force.
+// Options returns the options that are in force.
 func (c *Conn) Options() Options {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.options
 }
 
-// Configure replaces the options. Those of the connection count from the next attempt
-// on, also in the middle of reconnecting, those of a call from the next call on.
+// Configure replaces the options. Options of the connection are used from the next attempt on, also while it is
+// reconnecting. Options of calls are used from the next call on.
 func (c *Conn) Configure(options Options) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if options.InboxPrefix != c.options.InboxPrefix {
-		// Requests that wait go on listening below the old one.
+		// Requests that wait still get their replies below the old prefix.
 		c.inbox, c.pending.mux = newInbox(options.InboxPrefix)+".", nil
 	}
 	c.options = options
@@ -127,7 +127,7 @@ func (c *Conn) Configure(options Options) {
 	c.nudgeLocked()
 }
 
-// nudgeLocked has who waits between two attempts look again at what holds.
+// nudgeLocked wakes a wait between two attempts, so that it looks at the options and the pool again.
 func (c *Conn) nudgeLocked() {
 	if c.nudge != nil {
 		select {
@@ -158,7 +158,7 @@ func errConfigured() error {
 		Help: "set_servers replaces the pool at any time, without disconnect"}
 }
 
-// ResetServers empties the pool, under the same conditions.
+// ResetServers empties the pool. The errors are those of SetServers.
 func (c *Conn) ResetServers() error { return c.SetServers(nil) }
 
 // ServerURLs returns the pool's URLs in the order in which they will be tried.
@@ -172,7 +172,7 @@ func (c *Conn) ServerURLs() []string {
 	return urls
 }
 
-// Servers returns the pool: the next to try first.
+// Servers returns the pool. The server to try next comes first.
 func (c *Conn) Servers() []dict.Dict {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -183,7 +183,8 @@ func (c *Conn) Servers() []dict.Dict {
 	return out
 }
 
-// CurrentServer returns the server that is connected, or was until a reconnect began.
+// CurrentServer returns the server of the connection; while reconnecting the one that was lost. ErrConnectionClosed:
+// there is no connection.
 func (c *Conn) CurrentServer() (host string, port int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,9 +213,8 @@ func (c *Conn) Status() Status {
 	return c.status
 }
 
-// OnState has f called at each change of the status, in order with the deliveries as
-// far as the end of a connection goes. f is called under the Conn's lock, and must
-// not call it.
+// OnState has f called at each change of the status, until stop is called. The end of a connection is told after the
+// deliveries that came before. f is called under the Conn's lock, so it must not call the Conn.
 func (c *Conn) OnState(f func(Status)) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -228,8 +228,8 @@ func (c *Conn) OnState(f func(Status)) (stop func()) {
 	}
 }
 
-// setStatusLocked changes the status, and tells the observer where it is another one. c.mu is held, as in all that
-// follows with "Locked" in its name.
+// setStatusLocked changes the status, and tells the observer and the functions of OnState if it is a new one. The caller
+// holds c.mu, as for every function whose name ends in "Locked".
 func (c *Conn) setStatusLocked(s Status) {
 	if c.status == s {
 		return
@@ -244,11 +244,11 @@ func (c *Conn) setStatusLocked(s Status) {
 	}
 }
 
-// closedLocked tells whether calls find the connection closed.
+// closedLocked returns true if calls have to fail because the connection is closed, and its owner knows that.
 func (c *Conn) closedLocked() bool { return c.status == Closed && c.untold == nil }
 
-// Acknowledge says that the owner has shown a status (Options.Acknowledged). After the end of a
-// connection, what was called in the meantime ends here, as if it had been called before.
+// Acknowledge is called by an owner that has shown a status (Options.Acknowledged). If the connection has ended, the
+// calls fail that were made before the owner knew it.
 func (c *Conn) Acknowledge(s Status) {
 	end := func() {}
 	c.mu.Lock()
@@ -260,7 +260,7 @@ func (c *Conn) Acknowledge(s Status) {
 	end()
 }
 
-// ReportAsync tells an asynchronous error: a warning, and last_error.
+// ReportAsync reports an error that no call returns: as a warning in the log, and as the last error.
 func (c *Conn) ReportAsync(e *fault.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -277,12 +277,13 @@ func (c *Conn) Logf(level Level, format string, args ...any) {
 	c.obs.Log(level, fmt.Sprintf(format, args...))
 }
 
-// Connect tries each server of the pool once. done gets nil once one is connected, or
-// why none could be.
+// Connect tries each server of the pool once. done is called with nil when one is connected, and otherwise with the
+// reason: that of the only server, or ErrNoServers if there are several. If the status is not closed, done is called
+// with nil at once.
 func (c *Conn) Connect(done func(error)) error { return c.connect(c.connectFirst, done) }
 
-// ConnectRetrying goes on as reconnecting does, with its waits and its counting, where no server can be
-// connected at first. The status is Connecting until one is.
+// ConnectRetrying is Connect that tries the servers again and again, as reconnecting does, with the same waits and
+// counters. The status is Connecting until a server is connected.
 func (c *Conn) ConnectRetrying(done func(error)) error { return c.connect(c.reconnect, done) }
 
 func (c *Conn) connect(run func(context.Context) error, done func(error)) error {
@@ -305,14 +306,14 @@ func (c *Conn) connect(run func(context.Context) error, done func(error)) error 
 	c.cancel = cancel
 	c.nudge = make(chan struct{}, 1)
 	c.obs.LastError(nil)
-	c.shown = Connecting // the caller knows
+	c.shown = Connecting // the caller knows it, and need not acknowledge it
 	c.setStatusLocked(Connecting)
-	// Ends with success, with the last server, or with ctx.
+	// The goroutine ends when a server is connected, when none is left to try, or when ctx is canceled.
 	go c.Guarded(func() { done(c.attempts(ctx, run)) })
 	return nil
 }
 
-// Pedantic tells whether the server was asked to be (Options.Pedantic).
+// Pedantic returns Options.Pedantic.
 func (c *Conn) Pedantic() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -324,8 +325,8 @@ func errEmptyPool() *fault.Error {
 		Help: "no server is named: " + fault.Option("servers") + " takes URLs, such as nats://127.0.0.1:4222"}
 }
 
-// Guarded runs f, and keeps a panic in it from ending the process: for the goroutines and
-// timers of the Conn and of what stands on it.
+// Guarded runs f. A panic in f is written to the log and does not end the process. All goroutines and timers of the Conn,
+// and of the packages that use it, run in it.
 func (c *Conn) Guarded(f func()) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -335,15 +336,15 @@ func (c *Conn) Guarded(f func()) {
 	f()
 }
 
-// recovered writes the stack of a panic to the log, and makes an error of it. A deferred function
-// calls it.
+// recovered writes the stack of a panic to the log, and returns the panic as an error. It is called by a deferred
+// function.
 func (c *Conn) recovered(r any) *fault.Error {
 	text := fmt.Sprint("panic in a connection: ", r)
 	c.obs.Log(LogError, text+"\n"+string(debug.Stack()))
 	return fault.New(fault.Internal, text)
 }
 
-// attempts runs what makes the attempts of a connect or a reconnect; a panic in it ends them.
+// attempts runs the function that makes the attempts of a connect or a reconnect. A panic in it closes the connection.
 func (c *Conn) attempts(ctx context.Context, run func(context.Context) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -356,7 +357,7 @@ func (c *Conn) attempts(ctx context.Context, run func(context.Context) error) (e
 	return run(ctx)
 }
 
-// connectFirst is the goroutine of Connect: it tries each server once.
+// connectFirst tries each server once, for Connect, in a goroutine of its own.
 func (c *Conn) connectFirst(ctx context.Context) error {
 	c.mu.Lock()
 	todo := append(pool(nil), c.servers...)
@@ -378,8 +379,8 @@ func (c *Conn) connectFirst(ctx context.Context) error {
 	return none
 }
 
-// try makes one attempt at one server. On failure the server goes to the end of the
-// queue, or with counting out of it when it has failed too often.
+// try makes one attempt at one server. If it fails, the server becomes the last of the pool. With counting, a server
+// that has failed too often leaves the pool.
 func (c *Conn) try(ctx context.Context, s *server, counting bool) *fault.Error {
 	c.mu.Lock()
 	if ctx.Err() != nil {
@@ -411,8 +412,8 @@ func (c *Conn) try(ctx context.Context, s *server, counting bool) *fault.Error {
 	return failure
 }
 
-// upLocked hands the new engine what there is to do: subscriptions first, then what
-// was kept, then pings.
+// upLocked makes the connection of an engine the current one. It sends the subscriptions, then the messages that were
+// kept, and then the pings that wait.
 func (c *Conn) upLocked(e *engine) *fault.Error {
 	for _, s := range c.allSubsLocked() {
 		if err := s.restore(e); err != nil {
@@ -432,7 +433,7 @@ func (c *Conn) upLocked(e *engine) *fault.Error {
 	c.obs.Log(LogInfo, "Connected to the server at "+s.address())
 	c.obs.LastError(nil)
 	c.setStatusLocked(Connected)
-	// After it, or the answers to what was kept could be told before the status is.
+	// The status was told before, so that no answer to one of the kept messages is delivered while it is still another.
 	kept := c.kept
 	c.kept, c.keptBytes = nil, 0
 	for i, m := range kept {
@@ -453,8 +454,8 @@ func (c *Conn) upLocked(e *engine) *fault.Error {
 	return nil
 }
 
-// serverInfo is called by an engine's reader at each INFO after the first. The second one often
-// comes before the engine is handed over.
+// serverInfo is called by an engine's reader at each INFO after the first. The second one often comes before the engine
+// is the current one (upLocked), and is then kept in the engine.
 func (c *Conn) serverInfo(e *engine, info dict.Dict) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -465,6 +466,7 @@ func (c *Conn) serverInfo(e *engine, info dict.Dict) {
 	}
 }
 
+// infoLocked takes over an INFO: the limits of the server, and the servers that it announces.
 func (c *Conn) infoLocked(info dict.Dict) {
 	c.info = info
 	c.maxPayload = maxPayload(info)
@@ -490,8 +492,8 @@ func (c *Conn) giveUp(ctx context.Context, why *fault.Error) {
 	end()
 }
 
-// closeLocked is the way into the status closed; requests and pings that are pending
-// get why, once the owner knows. What it returns is to be called without the lock.
+// closeLocked changes the status to closed. Pending requests and pings fail with why, when the owner knows of the end.
+// The caller calls the returned function after it has released the lock.
 func (c *Conn) closeLocked(why *fault.Error) (end func()) {
 	c.cancel()
 	if c.engine != nil {
@@ -506,7 +508,8 @@ func (c *Conn) closeLocked(why *fault.Error) (end func()) {
 	return c.forgetLocked(why)
 }
 
-// forgetLocked ends all that the connection has left.
+// forgetLocked discards the kept messages and the subscriptions of a connection that has ended. The returned function,
+// which is called without the lock, has the pending requests and pings fail.
 func (c *Conn) forgetLocked(why *fault.Error) (end func()) {
 	c.untold = nil
 	if n := len(c.kept); n > 0 {
@@ -529,14 +532,13 @@ func (c *Conn) forgetLocked(why *fault.Error) (end func()) {
 	}
 }
 
-// Disconnect closes the connection: closed when it returns. What was published is
-// flushed meanwhile, for two seconds at most; the channel is closed after that.
-// Pending requests and pings get ErrConnectionClosed. What had been received is
-// delivered.
+// Disconnect closes the connection: the status is closed when it returns. Pending requests and pings fail with
+// ErrConnectionClosed, and messages that had been received are still delivered. What was published is sent in the
+// background, for two seconds at most; then the returned channel is closed.
 func (c *Conn) Disconnect() <-chan struct{} {
 	ended := make(chan struct{})
 	c.mu.Lock()
-	c.shown = Closed // the caller knows
+	c.shown = Closed // the caller knows it, and need not acknowledge it
 	if c.status == Closed {
 		end := func() {}
 		if c.untold != nil {
@@ -564,7 +566,7 @@ func (c *Conn) Disconnect() <-chan struct{} {
 		close(ended)
 		return ended
 	}
-	// Ends with the flush and the socket, after flushTimeout at the latest.
+	// The goroutine ends when what was published is sent and the socket is closed, after flushTimeout at the latest.
 	go c.Guarded(func() {
 		defer close(ended)
 		e.close()

@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// Resource is what a TclOO object stands on. It lives in its interpreter's table under a
-// number, the handle.
+// Resource is the Go side of a TclOO object. The interpreter's table has it under a number, its handle, by which the
+// object's methods name it. A type becomes a Resource by embedding Object and by having a Release.
 type Resource interface {
-	// base gives the common part: a resource has Object embedded.
+	// base returns the embedded Object.
 	base() *Object
 	// Release ends what the resource holds. It is called once, in the interpreter's
 	// thread, after the resource's children were released.
@@ -22,27 +22,27 @@ type Resource interface {
 // Object is the common part of every resource.
 type Object struct {
 	id        int64
-	namespace string // of its TclOO object, "" until that is there
+	namespace string // the namespace of the TclOO object, "" until that exists
 	parent    *Object
-	children  list.List     // of resources, in order of birth
-	place     *list.Element // in the parent's list, so that a child leaves at once, however many there are
+	children  list.List     // the resources that came from this one, the oldest first
+	place     *list.Element // in the parent's children, so that a child leaves at once, however many there are
 }
 
 func (o *Object) base() *Object { return o }
 
-// A resource has the method by embedding an Object, in packages that no check of this one sees.
+// Only other packages embed Object, so within this one a checker would call the method base unused.
 var _ interface{ base() *Object } = (*Object)(nil)
 
-// ID is the handle's number, 0 before Package.Add.
+// ID returns the handle's number; 0 before Package.Add.
 func (o *Object) ID() int64 { return o.id }
 
-// Namespace is that of the TclOO object, "" until Bind has told it.
+// Namespace returns the namespace of the TclOO object; "" before Bind.
 func (o *Object) Namespace() string { return o.namespace }
 
-// Bind says which TclOO object, by its namespace, stands on the resource.
+// Bind notes the namespace of the TclOO object that the resource belongs to.
 func (o *Object) Bind(namespace string) { o.namespace = namespace }
 
-// Children are the resources that came from this one, in order of birth.
+// Children returns the resources that came from this one, the oldest first.
 func (o *Object) Children() iter.Seq[Resource] {
 	return func(yield func(Resource) bool) {
 		for child := o.children.Front(); child != nil; child = child.Next() {
@@ -58,7 +58,7 @@ type handles struct {
 	last int64
 }
 
-// Add gives r a handle. parent may be nil.
+// Add puts a resource into the table, and returns its handle. parent may be nil.
 func (p *Package) Add(r Resource, parent Resource) int64 {
 	o := r.base()
 	p.handles.last++
@@ -71,14 +71,15 @@ func (p *Package) Add(r Resource, parent Resource) int64 {
 	return o.id
 }
 
-// Alive tells whether the resource still has its handle.
+// Alive returns true until the resource is dropped.
 func (p *Package) Alive(r Resource) bool {
 	_, ok := p.handles.byID[r.base().id]
 	return ok
 }
 
-// Get finds the resource of a handle. It fails where the handle is none, or one of another type, and with
-// ErrClosed where its object was destroyed, as in the middle of a method that waits between its steps.
+// Get finds the resource of a handle. The error is ErrClosed if the object was destroyed, which happens while one of
+// its methods waits between two steps. If there never was such a handle, or it belongs to another type, it is
+// ErrInternal.
 func Get[T Resource](p *Package, v Value) (T, error) {
 	var none T
 	id, err := Integer(v)
@@ -108,7 +109,7 @@ func (p *Package) NamespaceOf(object string) string {
 	return v.Text()
 }
 
-// Find returns the resource of a type that the object with this namespace stands on; the zero value where there is none.
+// Find returns the resource of type T whose TclOO object has this namespace; the zero value if there is none.
 func Find[T Resource](p *Package, namespace string) (found T) {
 	if namespace == "" {
 		return found
@@ -121,8 +122,7 @@ func Find[T Resource](p *Package, namespace string) (found T) {
 	return found
 }
 
-// On makes a command of a function that works on a resource: the first argument is its
-// handle.
+// On makes a command of a function that works on a resource. The command's first argument is the handle.
 func On[T Resource](run func(p *Package, r T, args []Value) (any, error)) func(*Package, []Value) (any, error) {
 	return func(p *Package, args []Value) (any, error) {
 		r, err := Get[T](p, args[0])
@@ -133,7 +133,7 @@ func On[T Resource](run func(p *Package, r T, args []Value) (any, error)) func(*
 	}
 }
 
-// Drop releases r with all its children, youngest first.
+// Drop takes a resource out of the table and releases it, after its children, of which the youngest goes first.
 func (p *Package) Drop(r Resource) {
 	o := r.base()
 	if p.handles.byID[o.id] != r {
@@ -141,7 +141,7 @@ func (p *Package) Drop(r Resource) {
 	}
 	delete(p.handles.byID, o.id)
 	for child := o.children.Back(); child != nil; child = o.children.Back() {
-		p.Drop(child.Value.(Resource)) // takes it out
+		p.Drop(child.Value.(Resource)) // which also takes it out of children
 	}
 	if o.parent != nil {
 		o.parent.children.Remove(o.place)
@@ -149,22 +149,22 @@ func (p *Package) Drop(r Resource) {
 	r.Release(p)
 }
 
-// releaseAll ends everything, youngest first: a connection goes before the server in the
-// process that it was made to, and what was published gets there.
+// releaseAll drops all resources, the youngest first. So a connection ends before the server of this process that it
+// is connected to, and that server still gets what was published.
 func (p *Package) releaseAll() {
 	ids := slices.Collect(maps.Keys(p.handles.byID))
 	slices.Sort(ids)
 	for _, id := range slices.Backward(ids) {
-		// Some went with their parents, or their children have gone before.
+		// It may have gone with its parent.
 		if r := p.handles.byID[id]; r != nil {
 			p.Drop(r)
 		}
 	}
 }
 
-// cmdBind tells a resource the namespace of its TclOO object. It has one already where a
-// script calls a class with a number of its own: that object must not come to be, or its
-// end would be the other one's.
+// cmdBind tells a resource the namespace of its TclOO object. A script that calls a class by itself, with the number of
+// a handle that it has guessed, is refused: there would be two objects for one resource, and the end of one would
+// end the other.
 func cmdBind(_ *Package, r Resource, args []Value) (any, error) {
 	o := r.base()
 	if name := args[0].Text(); o.namespace != "" && o.namespace != name {
@@ -192,32 +192,32 @@ func cmdRelease(p *Package, r Resource, _ []Value) (any, error) {
 	return nil, nil
 }
 
-// Opener is a resource whose deliveries wait until it is opened.
+// Opener is a resource whose callbacks wait until the method that made it has returned.
 type Opener interface {
 	Resource
 	// Opened is called when the method that made the object has returned.
 	Opened(p *Package)
 }
 
-// cmdOpen lets the deliveries of a watcher or consumer come.
+// cmdOpen lets the callbacks of a watcher or consumer begin.
 func cmdOpen(p *Package, r Opener, _ []Value) (any, error) {
 	r.Opened(p)
 	return nil, nil
 }
 
-// Stats counts what is alive in an interpreter, so that leaks can be seen.
+// Stats are counts of what is alive in an interpreter. Tests find leaks by them.
 type Stats struct {
 	Handles     int // resources
 	Waits       int // operations that a script waits for
 	Undelivered int // items in the mailbox
 }
 
-// Stats counts.
+// Stats returns the counts of this interpreter.
 func (p *Package) Stats() Stats {
 	return Stats{Handles: len(p.handles.byID), Waits: len(p.waits.byID), Undelivered: p.mailbox.waiting()}
 }
 
-// Count tells how many resources of a type are alive.
+// Count returns how many resources of type T are alive.
 func Count[T Resource](p *Package) int {
 	n := 0
 	for _, r := range p.handles.byID {

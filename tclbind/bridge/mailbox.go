@@ -9,76 +9,72 @@ import (
 	"time"
 )
 
-// slice is how long deliveries may keep the event loop busy before timers, file
-// events and idle callbacks get their turn.
+// slice is how long items may run before the event loop serves timers, files and idle callbacks.
 const slice = 5 * time.Millisecond
 
-// gatherTime is how long what callbacks and coroutines publish waits for more: the server has
-// something to do while the script goes on.
+// gatherTime is after how long a Drain sends what callbacks and coroutines have published, so that the server can
+// work while the script goes on.
 const gatherTime = 200 * time.Microsecond
 
-// Item is one thing to do in the interpreter's thread: deliver a message,
-// complete a wait, write a variable.
+// Item is something to do in the interpreter's thread: to deliver a message, to end a wait, to write a variable.
 type Item interface {
 	Run(p *Package)
 }
 
-// Post gives an item to the interpreter, behind those that were posted before. Any goroutine may
-// call it. It is false where the interpreter is gone.
+// Post gives an item to the interpreter, behind those that were posted before. Any goroutine may call it. It returns
+// false if the interpreter is gone.
 func (p *Package) Post(it Item) bool { return p.mailbox.post(it) }
 
-// PostUrgent gives an item that tells of a deadline: it comes before all that waits, however much that
-// is.
+// PostUrgent gives an item to the interpreter that overtakes all that wait. It is for the end of a deadline, which a
+// script has to see in time however much there is to deliver.
 func (p *Package) PostUrgent(it Item) bool { return p.mailbox.postUrgent(it) }
 
-// EndEvent is for an item that has done what a script may wait for with vwait: the script has its turn
-// before the next item runs.
+// EndEvent ends the event of the item that calls it: the script's vwait returns before the next item runs. An item
+// calls it that has changed something that scripts wait for, as the status.
 func (p *Package) EndEvent() { p.mailbox.ended = true }
 
-// Extract takes the items that match out of the mailbox, in order: for a method whose effects
-// have to be there when it returns.
+// Extract takes the items that match out of the mailbox, in order. A method uses it to run at once what has to be done
+// when it returns.
 func (p *Package) Extract(match func(Item) bool) []Item { return p.mailbox.extract(match) }
 
-// mailbox is the one way from the core's goroutines into an interpreter. Items
-// run in the order in which they were posted, so that no reply overtakes a
-// delivery that came before it on the wire.
+// mailbox is the only way from the core's goroutines into an interpreter. Items run in the order in which they were
+// posted, so that no reply overtakes a delivery that came before it on the wire.
 //
-// It has no bound of its own: each source has one (a subscription drops, an
-// ordered consumer leaves the server's flow control unanswered until Taken, a
-// reply was asked for).
+// The mailbox has no limit of its own, because each of its sources has one: a subscription drops messages, an
+// ordered consumer does not answer the server's flow control before its messages are taken, and a request brings
+// one reply.
 //
-// An item that is dropped with the mailbox has its Drop called, if it has that method.
+// If the mailbox is closed with items in it, the method Drop of each that has one is called.
 type mailbox struct {
 	host Host
 
 	mu      sync.Mutex
 	queue   []Item
-	urgent  []Item       // come before the others
-	urgents atomic.Int32 // of urgent
-	woken   bool         // a Drain is on its way
-	asleep  bool         // in Host.Sleep: whoever posts rouses it, and it drains
+	urgent  []Item       // run before those of queue
+	urgents atomic.Int32 // the length of urgent, to be read without the lock
+	woken   bool         // the host was asked for a Drain, which has not begun yet
+	asleep  bool         // the interpreter's thread is in Host.Sleep; whoever posts rouses it, and then it calls Drain
 	closed  bool
 
-	// The rest belongs to the interpreter's thread.
-	taken    []Item // out of the queue, from head on to be run
-	head     int
-	again    bool          // a Drain is in the event queue behind the one that runs
-	ended    bool          // see EndEvent
-	busy     time.Duration // time spent in Drain since the event loop last had its turn
-	deferred bool          // a Drain comes by way of Later; others have to let it pass
-	stale    int           // Drains on their way that were asked for before Later
+	// All that follows belongs to the interpreter's thread.
+	taken    []Item        // items that were moved here from queue; those before head have been run
+	head     int           // the index in taken of the next item
+	again    bool          // another Drain is in the event queue behind the one that runs
+	ended    bool          // EndEvent was called by the item that runs
+	busy     time.Duration // how long Drain has worked since the event loop last served other events
+	deferred bool          // a Drain was asked for by Later, and earlier ones must do nothing
+	stale    int           // how many such earlier Drains are still to come
 }
 
-// post adds it, and wakes the interpreter if it sleeps. Any goroutine may call it.
-// It is false where the interpreter is gone.
+// post is Package.Post.
 func (m *mailbox) post(it Item) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.postLocked(it)
 }
 
-// postLocked is post for one who holds the lock. Wake is called under the lock,
-// so that none can come after close.
+// postLocked is post for a caller that holds the lock. The host is woken under the lock, so that it cannot be woken
+// after close.
 func (m *mailbox) postLocked(it Item) bool {
 	if m.closed {
 		return false
@@ -100,6 +96,7 @@ func (m *mailbox) postUrgent(it Item) bool {
 	return true
 }
 
+// wakeLocked asks the host for a Drain, unless one was asked for already.
 func (m *mailbox) wakeLocked() {
 	switch {
 	case m.woken:
@@ -112,8 +109,9 @@ func (m *mailbox) wakeLocked() {
 	}
 }
 
-// sleep waits for a post, for so long at most, without an event. It is false where there was
-// none, or a Drain is on its way; else the Drain is the caller's.
+// sleep waits outside the event loop until something is posted, but not longer than most. If it returns true,
+// something was posted, and the caller has to call Drain. It returns false if nothing was posted, or if a Drain
+// comes by an event.
 func (m *mailbox) sleep(most time.Duration) bool {
 	m.mu.Lock()
 	if m.woken || m.closed {
@@ -130,16 +128,16 @@ func (m *mailbox) sleep(most time.Duration) bool {
 	return roused
 }
 
-// onItsWay tells whether a Drain is.
+// onItsWay returns true if the host was asked for a Drain that has not begun yet.
 func (m *mailbox) onItsWay() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.woken
 }
 
-// next takes the first item. While there are more behind it, it sees to it that a
-// Drain is on its way: the item may run an event loop of its own (vwait, a
-// synchronous call), and Tcl runs no event handler again while it is running.
+// next takes the next item out of the mailbox; nil if there is none. If there are more items, it asks for another Drain
+// first, because this item may run an event loop of its own (vwait, a call that waits). The other items have to run
+// in that loop, and Tcl does not run the event of this Drain again before it has ended.
 func (m *mailbox) next() Item {
 	it := m.first()
 	if it == nil {
@@ -156,7 +154,7 @@ func (m *mailbox) next() Item {
 	return it
 }
 
-// first takes the first item out.
+// first takes the first item out, urgent ones before all others; nil if there is none.
 func (m *mailbox) first() Item {
 	if m.urgents.Load() > 0 {
 		m.mu.Lock()
@@ -175,7 +173,8 @@ func (m *mailbox) first() Item {
 	return it
 }
 
-// take moves what was posted to the interpreter's side: the lock is held for many items once.
+// take moves all items from queue to taken, so that the lock is taken once for many items. It returns false if there
+// are none.
 func (m *mailbox) take() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -184,16 +183,16 @@ func (m *mailbox) take() bool {
 	}
 	free := m.taken[:0]
 	if cap(free) > mostSpare {
-		free = nil // a burst is over: give the memory back
+		free = nil // there were many items at once, whose memory is given back
 	}
 	m.taken, m.head, m.queue = m.queue, 0, free
 	return true
 }
 
-// mostSpare is how many items' room is kept.
+// mostSpare is how many items the queue keeps memory for when it is empty.
 const mostSpare = 1 << 14
 
-// extract takes the items that match out of the queue, in order.
+// extract is Package.Extract.
 func (m *mailbox) extract(match func(Item) bool) []Item {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -216,6 +215,7 @@ func (m *mailbox) extract(match func(Item) bool) []Item {
 	return out
 }
 
+// close drops all items; later ones are refused.
 func (m *mailbox) close() {
 	m.mu.Lock()
 	dropped := slices.Concat(m.urgent, m.taken[m.head:], m.queue)
@@ -229,14 +229,15 @@ func (m *mailbox) close() {
 	}
 }
 
+// waiting returns how many items have not been run.
 func (m *mailbox) waiting() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.urgent) + len(m.queue) + len(m.taken) - m.head
 }
 
-// Drain runs what is in the mailbox, one item at a time, for at most a slice of
-// time. The host calls it, in the interpreter's thread, after Wake, Again or Later.
+// Drain runs the items of the mailbox one after the other, and stops when it has worked for the time slice. The host
+// calls it, in the interpreter's thread, after Wake, Again or Later.
 func (p *Package) Drain() {
 	m := &p.mailbox
 	if p.closed || !m.arrived() {
@@ -257,7 +258,7 @@ func (p *Package) Drain() {
 		spent := time.Since(start)
 		if m.ended {
 			m.busy += spent
-			return // if there is more, the next Drain is on its way
+			return // next has asked for another Drain if there is more
 		}
 		if m.busy+spent > slice {
 			m.rest()
@@ -271,8 +272,8 @@ func (p *Package) Drain() {
 	m.busy += time.Since(start)
 }
 
-// arrived is the beginning of a Drain: from here on a post wakes anew. It is
-// false where the event loop is owed its turn first.
+// arrived begins a Drain: from now on a post asks the host for the next one. It returns false if this Drain has to do
+// nothing, because the event loop has to serve other events first.
 func (m *mailbox) arrived() bool {
 	m.again, m.ended = false, false
 	m.mu.Lock()
@@ -289,9 +290,8 @@ func (m *mailbox) arrived() bool {
 	return true
 }
 
-// rest gives the event loop its turn: the next Drain comes behind timers and
-// files. A Drain that is in the event queue already would come before them, so it
-// has to be let pass.
+// rest lets the event loop serve timers and files before the next Drain, which Later asks for. If a Drain is in the
+// event queue already, it would come before them. So it is counted in stale, and does nothing.
 func (m *mailbox) rest() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -307,18 +307,18 @@ func (m *mailbox) rest() {
 	m.host.Later()
 }
 
-// A Source holds its items back until it is opened: so that no callback of a
-// watcher runs before the call that made the watcher has returned.
+// A Source posts items, and holds them back until it is opened. So no callback of a watcher runs before the call
+// that made the watcher has returned. Any goroutine may call its methods.
 type Source struct {
 	mailbox *mailbox
-	held    []Item // under mailbox.mu, as is open
+	held    []Item // guarded by mailbox.mu, as is open
 	open    bool
 }
 
-// NewSource makes one that is not open. Any goroutine may call its methods.
+// NewSource makes a source that is not open yet.
 func (p *Package) NewSource() *Source { return &Source{mailbox: &p.mailbox} }
 
-// Post is Package.Post, or keeps the item.
+// Post is Package.Post if the source is open, and otherwise keeps the item.
 func (s *Source) Post(it Item) {
 	s.mailbox.mu.Lock()
 	defer s.mailbox.mu.Unlock()
@@ -329,7 +329,7 @@ func (s *Source) Post(it Item) {
 	}
 }
 
-// Open posts what was kept.
+// Open posts the items that were kept, and lets those that come later through.
 func (s *Source) Open() {
 	s.mailbox.mu.Lock()
 	defer s.mailbox.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"sync"
 )
 
-// PaceGC has Go's memory collected less often while there is little of it: for a process whose
-// Go is ours alone. With Go's own pace a stream of messages through a heap of a few MB spends a tenth
-// of its time there. GOGC, where it is set, stays in force.
+// PaceGC makes Go's garbage collections rarer while the heap is small. It is called in a process in which all Go code
+// is ours. With Go's own setting, and a heap of a few MB, a stream of messages spends a tenth of its time in
+// collections. If the environment has GOGC, nothing is changed.
 var PaceGC = sync.OnceFunc(func() {
 	if os.Getenv("GOGC") == "" {
 		afterGC(adjustPace())
@@ -21,12 +21,12 @@ var PaceGC = sync.OnceFunc(func() {
 })
 
 const (
-	smallHeap   = 16 << 20 // bytes alive
-	rarePercent = 400      // of a small heap: at most 64 MB are waiting to be collected
-	goPercent   = 100
+	smallHeap   = 16 << 20 // a heap with so many bytes alive, or fewer, is small
+	rarePercent = 400      // the GOGC of a small heap: at most 64 MB of garbage wait for a collection
+	goPercent   = 100      // Go's own GOGC
 )
 
-// adjustPace returns a function that sets the pace by what is alive.
+// adjustPace returns a function that sets GOGC to what fits the size of the heap.
 func adjustPace() func() {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	now := goPercent
@@ -43,8 +43,8 @@ func adjustPace() func() {
 	}
 }
 
-// afterGC calls f now, and after each collection. It makes an object that nobody holds: the collection that finds
-// it runs its finalizer, which calls f and makes the next such object.
+// afterGC calls f now and after each collection. For that it makes an object that nobody refers to. The next collection
+// finds it and runs its finalizer, which calls f and makes another such object.
 func afterGC(f func()) {
 	f()
 	type mark struct{ _ [16]byte }

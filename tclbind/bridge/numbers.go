@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// Numbers and booleans as the Tcl that runs writes them. They are parsed here, and not by
-// the interpreter, so that all hosts agree and a big integer is no special case.
+// This file parses numbers and booleans by the rules of the Tcl that runs. The interpreter could do that too, but then the
+// hosts might differ, and integers of more than 64 bits would need code of their own.
 
-// Tcl9 tells that it is Tcl 9, where 017 and 0d17 are 17, and digits may be grouped, as in 1_000
-// (TIP 114 and 551). In Tcl 8.6 a leading 0 means octal. A host sets it before any interpreter
-// is there: a process has one Tcl.
+// Tcl9 is true if the process runs Tcl 9. There 017 and 0d17 are 17, and digits may be grouped, as in 1_000
+// (TIP 114 and 551), while in Tcl 8.6 a leading 0 means octal. A host sets it before it makes the first interpreter. A
+// process has only one version of Tcl.
 var Tcl9 bool
 
 var errNoInteger = errors.New("expected integer")
 
-// BigInteger reads an integer of any size: blanks around it, a sign, 0x, 0o, 0b.
+// BigInteger parses an integer of any size. It may have white space around it, a sign, and a prefix 0x, 0o or 0b.
 func BigInteger(text string) (*big.Int, bool) {
 	s := strings.Trim(text, " \t\n\v\f\r")
 	negative := false
@@ -56,8 +56,8 @@ func BigInteger(text string) (*big.Int, bool) {
 	return n, ok
 }
 
-// ungrouped removes the underscores between two digits, which numbers have in Tcl 9 (1_000). It leaves any other
-// underscore where it is, so that the parser refuses the text.
+// ungrouped removes the underscores that Tcl 9 allows between two digits (1_000). If there is any other underscore, it
+// returns the text as it is, and the parser refuses it.
 func ungrouped(s string, hex bool) string {
 	if !Tcl9 || !strings.Contains(s, "_") {
 		return s
@@ -77,7 +77,7 @@ func ungrouped(s string, hex bool) string {
 	return strings.Join(groups, "")
 }
 
-// Integer reads a number that fits an int64.
+// Integer returns a value as an int64; an error if it is no integer, or does not fit.
 func Integer(v Value) (int64, error) {
 	text := v.Text()
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && (text[0] != '0' || len(text) == 1) {
@@ -89,8 +89,8 @@ func Integer(v Value) (int64, error) {
 	return 0, errNoInteger
 }
 
-// Decimal tells whether text is a number, with a fraction or without, and
-// returns it as JSON writes numbers.
+// Decimal parses a number, with a fraction and an exponent or without. ok is false if text is none, or has an exponent
+// beyond 64.
 func Decimal(text string) (*big.Rat, bool) {
 	if n, ok := BigInteger(text); ok {
 		return new(big.Rat).SetInt(n), true
@@ -99,7 +99,7 @@ func Decimal(text string) (*big.Rat, bool) {
 	if s == "" || strings.ContainsAny(s, "/_xXpP") {
 		return nil, false
 	}
-	// An exponent that is merely long would be expanded digit by digit.
+	// A large exponent would need as many digits of memory.
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
 		if e, err := strconv.Atoi(s[i+1:]); err != nil || e < -64 || e > 64 {
 			return nil, false
@@ -108,8 +108,8 @@ func Decimal(text string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(s)
 }
 
-// Boolean reads every Tcl boolean: a word or its unique beginning, in any case, or
-// a number.
+// Boolean parses a Tcl boolean: true, yes, on, false, no, off or a beginning of one that is unique, in upper or lower
+// case; or a number, of which 0 is false.
 func Boolean(text string) (value, ok bool) {
 	s := strings.ToLower(text)
 	if s != "" {
@@ -132,7 +132,7 @@ func Boolean(text string) (value, ok bool) {
 	return false, false
 }
 
-// Texts reads a list of texts.
+// Texts returns the elements of a list as texts.
 func Texts(v Value) ([]string, error) {
 	list, err := v.List()
 	if err != nil {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// The Tcl library of natsh, and of Go programs with an interpreter: init.tcl, clock, encodings, tcltest and so on. It
+// is in the program, and is unpacked once for each user and content into a directory that all processes share.
+
 package gotcl
 
 import (

@@ -17,17 +17,18 @@ import (
 	"natstcl/tclbind/gotcl"
 )
 
-// A kit is a copy of natsh with a zip archive behind it: a script, and perhaps a directory
-// of files. At its start the archive is unpacked once for each content and user, beside
-// the Tcl library, so that the script finds its files as files, and nothing stays behind
-// that is not used again.
+// A kit is a program of one file: a copy of natsh with a zip archive behind it, which has a script and perhaps the
+// files of a directory. When a kit starts, it unpacks the archive into a directory beside the Tcl library
+// (gotcl.SharedDir), so that the script finds its files as files. The name of that directory is a checksum of the
+// content. So each kit is unpacked once for each user, and the next start finds the files there.
 
-// kitComment stands before the name of the script to run, in the comment of the archive.
+// kitComment begins the archive's comment, behind which the name of the script to run stands.
 const kitComment = "natsh kit: "
 
-// kit is what `natsh -kit script ?dir? -o program` asks for.
+// kit has the arguments of `natsh -kit script ?dir? -o program`. dir is "" if it is not given.
 type kit struct{ script, dir, program string }
 
+// kitOf reads the arguments behind -kit.
 func kitOf(args []string) (*kit, error) {
 	k := &kit{}
 	var names []string
@@ -49,7 +50,7 @@ func kitOf(args []string) (*kit, error) {
 	return k, nil
 }
 
-// write makes the program. It appears whole or not at all.
+// write makes the program. It writes a temporary file first, so that a failure leaves nothing behind.
 func (k *kit) write(executable string) (err error) {
 	if info, err := os.Stat(k.script); err != nil {
 		return err
@@ -113,8 +114,7 @@ func addFile(z *zip.Writer, name, file string) error {
 	return err
 }
 
-// addDir adds the files below dir, by their names relative to it: they stand beside the
-// script.
+// addDir adds the files below dir under their names relative to dir, so that they are beside the script.
 func addDir(z *zip.Writer, dir, main string) error {
 	return filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -125,13 +125,13 @@ func addDir(z *zip.Writer, dir, main string) error {
 			return err
 		}
 		if name = filepath.ToSlash(name); name == main {
-			return nil // the script itself
+			return nil // the script, which was added before
 		}
 		return addFile(z, name, file)
 	})
 }
 
-// unpackKit returns the script of the kit that executable is, or "" if it is none.
+// unpackKit unpacks the kit that executable is, and returns its script as a file. It returns "" if executable is no kit.
 func unpackKit(executable string) (string, error) {
 	f, err := os.Open(executable)
 	if err != nil {
@@ -144,7 +144,7 @@ func unpackKit(executable string) (string, error) {
 	}
 	z, err := zip.NewReader(f, info.Size())
 	if err != nil {
-		return "", nil // the plain shell
+		return "", nil // there is no archive behind it: it is natsh itself
 	}
 	main, ok := strings.CutPrefix(z.Comment, kitComment)
 	if !ok {
@@ -161,7 +161,7 @@ func unpackKit(executable string) (string, error) {
 	return filepath.Join(dir, main), err
 }
 
-// digest names the content: the sizes and checksums of all files.
+// digest returns a text that differs for each content: a checksum of the names, sizes and checksums of all files.
 func digest(z *zip.Reader) string {
 	h := sha256.New()
 	for _, entry := range z.File {

@@ -5,7 +5,8 @@
 #     package require nats::tie
 #     tie::tie settings nats $kv ?-timeout ms?
 #
-# tcllib is asked for when nats::tie is, and by nothing else.
+# tcllib is asked for when nats::tie is, and by nothing else. A watched array that only follows a bucket
+# (watch -values_array) is not made here: tclbind/kv_watcher.go sets and unsets its elements.
 
 oo::class create ::nats::tied {
     # kv        - the bucket
