@@ -111,7 +111,7 @@ var bucketOptions = option.Table{
 // codecOptions go with the making of a key_value object, and are the client's alone.
 var codecOptions = option.Table{
 	{Name: "key_codec", Kind: option.List, About: "how keys are stored: base64, path, a command prefix, or a list of these"},
-	{Name: "value_codec", Kind: option.List, About: "how values are stored: likewise"},
+	{Name: "value_codec", Kind: option.List, About: "how values are stored: base64, path, a command prefix, or a list of these"},
 }
 
 // The tables of the methods that make a key_value object, or change a bucket.

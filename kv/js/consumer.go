@@ -12,7 +12,7 @@ import (
 )
 
 func checkConsumerName(name string) error {
-	if !ValidName(name) {
+	if !validName(name) {
 		return fault.New(fault.InvalidArg, "Invalid consumer name "+name)
 	}
 	return nil

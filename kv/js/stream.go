@@ -13,14 +13,14 @@ import (
 	"natstcl/kv/wire"
 )
 
-// ValidName tells whether a stream or consumer can have this name (ADR-6): a subject's token of ASCII, without a few.
-func ValidName(name string) bool {
+// validName tells whether a stream or consumer can have this name (ADR-6): a subject's token of ASCII, without a few.
+func validName(name string) bool {
 	return wire.ValidQueue(name) && !strings.ContainsAny(name, `'/"*>.\`) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 func checkStreamName(name string) error {
-	if !ValidName(name) {
+	if !validName(name) {
 		return fault.New(fault.InvalidArg, "Invalid stream name "+name)
 	}
 	return nil
