@@ -59,12 +59,12 @@ func (b *bucket) changeOf(i int, v bridge.Value) (kv.Change, error) {
 		return kv.Change{}, invalid("change " + strconv.Itoa(i+1) + " should be: " + form.usage)
 	}
 	c := kv.Change{What: what}
-	if c.Key, err = b.coded.encodeKey(words[1].Text()); err != nil {
+	if c.Key, err = b.encodeKey(words[1].Text()); err != nil {
 		return c, err
 	}
 	rest := words[2:]
 	if form.least > 0 {
-		if c.Value, err = b.coded.encodeValue(b.j.c.outgoing(rest[0])); err != nil {
+		if c.Value, err = b.encodeValue(rest[0]); err != nil {
 			return c, err
 		}
 		rest = rest[1:]

@@ -34,11 +34,15 @@ func (b *bucket) Release(*bridge.Package) {
 
 // entry is one of the bucket's as a script gets it.
 func (b *bucket) entry(e *kv.Entry) *entryRecord {
-	r := &entryRecord{c: b.j.c, bucket: b.name, Entry: e}
-	if b.name == nil { // the object was destroyed while a coroutine waited for the entry
-		r.bucket = b.kv.Name()
+	return &entryRecord{c: b.j.c, bucket: b.word(), Entry: e}
+}
+
+// word is the name for an entry, also where the object was destroyed while somebody waited for that.
+func (b *bucket) word() any {
+	if b.name == nil {
+		return b.kv.Name()
 	}
-	return r
+	return b.name
 }
 
 var bucketCommands = []bridge.Command{

@@ -112,7 +112,7 @@ func errNoRevision() error { return invalid("Invalid request") }
 
 // getEntry begins a get; finish turns the entry into the result.
 func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(*kv.Entry, option.Values) any) (any, error) {
-	key, err := b.coded.encodeKey(args[0].Text())
+	key, err := b.encodeKey(args[0].Text())
 	if err != nil {
 		return nil, err
 	}
@@ -122,14 +122,12 @@ func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(*kv
 			return nil, errNoRevision()
 		}
 		read := kv.ReadOptions{Revision: uint64(wanted), Leader: o.Bool("leader"), Deleted: o.Bool("deleted")}
-		coded, letGo := b.coded.held() // the object may be destroyed meanwhile
-		return bridge.BeginHolding(p, letGo, func(done func(kv.Entry, error)) error {
+		return beginCoded(p, b.coded, func(done func(kv.Entry, error)) error {
 			return core.Read(key, read, done)
 		}, func(e kv.Entry) (any, error) {
-			if err := coded.decode(&e); err != nil {
+			if err := b.coded.decode(&e); err != nil {
 				return nil, err
 			}
-			coded.release()
 			return finish(&e, o), nil
 		})
 	})
@@ -162,11 +160,11 @@ func refinements(o option.Values) []kv.WriteOption {
 // write begins the write of a value; options are those that stand behind it.
 func (b *bucket) write(p *bridge.Package, key, value bridge.Value, options []bridge.Value,
 	start func(core *kv.Bucket, key string, value []byte, done func(uint64, error), refined []kv.WriteOption) error) (any, error) {
-	stored, err := b.coded.encodeKey(key.Text())
+	stored, err := b.encodeKey(key.Text())
 	if err != nil {
 		return nil, err
 	}
-	data, err := b.coded.encodeValue(b.j.c.outgoing(value))
+	data, err := b.encodeValue(value)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +205,7 @@ func cmdUpdate(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 
 // onKey begins an operation on one key that has no value.
 func (b *bucket) onKey(p *bridge.Package, table option.Table, key bridge.Value, options []bridge.Value, begin func(core *kv.Bucket, key string, o option.Values) (any, error)) (any, error) {
-	stored, err := b.coded.encodeKey(key.Text())
+	stored, err := b.encodeKey(key.Text())
 	if err != nil {
 		return nil, err
 	}

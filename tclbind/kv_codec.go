@@ -57,12 +57,20 @@ func (c *coded) retain() *coded {
 	return c
 }
 
-// held is retain for the time of an operation, and what ends that: nil where there is nothing to hold.
-func (c *coded) held() (*coded, func()) {
+// beginCoded is bridge.Begin for an operation whose result has keys or values: the codec is held until then, as the
+// object may be destroyed meanwhile.
+func beginCoded[T any](p *bridge.Package, c *coded, start func(done func(T, error)) error, finish func(T) (any, error)) (any, error) {
 	if c == nil {
-		return nil, nil
+		return bridge.Begin(p, start, finish)
 	}
-	return c.retain(), c.release
+	c.retain()
+	return bridge.BeginHolding(p, c.release, start, func(v T) (any, error) {
+		result, err := finish(v)
+		if err == nil {
+			c.release()
+		}
+		return result, err
+	})
 }
 
 func (c *coded) release() {
@@ -75,13 +83,15 @@ func (c *coded) release() {
 	for _, prefix := range c.prefixes {
 		prefix.Release()
 	}
-	c.keys, c.values = nil, nil // who comes after it gets what is stored
+	c.prefixes, c.keys, c.values = nil, nil, nil
 }
 
+// encodeKey, encodeFilter and encodeValue hold the codec: a command of it may destroy the object that uses it.
 func (c *coded) encodeKey(key string) (string, error) {
 	if c == nil || c.keys == nil {
 		return key, nil
 	}
+	defer c.retain().release()
 	stored, err := c.keys.EncodeKey(key)
 	return stored, refused("Invalid key name "+key, err)
 }
@@ -90,6 +100,7 @@ func (c *coded) encodeFilter(pattern string) (string, error) {
 	if c == nil || c.keys == nil {
 		return pattern, nil
 	}
+	defer c.retain().release()
 	stored, err := c.keys.EncodeFilter(pattern)
 	return stored, refused("Invalid key filter "+pattern, err)
 }
@@ -106,6 +117,7 @@ func (c *coded) encodeValue(value []byte) ([]byte, error) {
 	if c == nil || c.values == nil {
 		return value, nil
 	}
+	defer c.retain().release()
 	stored, err := c.values.EncodeValue(value)
 	return stored, refused("Invalid value", err)
 }
@@ -172,3 +184,27 @@ func (c commandCodec) EncodeFilter(pattern string) (string, error) { return c.te
 func (c commandCodec) EncodeValue(value []byte) ([]byte, error) { return c.bytes("encode", value) }
 
 func (c commandCodec) DecodeValue(stored []byte) ([]byte, error) { return c.bytes("decode", stored) }
+
+// What a key_value object's commands encode. A command of the codec may destroy the object: then nothing is sent.
+
+func (b *bucket) encodeKey(key string) (string, error) {
+	stored, err := b.coded.encodeKey(key)
+	return stored, b.lives(err)
+}
+
+func (b *bucket) encodeFilter(pattern string) (string, error) {
+	stored, err := b.coded.encodeFilter(pattern)
+	return stored, b.lives(err)
+}
+
+func (b *bucket) encodeValue(value bridge.Value) ([]byte, error) {
+	stored, err := b.coded.encodeValue(b.j.c.outgoing(value))
+	return stored, b.lives(err)
+}
+
+func (b *bucket) lives(err error) error {
+	if err == nil && b.name == nil {
+		return fault.New(fault.ConnectionClosed, "The bucket was destroyed by its codec")
+	}
+	return err
+}

@@ -57,7 +57,7 @@ func (g *progress) report(done, total int) (goOn bool) {
 
 // Run tells the script.
 func (g *progress) Run(p *bridge.Package) {
-	if g.ended {
+	if g.ended || g.stopped.Load() {
 		return
 	}
 	g.told.Store(false)
@@ -90,11 +90,11 @@ func (b *bucket) pairsOf(v bridge.Value) ([]kv.KeyValue, error) {
 	out := make([]kv.KeyValue, 0, len(list)/2)
 	places := make(map[string]int, len(list)/2)
 	for i := 0; i < len(list); i += 2 {
-		key, err := b.coded.encodeKey(list[i].Text())
+		key, err := b.encodeKey(list[i].Text())
 		if err != nil {
 			return nil, err
 		}
-		value, err := b.coded.encodeValue(b.j.c.outgoing(list[i+1]))
+		value, err := b.encodeValue(list[i+1])
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +130,7 @@ func many[T any](p *bridge.Package, b *bucket, table option.Table, args []bridge
 	}
 	g := newProgress(p, o)
 	id, err := b.callWith(p, o, func(core *kv.Bucket, o option.Values) (any, error) {
-		return bridge.Begin(p, func(done func(T, error)) error {
+		return beginCoded(p, b.coded, func(done func(T, error)) error {
 			return start(core, o, g.report, func(v T, err error) {
 				p.Post(progressEnd{g})
 				done(v, err)
@@ -211,7 +211,7 @@ func cmdKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		return b.eachKey(p, o, filters, callback)
 	}
 	return b.callWith(p, o, func(core *kv.Bucket, _ option.Values) (any, error) {
-		return bridge.Begin(p, func(done func([]string, error)) error { return core.KeysMatching(filters, done) }, b.decodeKeys)
+		return beginCoded(p, b.coded, func(done func([]string, error)) error { return core.KeysMatching(filters, done) }, b.decodeKeys)
 	}, nil)
 }
 
@@ -317,7 +317,7 @@ func cmdGetMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 			return nil, invalid("get_many takes a list of keys")
 		}
 		for _, key := range keys {
-			stored, err := b.coded.encodeKey(key)
+			stored, err := b.encodeKey(key)
 			if err != nil {
 				return nil, err
 			}
@@ -348,7 +348,7 @@ func cmdGetMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 					return nil, err
 				}
 			}
-			return &entryRecords{entryRecord: entryRecord{c: b.j.c, bucket: b.name, headers: headers}, entries: entries}, nil
+			return &entryRecords{entryRecord: entryRecord{c: b.j.c, bucket: b.word(), headers: headers}, entries: entries}, nil
 		})
 }
 

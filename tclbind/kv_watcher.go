@@ -122,7 +122,7 @@ func (b *bucket) filters(key string, o option.Values) ([]string, error) {
 	out := make([]string, len(keys))
 	for i, key := range keys {
 		var err error
-		if out[i], err = b.coded.encodeFilter(key); err != nil {
+		if out[i], err = b.encodeFilter(key); err != nil {
 			return nil, err
 		}
 	}
