@@ -186,7 +186,7 @@ func (b *bucket) revisions(out []kv.Outcome) (any, error) {
 	}
 	return nil, &fault.Error{
 		Code: fault.Incomplete, Words: []string{bridge.ListText(words), bridge.ListText(texts)},
-		Text: fmt.Sprintf("%d of %d keys were not written: %s", len(failed), len(out), first.Error()),
+		Text: fmt.Sprintf("%d of %d writes failed: %s", len(failed), len(out), first.Error()),
 	}
 }
 
