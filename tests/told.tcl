@@ -61,7 +61,7 @@ proc beginAll {js other script args} {
     array unset ::told
     array unset ::begun
     array unset ::bucketOf
-    set ::script $script
+    set ::inTheMiddle $script
     foreach operation $::operations {
         set ::bucketOf($operation) [[bucketFor $js $operation {*}$args] bucket]
     }
@@ -74,8 +74,8 @@ proc beginAll {js other script args} {
 proc begun {operation args} {
     set ::begun($operation) 1
     if {[array size ::begun] == [llength $::operations]} {
-        set script $::script
-        set ::script ""
+        set script $::inTheMiddle
+        set ::inTheMiddle ""
         uplevel #0 $script
     }
 }
