@@ -56,6 +56,42 @@ func TestAChainEncodesForthAndDecodesBack(t *testing.T) {
 	}
 }
 
+// A chain of orbit.go's and one of ours make the same of keys, patterns and values, and each reads what the other has made.
+func TestAChainIsOrbits(t *testing.T) {
+	keyChain, err := kvcodec.NewKeyChainCodec(kvcodec.PathCodec(), kvcodec.Base64Codec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	valueChain, err := kvcodec.NewValueChainCodec(kvcodec.PathCodec(), kvcodec.Base64Codec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := codec.Chain{codec.Path{}, codec.Base64{}}
+	for _, key := range keys {
+		want, _ := keyChain.EncodeKey(key)
+		stored, err := ours.EncodeKey(key)
+		if stored != want || err != nil {
+			t.Errorf("%q is %q, %v, orbit's is %q", key, stored, err, want)
+		}
+		back, _ := keyChain.DecodeKey(stored)
+		if got, err := ours.DecodeKey(want); got != back || err != nil {
+			t.Errorf("%q is read as %q, %v, by orbit as %q", want, got, err, back)
+		}
+		theirs, _ := valueChain.EncodeValue([]byte(key))
+		mine, _ := ours.EncodeValue([]byte(key))
+		read, err := ours.DecodeValue(theirs)
+		if string(mine) != string(theirs) || string(read) != key || err != nil {
+			t.Errorf("the value %q is %q, orbit's is %q, which is read as %q, %v", key, mine, theirs, read, err)
+		}
+	}
+	for _, pattern := range []string{">", "etc/*", "/etc/>", "a.*.c"} {
+		want, _ := keyChain.(kvcodec.FilterableKeyCodec).EncodeFilter(pattern)
+		if got, err := ours.EncodeFilter(pattern); got != want || err != nil {
+			t.Errorf("the pattern %q is %q, %v, orbit's is %q", pattern, got, err, want)
+		}
+	}
+}
+
 func TestWhatIsNoneOfTheCodecsMakingIsAnError(t *testing.T) {
 	if key, err := (codec.Base64{}).DecodeKey("a.!"); err == nil {
 		t.Errorf("got %q", key)
