@@ -111,7 +111,7 @@ var Table = []Row{
 		Do: "enable it for the account in the server's configuration or in the account's JWT", JetStream: []string{"10039"}},
 	{Code: NotSupported, When: "this server is too old for the feature, or the bucket was created without it; the message names it",
 		Do: "upgrade the server, or create the bucket with the option that the message names"},
-	{Code: Canceled, Text: "The operation was canceled", When: "the operation of a bucket was canceled, by `cancel`, or by its callback for the progress, which ended with `return -code break`",
+	{Code: Canceled, Text: "The operation was canceled", When: "the operation of a bucket was canceled, by `cancel`, or by its callback for the progress, which returned with the code break",
 		Do: "nothing; what was done until then stays"},
 	{Code: Incomplete, Words: "ERRORS REVISIONS", When: "some of many writes failed: ERRORS is a dict of keys and their errors, REVISIONS the list of the revisions",
 		Do: "write the keys of ERRORS again"},
