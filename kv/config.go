@@ -55,6 +55,9 @@ func (c *BucketConfig) settings() (dict.Dict, error) {
 	if c.TTL < 0 {
 		return nil, invalid("The time to live must not be negative")
 	}
+	if err := js.CheckMarkerTTL("The limit_marker_ttl", c.LimitMarkerTTL); err != nil {
+		return nil, err
+	}
 	window := duplicateWindow
 	if c.TTL > 0 {
 		window = min(window, c.TTL)

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
 
@@ -50,6 +51,9 @@ func checked(options []WriteOption) (write, error) {
 	}
 	if w.ttl != 0 && w.ttl != Forever && w.ttl < minTTL {
 		return w, invalid("A time to live is 1000 ms or more")
+	}
+	if err := js.CheckTTL("The time to live", w.ttl); err != nil {
+		return w, err
 	}
 	for name := range w.header {
 		if upper := strings.ToUpper(name); strings.HasPrefix(upper, "NATS-") || strings.HasPrefix(upper, "KV-") {

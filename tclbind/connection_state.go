@@ -36,6 +36,24 @@ func (o *observer) Log(level wire.Level, text string) {
 	}
 }
 
+// showCause writes the variables that have to tell first what an error of a call tells (docs/connection.md "Status"):
+// last_error of a server that does not take what is published, and serverInfo with the limit of one that has sent it just
+// now.
+func showCause(p *bridge.Package, err error) {
+	var variable string
+	switch fault.CodeOf(err) {
+	case fault.BufferExceeded:
+		variable = "last_error"
+	case fault.MaxPayload, fault.HeadersNotSupported:
+		variable = "serverInfo"
+	default:
+		return
+	}
+	bridge.Each(p, func(c *connection) {
+		c.news.until(p, func(x *piece) bool { return x.variable == variable })
+	})
+}
+
 // errorDict is the value of last_error (docs/connection.md "Asynchronous errors").
 func errorDict(e *fault.Error) dict.Dict {
 	return dict.Dict{{Key: "code", Value: errorCode(e)}, {Key: "errorMessage", Value: e.Text}}

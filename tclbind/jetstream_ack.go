@@ -34,7 +34,7 @@ func (j *jetStream) answer(msg bridge.Value, word string) error {
 	return j.c.wire.Publish(&nats.Msg{Subject: reply, Data: []byte(word)})
 }
 
-var nakOptions = option.Table{{Name: "delay", Kind: option.Millis, About: "how long to wait before the message comes again"}}
+var nakOptions = option.Table{{Name: "delay", Kind: serverWait, About: "how long to wait before the message comes again"}}
 
 func cmdNak(_ *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	o, err := nakOptions.Parse(args[1:])

@@ -4,6 +4,7 @@ package tclbind
 
 import (
 	"strings"
+	"time"
 
 	"natstcl/kv/dict"
 	"natstcl/kv/js"
@@ -83,6 +84,9 @@ func cmdCreateOrUpdateStream(p *bridge.Package, j *jetStream, args []bridge.Valu
 func changeStream(p *bridge.Package, j *jetStream, args []bridge.Value, send func(string, dict.Dict, func(dict.Dict, error)) error) (any, error) {
 	given, err := streamOptions.ParseKnown(args[1:])
 	if err != nil {
+		return nil, err
+	}
+	if err := js.CheckMarkerTTL("The option subject_delete_marker_ttl", time.Duration(given.Nanos("subject_delete_marker_ttl"))); err != nil {
 		return nil, err
 	}
 	j.c.tellIgnored(p, args[1:], streamOptions)

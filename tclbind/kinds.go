@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/js"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -18,7 +19,9 @@ var (
 	subject = &option.Kind{Word: "subject", Takes: "subject, no wildcards", Parse: parseSubject}
 	// messageTTL is a Natural number of ms, or "never".
 	messageTTL = &option.Kind{Word: "timeout", Takes: "ms, or never", Code: bridge.ErrBadTimeout, Parse: parseMessageTTL}
-	// scheduleAt is a time, in ms since the epoch, as a schedule has it (ADR-51).
+	// serverWait is a Natural number of ms that the server adds to the present.
+	serverWait = &option.Kind{Word: "timeout", Takes: "ms", Code: bridge.ErrBadTimeout, Parse: parseServerWait}
+	// scheduleAt is a time, in ms since the epoch, as a schedule has it (ADR-51); the year 2262 is the last.
 	scheduleAt = &option.Kind{Word: "timeout", Takes: "ms since 1970", Code: bridge.ErrBadTimeout, Parse: parseScheduleAt}
 	// scheduleEvery is a Natural number of ms, as a schedule has it.
 	scheduleEvery = &option.Kind{Word: "timeout", Takes: "ms", Code: bridge.ErrBadTimeout, Parse: parseScheduleEvery}
@@ -49,26 +52,36 @@ func parseMessageTTL(row *option.Row, v bridge.Value) (any, error) {
 	if v.Text() == "never" {
 		return "never", nil
 	}
-	return option.Natural.Parse(row, v)
+	return parseServerWait(row, v)
+}
+
+// parseServerWait reads a Natural that the server adds to the present.
+func parseServerWait(row *option.Row, v bridge.Value) (any, error) {
+	ms, err := option.Natural.Parse(row, v)
+	if err == nil {
+		err = js.CheckTTL("The option "+row.Name, option.Values{row.Name: ms}.Duration(row.Name))
+	}
+	return ms, err
 }
 
 func parseScheduleAt(row *option.Row, v bridge.Value) (any, error) {
 	n, ok := bridge.BigInteger(v.Text())
-	if !ok || !n.IsInt64() || n.Int64() > latestTime || n.Sign() < 0 {
+	if !ok || !n.IsInt64() || n.Int64() > js.LastMoment.UnixMilli() || n.Sign() < 0 {
 		return nil, row.Refuse(v)
 	}
 	return "@at " + time.UnixMilli(n.Int64()).UTC().Format(time.RFC3339Nano), nil
 }
-
-// latestTime is the last one, in ms, whose year has four digits.
-const latestTime = 253402300799999
 
 func parseScheduleEvery(row *option.Row, v bridge.Value) (any, error) {
 	n, ok := bridge.BigInteger(v.Text())
 	if !ok || n.Sign() <= 0 {
 		return nil, row.Refuse(v)
 	}
-	return "@every " + option.FromMillis(n).String(), nil
+	every := option.FromMillis(n)
+	if err := js.CheckTTL("The option "+row.Name, every); err != nil {
+		return nil, err
+	}
+	return "@every " + every.String(), nil
 }
 
 func parsePairs(row *option.Row, v bridge.Value) (any, error) {

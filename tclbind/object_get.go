@@ -14,7 +14,7 @@ import (
 var objectGetOptions = option.Table{
 	{Name: "channel", Kind: option.Nonempty, About: "the channel that gets the bytes; it stays open"},
 	{Name: "callback", Kind: option.Prefix, About: "called as `cmd bytes` for each piece, and with an empty one at the end"},
-	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what has come so far"},
+	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what has come so far; `return -code break` of it cancels: ErrCanceled"},
 }
 
 // objectReader is an object that is being read. It lives until it is released.
@@ -25,8 +25,8 @@ type objectReader struct {
 	r       *object.Reader
 	pieces  [][]byte // taken, and not given to the script yet
 	waiting int      // bytes in them
-	given   uint64
-	end     error // nil: there is more
+	come    uint64   // bytes in all
+	end     error    // nil: there is more
 	notify  bridge.Value
 
 	// What a script waits for: least bytes, or the end. nil: nobody waits.
@@ -76,6 +76,7 @@ func cmdObjectGet(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	}
 	r := &objectReader{}
 	r.c = s.j.c
+	r.cancel = func(why error) { r.canceled(p, why) }
 	var callback any = ""
 	if v, ok := o["callback"].(bridge.Value); ok {
 		callback = v.Text()
@@ -93,7 +94,7 @@ func cmdObjectGet(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 }
 
 // fill takes what has come until so many bytes are there; false where more has to come.
-func (r *objectReader) fill(least int) bool {
+func (r *objectReader) fill(p *bridge.Package, least int) bool {
 	for r.end == nil && r.waiting < least {
 		piece, err := r.r.Take()
 		if err == nil && piece == nil {
@@ -103,6 +104,10 @@ func (r *objectReader) fill(least int) bool {
 		if len(piece) > 0 {
 			r.pieces = append(r.pieces, piece)
 			r.waiting += len(piece)
+			r.come += uint64(len(piece))
+			if r.command != nil {
+				r.at(p, r.come)
+			}
 		}
 	}
 	return true
@@ -129,13 +134,14 @@ func (r *objectReader) give(p *bridge.Package, most int) []byte {
 		}
 	}
 	r.waiting -= n
-	if n > 0 {
-		r.given += uint64(n)
-		if r.command != nil {
-			r.at(p, r.given)
-		}
-	}
 	return out
+}
+
+// canceled ends the reading with an error: what has come and was not given is not given any more.
+func (r *objectReader) canceled(p *bridge.Package, why error) {
+	r.end, r.pieces, r.waiting = why, nil, 0
+	r.hold.end(why)
+	r.settle(p)
 }
 
 // failure is the error that a script is told: the end is none.
@@ -156,16 +162,22 @@ func (r *objectReader) outcome(p *bridge.Package, least, most int) ([]byte, erro
 }
 
 // read waits until least bytes are there, or the end, and returns most of them at most.
-func (r *objectReader) read(p *bridge.Package, least, most int, finish func([]byte) (any, error)) (any, error) {
+func (r *objectReader) read(p *bridge.Package, least, most int, give func([]byte) (any, error)) (any, error) {
 	if r.done != nil {
 		return nil, invalid("The object is being read already")
 	}
-	if r.command == nil && r.fill(least) {
+	if r.command == nil && r.fill(p, least) {
 		data, err := r.outcome(p, least, most)
 		if err != nil {
 			return nil, err
 		}
-		return finish(data)
+		return give(data)
+	}
+	finish := func(data []byte) (any, error) {
+		if r.stopped.Load() {
+			return nil, errCanceled() // by the progress of what is given here
+		}
+		return give(data)
 	}
 	return bridge.Begin(p, func(done func([]byte, error)) error {
 		r.done, r.least, r.most = done, least, most
@@ -176,7 +188,7 @@ func (r *objectReader) read(p *bridge.Package, least, most int, finish func([]by
 
 // settle ends the wait of a script, if there is enough.
 func (r *objectReader) settle(p *bridge.Package) {
-	if r.done == nil || !r.fill(r.least) {
+	if r.done == nil || !r.fill(p, r.least) {
 		return
 	}
 	done := r.done
@@ -229,7 +241,7 @@ func cmdObjectPoll(p *bridge.Package, r *objectReader, args []bridge.Value) (any
 	if err != nil {
 		return nil, err
 	}
-	if !r.fill(1) {
+	if !r.fill(p, 1) {
 		return []any{"later", ""}, nil
 	}
 	if r.waiting == 0 {
@@ -242,8 +254,8 @@ func cmdObjectPoll(p *bridge.Package, r *objectReader, args []bridge.Value) (any
 }
 
 // cmdObjectThere tells whether object_poll has something else to say than "later".
-func cmdObjectThere(_ *bridge.Package, r *objectReader, _ []bridge.Value) (any, error) {
-	return r.fill(1), nil
+func cmdObjectThere(p *bridge.Package, r *objectReader, _ []bridge.Value) (any, error) {
+	return r.fill(p, 1), nil
 }
 
 // cmdObjectAwait waits until there is something, or the end.
@@ -251,7 +263,7 @@ func cmdObjectAwait(p *bridge.Package, r *objectReader, _ []bridge.Value) (any, 
 	if r.done != nil {
 		return nil, invalid("The object is being read already")
 	}
-	if r.fill(1) {
+	if r.fill(p, 1) {
 		return nil, nil
 	}
 	return r.read(p, 1, 0, bytesResult)
@@ -267,8 +279,8 @@ func cmdObjectNotify(_ *bridge.Package, r *objectReader, args []bridge.Value) (a
 }
 
 // cmdObjectEOF tells whether all bytes were read.
-func cmdObjectEOF(_ *bridge.Package, r *objectReader, _ []bridge.Value) (any, error) {
-	return r.fill(1) && r.end == io.EOF && r.waiting == 0, nil
+func cmdObjectEOF(p *bridge.Package, r *objectReader, _ []bridge.Value) (any, error) {
+	return r.fill(p, 1) && r.end == io.EOF && r.waiting == 0, nil
 }
 
 func cmdObjectInfoOf(_ *bridge.Package, r *objectReader, _ []bridge.Value) (any, error) {

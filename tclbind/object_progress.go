@@ -5,11 +5,13 @@ package tclbind
 import (
 	"sync/atomic"
 
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 )
 
 // transferProgress tells a script how far a transfer has come, by a command that is called with the bytes so far and
-// those in all, -1 where nobody knows. A call may stand for several steps.
+// those in all, -1 where nobody knows. A call may stand for several steps. The command cancels the transfer by
+// `return -code break`.
 type transferProgress struct {
 	c       *connection
 	command bridge.Value // retained; nil for none
@@ -17,6 +19,8 @@ type transferProgress struct {
 	now     atomic.Uint64
 	posted  atomic.Bool
 	ended   bool
+	stopped atomic.Bool
+	cancel  func(error) // ends the transfer at once; nil: at its next step
 }
 
 func (t *transferProgress) release() {
@@ -27,12 +31,13 @@ func (t *transferProgress) release() {
 	}
 }
 
-// at may be called by any goroutine, while the progress lives.
-func (t *transferProgress) at(p *bridge.Package, bytes uint64) {
+// at may be called by any goroutine, while the progress lives. It is false where the script has canceled.
+func (t *transferProgress) at(p *bridge.Package, bytes uint64) (goOn bool) {
 	t.now.Store(bytes)
 	if !t.posted.Swap(true) {
 		p.Post(&progressCall{t})
 	}
+	return !t.stopped.Load()
 }
 
 type progressCall struct{ t *transferProgress }
@@ -45,8 +50,23 @@ func (s *progressCall) Run(p *bridge.Package) {
 	}
 	command := t.command.Retain() // the call may end the transfer
 	defer command.Release()
-	t.c.call(p, command, t.now.Load(), t.total)
+	t.c.calling++
+	defer t.c.called(p)
+	v, err := p.Host.Invoke(command, t.now.Load(), t.total)
+	switch {
+	case err == nil:
+		v.Release()
+	case err == bridge.ErrBreak:
+		t.stopped.Store(true)
+		if t.cancel != nil && !t.ended {
+			t.cancel(errCanceled())
+		}
+	default:
+		p.Report(err)
+	}
 }
+
+func errCanceled() error { return fault.New(fault.Canceled, "") }
 
 // hold is a wait that a script ends itself, from an event of a channel, or that ends with the transfer.
 type hold struct{ done func(struct{}, error) }

@@ -24,7 +24,7 @@ var objectPutOptions = option.Table{
 	{Name: "metadata", Kind: pairs, About: "texts for programs"},
 	{Name: "chunk_size", Kind: option.Natural, About: "how many bytes each message has; by default 131072, or what the server takes"},
 	{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "how long the whole put may take; 0: no limit, as long as each chunk is acknowledged within the jet_stream's -timeout"},
-	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what is stored so far; total is -1 for a channel without -size"},
+	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what is stored so far; total is -1 for a channel without -size; `return -code break` of it cancels: ErrCanceled"},
 }
 
 // objectWriter is an object that is being put. It lives until its end is told.
@@ -82,7 +82,7 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	options := object.PutOptions{ChunkSize: small(o.Int("chunk_size")), Timeout: o.Duration("timeout")}
 	command, hasProgress := o["progress"].(bridge.Value)
 	if hasProgress {
-		options.Progress = func(stored uint64) { w.at(p, stored) }
+		options.Progress = func(stored uint64) bool { return w.at(p, stored) }
 	}
 	done := func(i *object.Info, err error) { p.Post(&putEnd{w, i, err}) }
 	if data, ok := o["data"].(bridge.Value); ok {
@@ -92,7 +92,7 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	} else {
 		options.Room = func() { p.Post(&putRoom{w}) }
 		if w.w, err = s.store.Put(meta, options, done); err == nil {
-			w.abort = w.w.Abort
+			w.abort, w.cancel = w.w.Abort, w.w.Abort
 		}
 	}
 	if err != nil {

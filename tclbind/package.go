@@ -42,6 +42,7 @@ var Nats = &bridge.Extension{
 	Files:     scripts,
 	Urgent:    wire.IsLate,
 	ErrorCode: errorCode,
+	Failing:   showCause,
 }
 
 // packageCommands are those that belong to no class.

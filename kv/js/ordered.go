@@ -515,9 +515,41 @@ func (c *OrderedConsumer) stateChanged(s wire.Status) {
 			c.mu.Unlock()
 			if retrying {
 				c.restart(fault.ConsumerNotActive)
+			} else {
+				c.look()
 			}
 		})
 	}
+}
+
+// lookAgain is the wait before the next look where there is no stream: somebody may be about to make it again.
+const lookAgain = 500 * time.Millisecond
+
+// look asks, when the connection is back, whether the server still has the consumer: a server that was restarted has
+// lost it, and its heartbeats would be missed only later. What cannot be told now they will tell, and so they do where
+// the stream does not come back; a user may not be allowed to ask, and then nobody hears of it.
+func (c *OrderedConsumer) look() {
+	c.mu.Lock()
+	name, generation := c.name, c.generation
+	c.mu.Unlock()
+	if name == "" { // it is not there yet, is started anew, or has ended
+		return
+	}
+	subject := c.js.prefix + ".CONSUMER.INFO." + c.stream + "." + name
+	_ = c.js.conn.Inquire(&nats.Msg{Subject: subject}, c.js.Timeout(), func(m *nats.Msg, err error) {
+		if err == nil {
+			_, err = parseReply(subject, m.Data)
+		}
+		if err == nil || c.superseded(generation) {
+			return
+		}
+		switch fault.CodeOf(err) {
+		case fault.ConsumerNotFound:
+			c.restart(fault.ConsumerNotActive)
+		case fault.StreamNotFound:
+			time.AfterFunc(lookAgain, func() { c.js.conn.Guarded(c.look) })
+		}
+	})
 }
 
 func (c *OrderedConsumer) fail(e *fault.Error) {

@@ -34,7 +34,7 @@ type PutOptions struct {
 	// Room is told when Write, which has said that there is none, may be called again. Progress is told how many bytes
 	// are stored. Either may be nil; both are called by goroutines of the connection.
 	Room     func()
-	Progress func(stored uint64)
+	Progress func(stored uint64) (goOn bool)
 }
 
 // Writer puts one object. Its methods belong to one goroutine at a time, but for Abort.
@@ -165,8 +165,8 @@ func (w *Writer) acknowledged(n int, took time.Duration, err error) {
 	}
 	stored := w.stored
 	w.mu.Unlock()
-	if err == nil && w.options.Progress != nil {
-		w.options.Progress(stored)
+	if err == nil && w.options.Progress != nil && !w.options.Progress(stored) {
+		w.Abort(fault.New(fault.Canceled, ""))
 	}
 	if room && w.options.Room != nil {
 		w.options.Room()

@@ -84,6 +84,9 @@ func (e *engine) mark(do func(), last bool) {
 
 // attempt connects to one server; it blocks until that has succeeded or failed.
 func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *fault.Error) {
+	if failure := o.TLS.unknown(); failure != nil {
+		return nil, failure
+	}
 	// Before the connection: the server does not wait long for what it has asked for, and
 	// the script may take its time to read a file.
 	login, failure := o.login(s)
@@ -373,6 +376,9 @@ func (e *engine) asyncError(s *nats.Subscription, err error) {
 
 // serverError sorts the server's -ERR lines; what it returns ends the connection.
 func (e *engine) serverError(text string) error {
+	if text == "" {
+		text = "Server " + e.server.address() + " sent an error without a text"
+	}
 	lower := strings.ToLower(text)
 	switch code := fault.OfServer(lower); code {
 	case fault.Permissions:

@@ -36,11 +36,14 @@ func newTap(e *engine, c net.Conn, infoLine string) *tap {
 	t.sniffer.onErr = e.serverError
 	t.sniffer.onMessage = e.conn.traffic.came
 	t.sniffer.onInfo = func(json []byte) {
-		if v, err := dict.Parse(json); err == nil {
-			if info, ok := v.(dict.Dict); ok {
-				e.conn.serverInfo(e, info)
-			}
+		v, err := dict.Parse(json)
+		info, ok := v.(dict.Dict)
+		if err == nil && ok {
+			e.conn.serverInfo(e, info)
+			return
 		}
+		// The connection lives, as nats.go's does: what an INFO tells is news of the cluster.
+		e.conn.ReportAsync(fault.New(fault.Protocol, "Server "+e.server.address()+" sent an INFO that cannot be read: "+string(json[:min(len(json), 80)])))
 	}
 	return t
 }

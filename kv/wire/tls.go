@@ -13,11 +13,17 @@ import (
 	"strings"
 )
 
+// unknown is the error of names and values that are none of TLSOptions', whether there is TLS or not: who has misspelt
+// what was to protect the connection is told before there is one.
+func (t *TLSOptions) unknown() *fault.Error {
+	if len(t.Unknown) == 0 {
+		return nil
+	}
+	return fault.New(fault.TLS, "Unsupported "+fault.Option("tls_opts")+": "+strings.Join(t.Unknown, ", "))
+}
+
 // config makes the TLS configuration for a server of this name, from files as they are now.
 func (t *TLSOptions) config(host string, o Options) (*tls.Config, error) {
-	if len(t.Unknown) > 0 {
-		return nil, fault.New(fault.TLS, "Unsupported "+fault.Option("tls_opts")+": "+strings.Join(t.Unknown, ", "))
-	}
 	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: !t.Require || t.AnyHost}
 	if t.ServerName != "" {
 		c.ServerName = t.ServerName

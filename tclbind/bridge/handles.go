@@ -217,6 +217,15 @@ func (p *Package) Stats() Stats {
 	return Stats{Handles: len(p.handles.byID), Waits: len(p.waits.byID), Undelivered: p.mailbox.waiting()}
 }
 
+// Each calls f with every living resource of a kind.
+func Each[T Resource](p *Package, f func(T)) {
+	for _, id := range slices.Sorted(maps.Keys(p.handles.byID)) {
+		if r, ok := p.handles.byID[id].(T); ok {
+			f(r)
+		}
+	}
+}
+
 // Count returns how many resources of type T are alive.
 func Count[T Resource](p *Package) int {
 	n := 0

@@ -29,6 +29,9 @@ type Extension struct {
 	// ErrorCode is the errorCode with which an error is thrown that is none of Tcl's own (a
 	// TclError). It is also asked for this package's own, a Fault.
 	ErrorCode func(error) []string
+	// Failing is called in the interpreter's thread before a command's error is thrown: what it tells of may have to be
+	// seen first. nil: nothing has.
+	Failing func(*Package, error)
 }
 
 // Trace is the line of errorInfo that says that an error came out of a callback, with the line break before it.
@@ -121,7 +124,11 @@ func (p *Package) checked(c Command) func([]Value) (any, error) {
 		if len(args) < least || most >= 0 && len(args) > most {
 			return nil, wrongArgs(p.extension.Namespace+c.Name, usage)
 		}
-		return c.Run(p, args)
+		result, err := c.Run(p, args)
+		if err != nil && p.extension.Failing != nil && !p.closed {
+			p.extension.Failing(p, err)
+		}
+		return result, err
 	}
 }
 

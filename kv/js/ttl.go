@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package js
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"natstcl/kv/fault"
+)
+
+// LastMoment is the last one that a server can count: in ns since 1970 it is the greatest int64. A server adds a time
+// to live to the present without looking: what would end later has ended long ago for it, so that it acknowledges the
+// message and drops it at once.
+var LastMoment = time.Unix(0, math.MaxInt64).UTC()
+
+// CheckTTL refuses (ErrInvalidArg) a time to live that would end after LastMoment, less a day for clocks that differ.
+// what names it in the error.
+func CheckTTL(what string, ttl time.Duration) error {
+	return checkTTL(what, ttl, time.Until(LastMoment)-24*time.Hour)
+}
+
+// CheckMarkerTTL refuses (ErrInvalidArg) more than 100 years as the life of the markers that the server puts where a
+// limit took a value. It puts them there later than now, so that what is left until LastMoment does not say how long
+// they may live.
+func CheckMarkerTTL(what string, ttl time.Duration) error {
+	return checkTTL(what, ttl, 100*365*24*time.Hour)
+}
+
+func checkTTL(what string, ttl, most time.Duration) error {
+	if ttl <= most {
+		return nil
+	}
+	given := strconv.FormatInt(ttl.Milliseconds(), 10) + " ms"
+	if ttl == math.MaxInt64 {
+		given = "more than 292 years"
+	}
+	return fault.New(fault.InvalidArg, what+" is longer than the server can count: it was "+given+", and may be "+
+		strconv.FormatInt(most.Milliseconds(), 10)+" ms")
+}
