@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"natstcl/kv/fault"
+	"natstcl/kv/wire"
 )
 
 // ManyOptions say how an operation on many keys goes on.
@@ -76,14 +77,9 @@ func (b *Bucket) pipeline(n int, o ManyOptions, start func(i int, ended func(err
 		p.free <- struct{}{}
 		step()
 	}
-	go b.js.Conn().Guarded(func() {
-		for next < n {
-			p.free <- struct{}{}
-			if p.stopped.Load() {
-				break
-			}
-			step()
-		}
+	conn := b.js.Conn()
+	go conn.Guarded(func() {
+		p.feed(conn, n-next, step)
 		p.running.Wait()
 		finished()
 	})
@@ -99,6 +95,29 @@ type pipe struct {
 
 	mu   sync.Mutex
 	done int
+}
+
+// feed begins the steps that are left, as others make room.
+func (p *pipe) feed(conn *wire.Conn, left int, step func()) {
+	conn.Gather()
+	defer conn.Ungather()
+	for unsent := 0; left > 0; left-- {
+		select {
+		case p.free <- struct{}{}:
+		default:
+			// The answers to what was sent make room; a small part of the window may wait for company.
+			if unsent*10 >= cap(p.free) {
+				conn.SendGathered()
+				unsent = 0
+			}
+			p.free <- struct{}{}
+		}
+		if p.stopped.Load() {
+			return
+		}
+		step()
+		unsent++
+	}
 }
 
 // ended is the end of one step.

@@ -135,8 +135,8 @@ func (s *settings) has(name string) bool { _, ok := s.values[name].(bridge.Value
 func (s *settings) wire(p *bridge.Package, c *connection) wire.Options {
 	v := s.values
 	out := wire.DefaultOptions()
-	out.Gather = true       // Package.OnGathered has it sent
-	out.Acknowledged = true // see changeStatus
+	out.Gather = p.Speaking() // Package.OnGathered has it sent
+	out.Acknowledged = true   // see changeStatus
 	out.Name = v.Text("name")
 	out.Pedantic, out.Verbose, out.Secure = v.Bool("pedantic"), v.Bool("verbose"), v.Bool("secure")
 	out.TLSFirst = v.Bool("tls_first")

@@ -17,6 +17,7 @@ package wire
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -95,9 +96,10 @@ type Options struct {
 	// then they are ErrBufferExceeded. 0: they are ErrConnectionClosed at once; negative: MaxWaiting
 	// alone counts.
 	MaxKept int
-	// Gather lets what is published wait for more, for a millisecond at most: the owner calls
-	// SendGathered when it has nothing more to say. Without it each message goes out at once.
-	Gather bool
+	// Gather, while it is true, lets what is published wait for more, for a millisecond at most: the owner
+	// sets it to false and calls SendGathered when it has nothing more to say. What the Conn's own goroutines
+	// publish then, for one who waits, goes out at once. nil: so does each message. Conn.Gather does the same.
+	Gather *atomic.Bool
 	// Acknowledged is for an owner who shows each status to others, later than it changes: calls go by the
 	// last one for which Acknowledge was called, so that none fails because of what its caller cannot know
 	// yet. A connection that has ended takes what is called as one that reconnects does, until the owner

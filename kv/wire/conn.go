@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,6 +21,8 @@ import (
 type Conn struct {
 	obs   Observer
 	inbox string // what the subjects of replies begin with, with a dot at its end
+
+	talkers atomic.Int32 // goroutines between Gather and Ungather
 
 	mu      sync.Mutex
 	options Options

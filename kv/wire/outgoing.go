@@ -5,6 +5,7 @@ package wire
 import (
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,7 +25,7 @@ const (
 type outgoing struct {
 	conn   *Conn
 	write  func([]byte) // never blocks, never fails: see tap
-	gather bool
+	gather *atomic.Bool // Options.Gather
 
 	mu    sync.Mutex
 	buf   []byte
@@ -55,14 +56,20 @@ func (o *outgoing) publish(m *nats.Msg, header []byte) bool {
 		return false
 	}
 	o.buf = appendPub(o.buf, m, header)
-	if o.gather && o.armed && len(o.buf) < gatherLimit {
+	more := o.more()
+	if more && o.armed && len(o.buf) < gatherLimit {
 		return true
 	}
 	o.sendLocked()
-	if o.gather && !o.armed {
+	if more && !o.armed {
 		o.armLocked()
 	}
 	return true
+}
+
+// more tells whether somebody has more to say.
+func (o *outgoing) more() bool {
+	return o.gather != nil && o.gather.Load() || o.conn.talkers.Load() > 0
 }
 
 // send writes what was gathered.

@@ -141,7 +141,17 @@ func (c *Conn) roomLocked(e *engine, size int) bool {
 	return false
 }
 
-// SendGathered sends what was published and is gathered (Options.Gather). It does not wait.
+// Gather has what is published wait for more, for a millisecond at most, until Ungather is called: for a goroutine
+// that has much to say.
+func (c *Conn) Gather() { c.talkers.Add(1) }
+
+// Ungather is the end of a Gather, and sends what was gathered.
+func (c *Conn) Ungather() {
+	c.talkers.Add(-1)
+	c.SendGathered()
+}
+
+// SendGathered sends what was published and is gathered (Gather, Options.Gather). It does not wait.
 func (c *Conn) SendGathered() {
 	c.mu.Lock()
 	e := c.engine

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -60,6 +61,7 @@ type Package struct {
 	commands  map[string]func([]Value) (any, error)
 	words     map[string]Value
 	gatherers []*func()
+	speaking  atomic.Bool // see Speaking
 	holders   []*func()
 	closed    bool
 	late      late
@@ -170,7 +172,14 @@ func (p *Package) Word(text string) Value {
 // events that were there are served. remove ends that.
 func (p *Package) OnGathered(f func()) (remove func()) { return register(&p.gatherers, f) }
 
-func (p *Package) sendGathered() { callAll(p.gatherers) }
+func (p *Package) sendGathered() {
+	p.speaking.Store(false)
+	callAll(p.gatherers)
+}
+
+// Speaking is true from a script's call of a command on, and false when what it has said is sent (OnGathered): what
+// others say then, for a script that waits, has nothing to wait for. Any goroutine may read it.
+func (p *Package) Speaking() *atomic.Bool { return &p.speaking }
 
 // OnBegun has f called whenever an operation was begun: it may hold up a script that begins more of
 // them than the other side takes. remove ends that.

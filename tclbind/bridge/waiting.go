@@ -321,6 +321,9 @@ func (p *Package) fromOutside(run func([]Value) (any, error)) func([]Value) (any
 		if p.closed {
 			return nil, p.Gone()
 		}
+		if !p.speaking.Load() {
+			p.speaking.Store(true)
+		}
 		before := p.waits.allowed
 		p.waits.allowed = false
 		defer func() { p.waits.allowed = before }()
