@@ -5,6 +5,7 @@ package tclbind
 import (
 	"time"
 
+	"natstcl/kv/dict"
 	"natstcl/kv/js"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -51,6 +52,7 @@ var jetStreamOptions = option.Table{
 	{Name: "timeout", Kind: option.Millis, Default: 5 * time.Second, About: "how long each request waits for its answer; 0: no limit"},
 	{Name: "domain", Kind: option.Text, About: "the JetStream domain; excludes -api_prefix. By default that of the connection's -context"},
 	{Name: "api_prefix", Kind: option.Text, About: "the prefix of the API's subjects, in place of $JS.API"},
+	{Name: "required_api_level", Kind: option.Natural, Default: dict.Number("0"), About: "a server of a lower API level refuses every request with {NATS ErrJSResponse 412 10185}, and does not ignore what it does not know; 0: every server is fine"},
 	{Name: "trace", Kind: option.Bool, Default: false, About: "requests and replies go to the log at level debug"},
 	maxPendingOption,
 }
@@ -70,6 +72,7 @@ func cmdJetStream(p *bridge.Package, c *connection, args []bridge.Value) (any, e
 		Domain:    domain,
 		APIPrefix: prefix,
 		Trace:     o.Bool("trace"),
+		APILevel:  small(o.Int("required_api_level")),
 	})
 	if err != nil {
 		return nil, err

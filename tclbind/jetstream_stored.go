@@ -12,8 +12,9 @@ import (
 
 var whichOptions = option.Table{
 	{Name: "last_by_subj", Kind: option.Nonempty, About: "the last message of this subject"},
-	{Name: "next_by_subj", Kind: option.Nonempty, About: "the first message of this subject, from -seq on"},
+	{Name: "next_by_subj", Kind: option.Nonempty, About: "the first message of this subject, from -seq or -start_time on"},
 	{Name: "seq", Kind: option.Natural, About: "the message with this sequence number"},
+	{Name: "start_time", Kind: option.Nonempty, About: "the first message from this time on, 2026-01-01T00:00:00Z; excludes -seq and -last_by_subj"},
 }
 
 func cmdStreamMsgGet(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -29,7 +30,9 @@ func getMessage(p *bridge.Package, j *jetStream, args []bridge.Value, get func(s
 	if err != nil {
 		return nil, err
 	}
-	which := js.Which{Seq: uint64(o.Int("seq")), LastBySubject: o.Text("last_by_subj"), NextBySubject: o.Text("next_by_subj")}
+	which := js.Which{
+		Seq: uint64(o.Int("seq")), LastBySubject: o.Text("last_by_subj"), NextBySubject: o.Text("next_by_subj"), StartTime: o.Text("start_time"),
+	}
 	return bridge.Begin(p,
 		func(done func(*js.Message, error)) error { return get(args[0].Text(), which, done) },
 		func(m *js.Message) (any, error) { return j.c.storedDict(m), nil })

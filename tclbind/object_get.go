@@ -32,6 +32,7 @@ type objectReader struct {
 	// What a script waits for: least bytes, or the end. nil: nobody waits.
 	done        func([]byte, error)
 	least, most int
+	busy        bool // what a script has waited for is on its way to it, too
 }
 
 func (r *objectReader) Release(*bridge.Package) {
@@ -163,7 +164,7 @@ func (r *objectReader) outcome(p *bridge.Package, least, most int) ([]byte, erro
 
 // read waits until least bytes are there, or the end, and returns most of them at most.
 func (r *objectReader) read(p *bridge.Package, least, most int, give func([]byte) (any, error)) (any, error) {
-	if r.done != nil {
+	if r.busy {
 		return nil, invalid("The object is being read already")
 	}
 	if r.command == nil && r.fill(p, least) {
@@ -173,17 +174,40 @@ func (r *objectReader) read(p *bridge.Package, least, most int, give func([]byte
 		}
 		return give(data)
 	}
-	finish := func(data []byte) (any, error) {
+	return bridge.Begin(p, func(done func([]byte, error)) error {
+		r.busy, r.done, r.least, r.most = true, done, least, most
+		r.settle(p) // with a progress: the result goes behind what that is told
+		return nil
+	}, func(data []byte) (any, error) {
+		r.busy = false
 		if r.stopped.Load() {
 			return nil, errCanceled() // by the progress of what is given here
 		}
 		return give(data)
+	}, func(data []byte) { p.Post(&readLeft{r, data}) })
+}
+
+// readLeft are bytes for a coroutine that is gone. The next one who reads gets them; where nobody can, because they were
+// for a get, that ends.
+type readLeft struct {
+	r    *objectReader
+	data []byte
+}
+
+func (l *readLeft) Run(p *bridge.Package) {
+	r := l.r
+	if !p.Alive(r) {
+		return
 	}
-	return bridge.Begin(p, func(done func([]byte, error)) error {
-		r.done, r.least, r.most = done, least, most
-		r.settle(p) // with a progress: the result goes behind what that is told
-		return nil
-	}, finish)
+	if r.Namespace() == "" {
+		p.Drop(r)
+		return
+	}
+	r.busy = false
+	if len(l.data) > 0 {
+		r.pieces = append([][]byte{l.data}, r.pieces...)
+		r.waiting += len(l.data)
+	}
 }
 
 // settle ends the wait of a script, if there is enough.
@@ -193,7 +217,11 @@ func (r *objectReader) settle(p *bridge.Package) {
 	}
 	done := r.done
 	r.done = nil
-	done(r.outcome(p, r.least, r.most))
+	data, err := r.outcome(p, r.least, r.most)
+	if err != nil {
+		r.busy = false
+	}
+	done(data, err)
 }
 
 func bytesResult(data []byte) (any, error) {
@@ -260,7 +288,7 @@ func cmdObjectThere(p *bridge.Package, r *objectReader, _ []bridge.Value) (any, 
 
 // cmdObjectAwait waits until there is something, or the end.
 func cmdObjectAwait(p *bridge.Package, r *objectReader, _ []bridge.Value) (any, error) {
-	if r.done != nil {
+	if r.busy {
 		return nil, invalid("The object is being read already")
 	}
 	if r.fill(p, 1) {
@@ -289,5 +317,5 @@ func cmdObjectInfoOf(_ *bridge.Package, r *objectReader, _ []bridge.Value) (any,
 
 // cmdObjectGetHold waits for cmdObjectGo.
 func cmdObjectGetHold(p *bridge.Package, r *objectReader, _ []bridge.Value) (any, error) {
-	return r.hold.wait(p)
+	return r.hold.wait(p, r, glance)
 }

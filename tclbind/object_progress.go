@@ -4,6 +4,7 @@ package tclbind
 
 import (
 	"sync/atomic"
+	"time"
 
 	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
@@ -71,15 +72,45 @@ func errCanceled() error { return fault.New(fault.Canceled, "") }
 // hold is a wait that a script ends itself, from an event of a channel, or that ends with the transfer.
 type hold struct{ done func(struct{}, error) }
 
-func (h *hold) wait(p *bridge.Package) (any, error) {
+// glance is how long a script waits for an event of a channel before it looks at the channel again: one that was closed
+// has no events.
+const glance = 250 * time.Millisecond
+
+// wait is for an end, or for so long at most where that is not 0. The transfer ends where the coroutine that waits is
+// gone.
+func (h *hold) wait(p *bridge.Package, transfer bridge.Resource, most time.Duration) (any, error) {
 	if h.done != nil {
 		return nil, invalid("The transfer is waited for already")
 	}
 	return bridge.Begin(p, func(done func(struct{}, error)) error {
 		h.done = done
+		if most > 0 {
+			timer := p.After(most, func() { p.Post(&holdEnd{h, transfer}) })
+			h.done = func(v struct{}, err error) {
+				timer.Stop()
+				done(v, err)
+			}
+		}
 		return nil
-	}, func(struct{}) (any, error) { return nil, nil })
+	}, func(struct{}) (any, error) { return nil, nil }, func(struct{}) { p.Post(&transferLeft{transfer}) })
 }
+
+// holdEnd is the end of a wait's time.
+type holdEnd struct {
+	h        *hold
+	transfer bridge.Resource
+}
+
+func (e *holdEnd) Run(p *bridge.Package) {
+	if p.Alive(e.transfer) {
+		e.h.end(nil)
+	}
+}
+
+// transferLeft ends a transfer whose coroutine is gone.
+type transferLeft struct{ transfer bridge.Resource }
+
+func (l *transferLeft) Run(p *bridge.Package) { p.Drop(l.transfer) }
 
 func (h *hold) end(err error) {
 	if done := h.done; done != nil {

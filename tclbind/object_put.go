@@ -146,7 +146,7 @@ func cmdObjectWrite(p *bridge.Package, w *objectWriter, args []bridge.Value) (an
 	if w.w.Write(args[0].View()) {
 		return nil, nil
 	}
-	return w.room.wait(p)
+	return w.room.wait(p, w, 0)
 }
 
 // cmdObjectPutHold waits for cmdObjectGo, or for the put's failure.
@@ -154,7 +154,7 @@ func cmdObjectPutHold(p *bridge.Package, w *objectWriter, _ []bridge.Value) (any
 	if w.over {
 		return nil, w.err
 	}
-	return w.hold.wait(p)
+	return w.hold.wait(p, w, glance)
 }
 
 // cmdObjectPutEnd waits for the end of the put, whose result is the info.

@@ -10,6 +10,7 @@ package js
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type Options struct {
 	Domain    string        // excludes APIPrefix
 	APIPrefix string        // in place of $JS.API
 	Trace     bool          // requests and replies go to the log at debug level
+	APILevel  int           // a server below it refuses each request, ErrJSResponse 412; 0: any serves
 	Expires   bool          // what PublishForSeq has not sent when its time is over is never sent
 }
 
@@ -138,7 +140,7 @@ func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), w
 	if e.filter != "" {
 		send = j.conn.RequestLiteral
 	}
-	return j.request(send, &nats.Msg{Subject: subject, Data: body}, leaderless, func(m *nats.Msg, err error) {
+	return j.request(send, j.question(subject, body), leaderless, func(m *nats.Msg, err error) {
 		if fault.CodeOf(err) == fault.NoResponders {
 			err = fault.New(fault.JetStreamNotEnabled, "JetStream is not enabled in the server")
 		}
@@ -167,6 +169,16 @@ func (j *JetStream) naming(e endpoint, err error) error {
 		}
 	}
 	return err
+}
+
+// question is the message of a request to the API. A server reads the level in its header (ADR-44); one that is
+// too old to know the header answers all the same.
+func (j *JetStream) question(subject string, body []byte) *nats.Msg {
+	m := &nats.Msg{Subject: subject, Data: body}
+	if j.options.APILevel > 0 {
+		m.Header = nats.Header{"Nats-Required-Api-Level": {strconv.Itoa(j.options.APILevel)}}
+	}
+	return m
 }
 
 // sender is a connection's RequestAgain, or its RequestLiteral.

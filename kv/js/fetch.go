@@ -195,7 +195,7 @@ func (f *Fetch) send(timeout time.Duration) error {
 	if f.stopped {
 		return nil
 	}
-	request := &nats.Msg{Subject: f.subject, Data: f.body(timeout)}
+	request := j.question(f.subject, f.body(timeout))
 	if j.options.Trace {
 		j.conn.Logf(wire.LogDebug, ">>> %s %s", request.Subject, request.Data)
 	}
@@ -257,7 +257,7 @@ func (f *Fetch) over(status *nats.Msg, err error) {
 	case status != nil && statusOf(status) == "423": // another client is the pinned one now
 		f.js.pins.set(f.place(), "")
 		f.retry()
-	case status != nil && statusOf(status) == "400":
+	case status != nil && (statusOf(status) == "400" || statusOf(status) == "412"):
 		f.finish(status, refusedBy(status))
 	default:
 		f.finish(status, err)

@@ -26,12 +26,13 @@ type Message struct {
 	Data    []byte
 }
 
-// Which names one message: exactly one of Seq and LastBySubject, or NextBySubject with
-// Seq (0: from the first).
+// Which names one message: exactly one of Seq, StartTime and LastBySubject, or NextBySubject with
+// Seq or StartTime, or with neither from the first message on.
 type Which struct {
 	Seq           uint64
 	LastBySubject string
 	NextBySubject string
+	StartTime     string // the first message of this time or a later one, as 2026-01-01T00:00:00Z
 }
 
 func (w Which) json() []byte {
@@ -44,6 +45,9 @@ func (w Which) json() []byte {
 	}
 	if w.Seq > 0 {
 		d.Set("seq", w.Seq)
+	}
+	if w.StartTime != "" {
+		d.Set("start_time", w.StartTime)
 	}
 	return d.JSON()
 }
@@ -99,7 +103,7 @@ func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, er
 	if err != nil {
 		return err
 	}
-	request := &nats.Msg{Subject: subject, Data: body}
+	request := j.question(subject, body)
 	return j.request(j.conn.RequestAgain, request, nil, func(m *nats.Msg, err error) {
 		if err != nil {
 			done(nil, err)
@@ -167,7 +171,7 @@ func (j *JetStream) DirectGetPage(stream string, batch dict.Dict, done func(*Pag
 	if err != nil {
 		return err
 	}
-	request := &nats.Msg{Subject: subject, Data: batch.JSON()}
+	request := j.question(subject, batch.JSON())
 	if j.options.Trace {
 		j.conn.Logf(wire.LogDebug, ">>> %s %s", request.Subject, request.Data)
 	}

@@ -136,7 +136,8 @@ func (c *PullConsumer) refillLocked() {
 		request.Set("idle_heartbeat", int64(c.config.IdleHeartbeat))
 	}
 	c.config.Group.addTo(&request, c.pin)
-	m := &nats.Msg{Subject: c.subject, Reply: c.inbox, Data: request.JSON()}
+	m := c.js.question(c.subject, request.JSON())
+	m.Reply = c.inbox
 	if c.js.options.Trace {
 		c.js.conn.Logf(wire.LogDebug, ">>> %s %s", m.Subject, m.Data)
 	}

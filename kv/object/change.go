@@ -114,7 +114,7 @@ func (s *Store) Delete(name string, done func(error)) error {
 			done(err)
 			return
 		}
-		s.purge(s.chunkSubject(now.NUID), done)
+		s.purgeAtLast(s.chunkSubject(now.NUID), done)
 	})
 }
 
@@ -194,7 +194,7 @@ func (s *Store) rename(from, to string, now *Info, done func(*Info, error)) erro
 			done(nil, err)
 			return
 		}
-		s.purge(s.infoSubject(from), func(err error) { done(resultOf(now, err)) })
+		s.purgeAtLast(s.infoSubject(from), func(err error) { done(resultOf(now, err)) })
 	})
 }
 

@@ -7,9 +7,12 @@ import (
 	"io"
 	"net/url"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/internal/jstest"
@@ -156,5 +159,88 @@ func TestDisconnectInTheMiddle(t *testing.T) {
 		}
 	case <-time.After(natstest.Patience):
 		t.Fatal("the put has no end")
+	}
+}
+
+// electing stands for the stream of a store whose leader goes: it takes the first chunk and refuses the second one, and its
+// cluster has no leader for so many requests to remove chunks.
+type electing struct {
+	mu      sync.Mutex
+	chunks  int
+	refuses int
+	purged  []string // filters of the requests that were served
+}
+
+func (e *electing) answer(t *testing.T, nc *nats.Conn) {
+	t.Helper()
+	reply := func(m *nats.Msg, text string) {
+		if err := m.Respond([]byte(text)); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := nc.Subscribe("$O.files.C.>", func(m *nats.Msg) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.chunks++; e.chunks == 1 {
+			reply(m, `{"stream":"OBJ_files","seq":1}`)
+		} else {
+			reply(m, `{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"}}`)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = nc.Subscribe("$JS.API.STREAM.PURGE.OBJ_files", func(m *nats.Msg) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.refuses > 0 {
+			e.refuses--
+			reply(m, `{"error":{"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"}}`)
+			return
+		}
+		e.purged = append(e.purged, string(m.Data))
+		reply(m, `{"success":true,"purged":1}`)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = nc.Subscribe("$JS.API.STREAM.INFO.OBJ_files", func(m *nats.Msg) {
+		reply(m, `{"config":{"name":"OBJ_files","allow_direct":true},"state":{"messages":0}}`)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A cluster that is about to elect the stream's leader is asked again to remove what a failed put has left.
+func TestFailedPutIsRemovedWhenThereIsALeaderAgain(t *testing.T) {
+	off := false
+	s, err := server.Start(server.Options{JetStream: &off})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Shutdown)
+	e := &electing{refuses: 9}
+	e.answer(t, jstest.Native(t, s.URL()))
+	j := jstest.Connect(t, s.URL(), 10*time.Second)
+	store := natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Bind(j, "files", done) })
+	_, err = natstest.Await(t, func(done func(*object.Info, error)) error {
+		return store.PutBytes(object.Meta{Name: "a"}, noise(20), object.PutOptions{ChunkSize: 10}, done)
+	})
+	if fault.CodeOf(err) != fault.JSResponse {
+		t.Errorf("the put ended with %v", err)
+	}
+	natstest.Eventually(t, "the chunks are removed", func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return len(e.purged) > 0
+	})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.purged) != 1 || !strings.Contains(e.purged[0], `"filter":"$O.files.C.`) {
+		t.Errorf("removed was %q", e.purged)
 	}
 }

@@ -279,14 +279,14 @@ func (r *Reader) tell(idle bool) {
 
 // missed asks once more for what did not come, or gives up.
 func (r *Reader) missed(err error) {
-	switch fault.CodeOf(err) {
-	case fault.Timeout:
+	switch {
+	case fault.CodeOf(err) == fault.Timeout:
 		if r.misses++; r.misses <= mostMisses {
 			r.tell(true)
 			r.ask()
 			return
 		}
-	case fault.NoResponders, fault.JetStreamNotEnabled:
+	case leaderless(err):
 		if r.pauses++; r.pauses <= mostPauses {
 			time.AfterFunc(missPause, func() { r.store.js.Conn().Guarded(r.askWhether) })
 			return

@@ -47,6 +47,7 @@ type Writer struct {
 	subject   string
 	digest    hash.Hash
 	done      func(*Info, error)
+	told      sync.Once // done was called
 	timer     *time.Timer
 
 	mu       sync.Mutex
@@ -228,69 +229,61 @@ func (w *Writer) complete() {
 		Meta: w.meta, Bucket: w.store.name, NUID: w.nuid,
 		Size: w.size, Chunks: w.chunks, ChunkSize: uint64(w.chunkSize), Digest: digestOf(w.digest),
 	}
-	failed := func(err error) {
+	failed := func(old *Info, err error) {
 		if fault.CodeOf(err) == fault.Timeout {
-			w.lookWhether(now, err)
+			w.lookWhether(old, now, err)
 		} else {
 			w.undo(err)
 		}
 	}
 	err := w.store.change(w.meta.Name, func(*Info) (*Info, error) { return now, nil }, func(old, now *Info, err error) {
 		if err != nil {
-			failed(err)
+			failed(old, err)
 			return
 		}
-		if old == nil || old.Deleted || old.Link != nil {
-			w.done(now, nil)
-			return
-		}
-		// The new object is there whether or not this succeeds.
-		w.store.purge(w.store.chunkSubject(old.NUID), func(error) { w.done(now, nil) })
+		w.replace(old, now)
 	})
 	if err != nil {
-		failed(err)
+		failed(nil, err)
 	}
 }
 
+// replace removes the chunks of the object that had the name before. The new one is there whether or not that succeeds.
+func (w *Writer) replace(old, now *Info) {
+	if old == nil || old.Deleted || old.Link != nil {
+		w.tell(now, nil)
+		return
+	}
+	w.store.purgeAtLast(w.store.chunkSubject(old.NUID), func(error) { w.tell(now, nil) })
+}
+
 // lookWhether finds out what a lost acknowledgement was about: where the info is stored, its chunks
-// must stay.
-func (w *Writer) lookWhether(now *Info, failure error) {
-	err := w.store.info(w.meta.Name, true, func(i *Info, err error) {
+// must stay. While nobody knows, they stay too: rather chunks too many than an object without.
+func (w *Writer) lookWhether(old, now *Info, failure error) {
+	read := func(done func(*Info, error)) error { return w.store.info(w.meta.Name, true, done) }
+	atLast(w.store, read, func(error) { w.tell(nil, failure) }, func(i *Info, err error) {
 		switch {
 		case err != nil:
-			w.done(nil, failure) // nothing is certain: rather chunks too many than an object without
+			w.tell(nil, failure)
 		case i != nil && i.NUID == w.nuid:
 			now.Modified = i.Modified
-			w.done(now, nil)
+			w.replace(old, now)
 		default:
 			w.undo(failure)
 		}
 	})
-	if err != nil {
-		w.done(nil, failure)
-	}
 }
 
-// mostPurges is how often the removal of a failed put's chunks is tried.
-const mostPurges = 3
+// tell is the end of the put for who waits. What was stored of one that failed may still be on its way out.
+func (w *Writer) tell(i *Info, err error) { w.told.Do(func() { w.done(i, err) }) }
 
 // undo removes the chunks, and tells the failure.
 func (w *Writer) undo(failure error) {
 	if w.chunks == 0 {
-		w.done(nil, failure)
+		w.tell(nil, failure)
 		return
 	}
-	w.tryUndo(failure, mostPurges)
-}
-
-func (w *Writer) tryUndo(failure error, tries int) {
-	w.store.purge(w.subject, func(err error) {
-		if fault.CodeOf(err) == fault.Timeout && tries > 1 {
-			w.tryUndo(failure, tries-1)
-			return
-		}
-		w.done(nil, failure)
-	})
+	w.store.purgeAtLast(w.subject, func(error) { w.tell(nil, failure) })
 }
 
 const digestPrefix = "SHA-256="

@@ -388,6 +388,10 @@ func (p *Package) await(w *wait) (any, error) {
 		}
 		if err != nil {
 			p.forget(w)
+			if w.end != nil { // it came in the same event
+				w.end.Drop()
+				p.unhold(w)
+			}
 			return nil, err
 		}
 	}

@@ -20,9 +20,8 @@ proc ::nats::core::transfer_in {writer channel} {
                 } elseif {[eof $channel]} {
                     break
                 } else {
-                    chan event $channel readable [list ::nats::core::object_go $writer]
+                    chan event $channel readable [list ::nats::core::channel_ready $channel readable $writer]
                     do object_put_hold $writer
-                    chan event $channel readable {}
                 }
             }
         }
@@ -31,6 +30,13 @@ proc ::nats::core::transfer_in {writer channel} {
         return -options $options $message
     }
     return [do object_put_end $writer]
+}
+
+# Goes on with a transfer that waits for its channel. The event comes once: where the transfer has
+# ended, nobody takes what the channel has, and it would come again and again.
+proc ::nats::core::channel_ready {channel event transfer} {
+    chan event $channel $event {}
+    object_go $transfer
 }
 
 # Ends a transfer, unless it has gone with its store.
@@ -48,9 +54,8 @@ proc ::nats::core::transfer_out {reader channel} {
             puts -nonewline $channel $data
             chan flush $channel
             while {[chan pending output $channel] > 0} {
-                chan event $channel writable [list ::nats::core::object_go $reader]
+                chan event $channel writable [list ::nats::core::channel_ready $channel writable $reader]
                 do object_get_hold $reader
-                chan event $channel writable {}
             }
         }
     }
