@@ -38,13 +38,13 @@ type initial struct {
 	over     bool
 
 	// What has come.
-	created bool     // the consumer is there
-	anew    bool     // it was started anew
-	some    bool     // it is there, or something has come of it
-	seen    arrivals // of which subjects
-	last    uint64   // the last sequence number
-	idle    bool     // the last message, or the start, announced no more
-	silent  bool     // and so did a heartbeat
+	created bool              // the consumer is there
+	some    bool              // it is there, or something has come of it
+	seen    map[string]uint64 // the sequence number at which each subject came first
+	again   bool              // a subject has come more than once
+	last    uint64            // the last sequence number
+	idle    bool              // the last message, or the start, announced no more
+	silent  bool              // and so did a heartbeat
 
 	// What the stream was asked.
 	question int    // the number of the last question
@@ -74,6 +74,7 @@ func (b *Bucket) newInitial(mu sync.Locker, keys []string, policy string, from u
 	i := initial{
 		mu: mu, bucket: b, complete: complete,
 		newest: policy == "last_per_subject", none: policy == "new", from: from,
+		seen: map[string]uint64{},
 	}
 	if len(keys) != 1 || keys[0] != ">" || !b.whole {
 		for _, key := range keys {
@@ -183,26 +184,15 @@ func (i *initial) answered(state js.StreamState, err error) {
 		i.state = state
 	}
 	i.settled = i.idle && i.last == i.askedAt
-	if !i.once() {
-		i.seen.sort()
+	// Each subject is looked up, for a server may answer after it has made the consumer: then one that is written
+	// anew comes twice from the part of the stream that was asked about.
+	i.found = 0
+	for _, first := range i.seen {
+		if first <= i.state.LastSeq {
+			i.found++
+		}
 	}
-	i.found = i.seen.until(i.state.LastSeq)
 	i.check()
-}
-
-// once tells that no subject can come twice from the part of the stream that was asked about: that was before the
-// consumer was made, and there was one message of each, or the consumer brings no other of that part. (The consumer
-// of a stream with replicas may be made at one that has not got as far yet.)
-func (i *initial) once() bool {
-	return i.rounds == 1 && !i.anew && i.state.Replicas == 1 && (i.newest || i.state.PerSubject == 1)
-}
-
-// again tells whether a subject may have come more than once.
-func (i *initial) again() bool {
-	if i.seen.first == nil {
-		return i.anew || i.last > i.state.LastSeq
-	}
-	return i.seen.again
 }
 
 // start is told of each start of the consumer, and how many messages are announced.
@@ -212,7 +202,7 @@ func (i *initial) start(pending uint64) {
 	}
 	if i.created {
 		// It was started anew: whatever made that necessary may have cost the answer.
-		i.rounds, i.anew = 0, true
+		i.rounds = 0
 		i.askAgain()
 	}
 	i.created, i.some, i.idle = true, true, pending == 0
@@ -226,8 +216,13 @@ func (i *initial) came(subject string, seq, pending uint64) {
 	}
 	i.some, i.last, i.idle = true, seq, pending == 0
 	i.silent, i.settled = false, false
-	if i.seen.add(subject, seq) && seq <= i.state.LastSeq {
-		i.found++
+	if _, known := i.seen[subject]; known {
+		i.again = true
+	} else {
+		i.seen[subject] = seq
+		if seq <= i.state.LastSeq {
+			i.found++
+		}
 	}
 	i.check()
 }
@@ -323,5 +318,5 @@ func (i *initial) askLeader() {
 func (i *initial) end() {
 	i.over = true
 	i.complete(i.silent)
-	i.seen = arrivals{}
+	i.seen = nil
 }

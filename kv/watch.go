@@ -179,9 +179,8 @@ func (w *Watcher) renew(keys []string, policy string) {
 			w.handler(nil)
 		}
 		if w.options.Replaced != nil {
-			w.initial.seen.sort()
-			keys := make([]string, 0, len(w.initial.seen.first))
-			for subject := range w.initial.seen.first {
+			keys := make([]string, 0, len(w.initial.seen))
+			for subject := range w.initial.seen {
 				keys = append(keys, w.bucket.keyOf(subject))
 			}
 			w.options.Replaced(keys)

@@ -48,12 +48,11 @@ func (j *JetStream) StreamInfo(stream string, done func(dict.Dict, error)) error
 
 // StreamState is what a stream holds at one moment.
 type StreamState struct {
-	Created    string // when the stream was made, as the server tells it
-	LastSeq    uint64
-	Subjects   uint64 // how many there are that match the filter
-	PerSubject uint64 // how many messages of each it keeps at most, 0 where there is no limit
-	Replicas   uint64 // how many servers have the stream
-	Takes      bool   // the stream has subjects of its own, to publish on
+	Created  string // when the stream was made, as the server tells it
+	LastSeq  uint64
+	Subjects uint64 // how many there are that match the filter
+	Replicas uint64 // how many servers have the stream
+	Takes    bool   // the stream has subjects of its own, to publish on
 }
 
 // StreamState asks for it; subjects is a filter, "" for all subjects. Errors: those of
@@ -70,11 +69,10 @@ func (j *JetStream) StreamState(stream, subjects string, done func(StreamState, 
 			return
 		}
 		of := StreamState{
-			Created:    reply.Text("created"),
-			LastSeq:    count(reply, "state", "last_seq"),
-			Subjects:   count(reply, "state", "num_subjects"),
-			PerSubject: count(reply, "config", "max_msgs_per_subject"),
-			Replicas:   count(reply, "config", "num_replicas"),
+			Created:  reply.Text("created"),
+			LastSeq:  count(reply, "state", "last_seq"),
+			Subjects: count(reply, "state", "num_subjects"),
+			Replicas: count(reply, "config", "num_replicas"),
 		}
 		if subjects != "" {
 			of.Subjects = count(reply, "total")
