@@ -70,15 +70,18 @@ func (j *JetStream) FastPublisher(config FastConfig) (*FastPublisher, error) {
 	f.prefix = base + strconv.Itoa(config.Flow) + "." + gap + "."
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var err error
-	if f.sub, err = j.conn.Listen(base+">", f.receive); err != nil {
-		return nil, err
-	}
-	f.leave = append(f.leave, j.conn.OnState(func(s wire.Status) {
+	// First of all: a connection that ends behind this is told, and on one that has ended nobody can listen.
+	leave := j.conn.OnState(func(s wire.Status) {
 		if s == wire.Closed { // under the connection's lock
 			go j.conn.Guarded(func() { f.end(fault.New(fault.ConnectionClosed, "Connection closed")) })
 		}
-	}))
+	})
+	var err error
+	if f.sub, err = j.conn.Listen(base+">", f.receive); err != nil {
+		leave()
+		return nil, err
+	}
+	f.leave = append(f.leave, leave)
 	return f, nil
 }
 

@@ -392,3 +392,56 @@ func TestKeysAndHistoryMakeUpForWhatIsLost(t *testing.T) {
 		t.Fatal("not all were lost that should be")
 	}
 }
+
+// A connection that ends while consumers begin ends them, whichever is first.
+func TestConsumersThatBeginWhileTheConnectionEnds(t *testing.T) {
+	s := jstest.StartServer(t, server.Options{})
+	direct := jstest.Connect(t, s.URL(), 5*time.Second)
+	fill(t, direct, 10)
+	natstest.Wait(t, func(done func(dict.Dict, error)) error {
+		return direct.AddConsumer("S", dict.Dict{{Key: "durable_name", Value: "C"}, {Key: "ack_policy", Value: "explicit"}}, done)
+	})
+	for range 30 {
+		j := jstest.Connect(t, s.URL(), 5*time.Second)
+		told := make(chan error, 2)
+		begun := make(chan struct{})
+		go func() {
+			<-begun
+			<-j.Conn().Disconnect()
+		}()
+		begin := func(start func() error) {
+			if err := start(); err != nil {
+				told <- err
+			}
+		}
+		close(begun)
+		begin(func() error {
+			return j.OrderedConsumer("S", js.OrderedConfig{
+				IdleHeartbeat: time.Minute,
+				Deliver:       func(c *js.OrderedConsumer, _ *nats.Msg, _ js.Metadata) { c.Taken() },
+				Ended:         func(e *fault.Error) { told <- e },
+			}, func(_ *js.OrderedConsumer, err error) {
+				if err != nil {
+					told <- err
+				}
+			})
+		})
+		begin(func() error {
+			return j.PullConsumer("S", "C", js.PullConfig{
+				MaxMessages: 1, Expires: time.Minute, Deliver: func(*nats.Msg) {},
+				Ended: func(e *fault.Error) { told <- e },
+			}, func(_ *js.PullConsumer, err error) {
+				if err != nil {
+					told <- err
+				}
+			})
+		})
+		for range 2 {
+			select {
+			case <-told:
+			case <-time.After(natstest.Patience):
+				t.Fatal("a consumer has not heard that the connection ended")
+			}
+		}
+	}
+}

@@ -94,11 +94,12 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 		}
 		c.failed, c.ended = config.Failed, config.Ended
 		c.mu.Lock()
-		if c.sub, err = j.conn.Listen(c.inbox, c.receive); err == nil {
-			c.leave = append(c.leave, j.conn.OnState(c.stateChanged), j.conn.OnRefusal(c.refused))
-		}
+		// First of all: a connection that ends behind this is told, and on one that has ended nobody can listen.
+		c.leave = append(c.leave, j.conn.OnState(c.stateChanged), j.conn.OnRefusal(c.refused))
+		c.sub, err = j.conn.Listen(c.inbox, c.receive)
 		c.mu.Unlock()
 		if err != nil {
+			c.stop()
 			done(nil, err)
 			return
 		}

@@ -485,3 +485,22 @@ func TestRefusedEndpointIsTold(t *testing.T) {
 		t.Errorf("got %v", first)
 	}
 }
+
+// A connection that ends while a service begins ends the service, whichever is first.
+func TestServicesThatBeginWhileTheConnectionEnds(t *testing.T) {
+	s := jstest.StartServer(t, server.Options{})
+	for range 30 {
+		conn := jstest.Dial(t, s.URL())
+		ended := make(chan (<-chan struct{}))
+		go func() { ended <- conn.Disconnect() }()
+		service, err := micro.Start(conn, micro.Config{Name: "calc", Version: "1.2.3"})
+		<-<-ended
+		if err != nil {
+			if fault.CodeOf(err) != fault.ConnectionClosed {
+				t.Fatal(err)
+			}
+			continue
+		}
+		natstest.Eventually(t, "the end of the service", service.Stopped)
+	}
+}

@@ -93,12 +93,14 @@ func Start(conn *wire.Conn, c Config) (*Service, error) {
 	}
 	c.Metadata = c.Metadata.Without() // a copy, and never null in JSON
 	s := &Service{conn: conn, config: c, id: nuid.Next(), started: time.Now().UTC()}
+	s.mu.Lock() // until then end has nothing to call
 	s.stopState = conn.OnState(func(now wire.Status) {
 		if now == wire.Closed {
 			go conn.Guarded(s.end)
 		}
 	})
 	s.stopWatch = conn.OnRefusal(s.refused)
+	s.mu.Unlock()
 	if err := s.listen(); err != nil {
 		s.abandon()
 		return nil, err
