@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A leader among equals: whoever creates the key leads while it touches it; when it stops, the
+# A leader among equals: whoever creates the key leads while it renews it; when it stops, the
 # others see the key expire, and one of them is next.
 #
 #     tclsh examples/leader_election.tcl ?-server url?

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A lock that no dead holder keeps: a key that is created with a time to live, and touched while it is held.
+# A lock that no dead holder keeps: a key that is created with a time to live, and renewed while it is held.
 #
 #     tclsh examples/lock.tcl ?-server url?
 #

@@ -14,7 +14,7 @@ import (
 )
 
 // BucketConfig configures a bucket (docs/key-value.md, Configuration; ADR-8). Zero values are the
-// defaults, but for History, which is 1 to 64. What the server has no room for it refuses.
+// defaults, but for History, which is 1 to 64. Values that the server does not allow are its errors.
 type BucketConfig struct {
 	Bucket       string
 	Description  string
@@ -36,7 +36,7 @@ type BucketConfig struct {
 	Placement      dict.Dict // cluster, tags, preferred: where the replicas are
 	Republish      dict.Dict // src, dest, headers_only: values are published there as well
 	Mirror         dict.Dict // a stream source (ADR-57): the bucket that this one is a copy of
-	Sources        []any     // of them: the buckets, or streams by own transforms, that this one draws from
+	Sources        []any     // stream sources: the buckets, or streams with subject_transforms, that this one draws from
 	AllowDirect    *bool     // any replica answers a get; nil: true
 	AllowAtomic    bool      // batches of writes; needs a server of 2.12 (ADR-50)
 	PersistMode    string    // "async": acknowledged before it is on disk; needs a server of 2.12

@@ -31,7 +31,7 @@ type initial struct {
 	filters []string // of the subjects, none of which overlaps another; none: all of the stream
 	newest  bool     // the consumer brings the last entry of each key alone
 	none    bool     // the consumer brings what is new alone: there is no initial data
-	from    uint64   // the consumer begins at this revision, where it is not 0: what there is before it does not count
+	from    uint64   // the revision at which the consumer begins; 0: at the beginning
 	// complete is called once, with mu held. silent tells that it took a heartbeat to see it: the
 	// server had announced more than it had to send.
 	complete func(silent bool)
@@ -42,17 +42,17 @@ type initial struct {
 	some    bool              // it is there, or something has come of it
 	seen    map[string]uint64 // the sequence number at which each subject came first
 	again   bool              // a subject has come more than once
-	last    uint64            // the last sequence number
-	idle    bool              // the last message, or the start, announced no more
-	silent  bool              // and so did a heartbeat
+	last    uint64            // the sequence number of the last message that came
+	idle    bool              // the last message, or the start of the consumer, announced no more
+	silent  bool              // a heartbeat has shown that nothing more is to come
 
 	// What the stream was asked.
 	question int    // the number of the last question
 	asking   bool   // its answer is to come
 	failed   bool   // there is no answer: what is announced has to do
 	rounds   int    // how many questions there were since the consumer was started
-	askedAt  uint64 // last, when it was asked
-	vain     int    // how often it was asked in turn although nothing had come
+	askedAt  uint64 // the value of last when the question was sent
+	vain     int    // how many questions in a row were asked without a message in between
 	settled  bool   // nothing was announced when it was asked, and nothing has come since
 	state    js.StreamState
 	found    uint64  // how many of its subjects have come

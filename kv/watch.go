@@ -33,9 +33,8 @@ type WatchOptions struct {
 
 	// Failed is told of each new start of the consumer, and of its end. It may be nil.
 	Failed func(*fault.Error)
-	// Replaced is told that the bucket was deleted and made anew: the entries of the new one have
-	// come since Failed was told so, and these are all keys that came, in any order. It is
-	// called as the handler is. It may be nil.
+	// Replaced is called, as the handler is, when the bucket was deleted and made anew, and all entries of
+	// the new bucket have come: keys are all of its keys, in any order. It may be nil.
 	Replaced func(keys []string)
 }
 

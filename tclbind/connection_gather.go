@@ -17,7 +17,7 @@ import (
 // one is the -sentinel, or the time is over.
 
 // sentinel is what tells the last reply.
-var sentinel = &option.Kind{Word: "list", Takes: "empty, or a command prefix", Parse: option.Prefix.Parse}
+var sentinel = &option.Kind{Word: "list", Takes: "the word empty, or a command prefix", Parse: option.Prefix.Parse}
 
 // gathers tells whether a request is for several replies.
 func gathers(o option.Values) bool { return o.Has("max_msgs") || o.Has("stall") || o.Has("sentinel") }
@@ -132,7 +132,7 @@ func (g *gathering) isSentinel(p *bridge.Package, m *nats.Msg) (yes bool) {
 type gathered struct {
 	g      *gathering
 	come   []*nats.Msg
-	looked int  // so many are no sentinels
+	looked int  // how many replies were looked at, and are no sentinels
 	over   bool // a sentinel has come
 }
 

@@ -38,7 +38,7 @@ var requestMsgTable = option.Table{
 var requestOptions = slices.Concat(requestMsgTable, option.Table{
 	{Name: "max_msgs", Kind: option.Natural, About: "gathers so many replies, or those that come in time; 0: all that come in time. The result is a list of dicts"},
 	{Name: "stall", Kind: option.Millis, About: "gathers replies as long as each one comes within this time after the one before; 0: no limit"},
-	{Name: "sentinel", Kind: sentinel, About: "gathers replies up to the last one, which is left out. An empty value: the last one has no payload. A command: it is called as `cmd message`, and returns true for the last one"},
+	{Name: "sentinel", Kind: sentinel, About: "gathers replies up to the last one, which is left out. The word empty: the last one has no payload. A command: it is called as `cmd message`, and returns true for the last one"},
 	{Name: "header", Kind: headers, About: "headers of the message: keys with lists of values; not with request_msg"},
 })
 

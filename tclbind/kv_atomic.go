@@ -52,6 +52,9 @@ func (b *bucket) changeOf(i int, v bridge.Value) (kv.Change, error) {
 	}
 	what := words[0].Text()
 	form, known := changeForms[what]
+	if known && len(words) == 1 && i == 0 {
+		return kv.Change{}, invalid("change 1 should be: " + form.usage + "; atomic takes a list of changes, such as {{put a 1} {delete b}}")
+	}
 	if !known {
 		return kv.Change{}, invalid("change " + strconv.Itoa(i+1) + ": " + what + " is not one of put, create, update, delete, purge")
 	}

@@ -37,7 +37,7 @@ const (
 	alike = 64
 )
 
-// piece is one of them, and an item of the mailbox.
+// piece is one line of the log, or one change of a variable: an item of the mailbox.
 type piece struct {
 	news  *news
 	shown bool // under news.mu, as all that follows until it is shown
@@ -110,7 +110,7 @@ func (x *piece) Run(p *bridge.Package) {
 	}
 }
 
-// take says whether it is still to be shown, and that it is.
+// take marks the piece as shown. It returns false if it was already.
 func (x *piece) take() bool {
 	n := x.news
 	n.mu.Lock()

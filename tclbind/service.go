@@ -115,13 +115,23 @@ func cmdServiceID(_ *bridge.Package, s *service, _ []bridge.Value) (any, error) 
 
 func cmdServiceDescribed(_ *bridge.Package, s *service, _ []bridge.Value) (any, error) {
 	info := s.core.Info()
-	endpoints, _ := info.Path("endpoints").([]any)
-	for i := range endpoints {
-		if e := endpoints[i].(dict.Dict); e.Path("metadata") == nil {
-			e.Set("metadata", dict.Dict{}) // null is JSON's
+	withoutNull(info)
+	return info, nil
+}
+
+// withoutNull makes an empty dict of the metadata that a service or an endpoint has not got: null is JSON's.
+func withoutNull(info dict.Dict) {
+	described := []any{info}
+	if endpoints, ok := info.Path("endpoints").([]any); ok {
+		described = append(described, endpoints...)
+	}
+	for _, d := range described {
+		if d, ok := d.(dict.Dict); ok {
+			if metadata, there := d.Get("metadata"); there && metadata == nil {
+				d.Set("metadata", dict.Dict{})
+			}
 		}
 	}
-	return info, nil
 }
 
 func cmdServiceCounted(p *bridge.Package, s *service, _ []bridge.Value) (any, error) {

@@ -38,6 +38,7 @@ func cmdServiceAsk(p *bridge.Package, c *connection, args []bridge.Value) (any, 
 	}, func(answers []dict.Dict) (any, error) {
 		list := make([]any, len(answers))
 		for i, answer := range answers {
+			withoutNull(answer)
 			list[i] = answer
 		}
 		return list, nil

@@ -13,7 +13,7 @@ import (
 // lifetime is what ends with a consumer, a fetch or a batch: its subscription, its timer, and what the connection
 // tells it.
 type lifetime struct {
-	mu      sync.Mutex // guards this, and what its owner says is behind it
+	mu      sync.Mutex // guards this, and what its owner says it guards
 	stopped bool
 	sub     *wire.Sub   // nil where there is none
 	timer   *time.Timer // nil where none was ever set
@@ -57,10 +57,10 @@ type reading struct {
 	lifetime
 	failed func(*fault.Error) // what was wrong, and the end
 	ended  func(*fault.Error) // the end, after failed; nil is told where all has come
-	told   string             // the error of failed since the server has last shown itself; behind mu
+	told   string             // the error of failed since the server has last shown itself; guarded by mu
 }
 
-// failOnce does not tell again what was the last that it told, while the server has not shown itself.
+// failOnce calls failed, unless the same error was told since the server last sent something.
 func (r *reading) failOnce(e *fault.Error) {
 	r.mu.Lock()
 	again := r.stopped || r.told == e.Text

@@ -13,14 +13,15 @@ import (
 
 // PushConfig configures the reading of a push consumer.
 type PushConfig struct {
-	StopAfter int // messages, then it ends; 0: without end
+	StopAfter int // the consumer ends after so many messages; 0: never
 
 	// Deliver gets each message, in the order in which they come, by a goroutine of the
 	// connection. It must not block; whoever has dealt with a message calls Taken.
 	Deliver func(*nats.Msg)
-	// Failed is told what was wrong, and of an end that it does not come to by Stop or Drain.
+	// Failed is called with an error that the consumer survives, and with the one that ends it.
 	Failed func(*fault.Error)
-	// Ended is told, after Failed, of such an end; nil where StopAfter messages have come.
+	// Ended is called, after Failed, when the consumer ends by itself, and not by Stop or Drain. Its argument
+	// is nil if StopAfter messages have come.
 	Ended func(*fault.Error)
 }
 
@@ -34,7 +35,7 @@ type PushConsumer struct {
 	heartbeat        time.Duration // 0: none
 
 	reading
-	received  int // in all; this and what follows is behind mu
+	received  int // in all; this and what follows is guarded by mu
 	delivered uint64
 	taken     uint64
 	flowReply string // owed to the server when flowAt messages are taken

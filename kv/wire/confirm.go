@@ -11,7 +11,7 @@ import (
 )
 
 // Confirm has done called when the server has taken the subscription, behind the deliveries that came
-// before. Where it is refused, or nothing is heard for timeout (0: without end), the subscription has ended.
+// before. Where it is refused, or nothing is heard within timeout (0: no limit), the subscription has ended.
 // It waits through reconnects. Errors: ErrPermissions, ErrTimeout, ErrConnectionClosed.
 func (s *Sub) Confirm(timeout time.Duration, done func(error)) error {
 	c := s.conn

@@ -11,9 +11,9 @@ import (
 // Retry says how a request is made again that nobody has taken: the leader of a stream may be
 // changing (ADR-22). The zero Retry is none.
 type Retry struct {
-	Attempts int                  // further ones, at most
+	Attempts int                  // how many further attempts at most
 	Wait     time.Duration        // before each; where the timeout comes sooner, there is none
-	Refused  func(*nats.Msg) bool // tells of a reply that it, too, only says to try again; nil: none does
+	Refused  func(*nats.Msg) bool // returns true for a reply that asks to try again; nil: none does
 }
 
 // DefaultRetry is that of ADR-22.

@@ -25,8 +25,8 @@ type tap struct {
 	e       *engine
 	ahead   string // the INFO line
 	sniffer sniffer
-	failed  error                       // of Read, behind what it has returned
-	unsent  atomic.Pointer[fault.Error] // of Write, the first
+	failed  error                       // the error of Read, for when all that came before is returned
+	unsent  atomic.Pointer[fault.Error] // the first error of Write
 }
 
 func newTap(e *engine, c net.Conn, infoLine string) *tap {

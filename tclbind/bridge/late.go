@@ -16,8 +16,9 @@ type late struct {
 // grace bounds how long the end of an interpreter waits for all that is late.
 const grace = 2 * time.Second
 
-// The end of a process is that of its interpreters, one directly after the other. Where one has taken all of
-// its grace, the next one gets hardly any: what it had published was on its way as long.
+// At the end of a process its interpreters end one after another. If one of them has waited for all of its grace,
+// an interpreter that ends within directly after it waits no longer than hardlyAny: what that one had published was
+// on its way for as long.
 const (
 	directly  = 100 * time.Millisecond
 	hardlyAny = 20 * time.Millisecond
@@ -33,9 +34,8 @@ func graceNow() time.Duration {
 	return grace
 }
 
-// Late is for a Release at the end of the interpreter: the thread or the process may end with it, with
-// their memory and their goroutines. The end waits for ended, and for all others together, for
-// two seconds at most.
+// Late is called by a Release whose work outlasts it. The end of the interpreter waits until ended is closed, as the
+// thread or the process may end with it; it waits for all such work together, for two seconds at most.
 func (p *Package) Late(ended <-chan struct{}) { p.late.ends = append(p.late.ends, ended) }
 
 // AwaitLate waits for what is late now: for a Release that takes away what the others need.

@@ -46,10 +46,10 @@ const waitMark = "-wait-"
 
 type waits struct {
 	byID map[waitID]*wait
-	// Those that nobody waits for any more, and whose operation still holds values of the script's.
+	// holding has the waits that nobody waits for any more, but whose operation still holds values of the script.
 	holding map[*wait]struct{}
 	last    waitID
-	// A command may begin an operation: it was called by one of those that wait for its end.
+	// allowed is true while a command runs that may begin an operation, since its caller waits for the end.
 	allowed bool
 	served  time.Time // when the event loop last had its turn in a wait
 }
