@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,9 +22,9 @@ type Bucket struct {
 	stream string
 	read   string // what precedes a key in the stream's subjects
 	write  string // and where it is written
-	direct bool   // the stream answers direct gets
 	whole  bool   // all subjects of the stream are keys of the bucket
 
+	direct *atomic.Bool // the stream answers direct gets, as far as is known; shared with its copies
 	// The stream that is written to: a mirror's origin, elsewhere the bucket's own.
 	origin       *js.JetStream
 	originStream string
@@ -37,9 +38,10 @@ type Bucket struct {
 // newBucket finds out where keys are read and written: docs/key-value.md, Domains, prefixes,
 // mirrors.
 func newBucket(j *js.JetStream, name string, info dict.Dict) *Bucket {
-	b := &Bucket{js: j, name: name, stream: streamPrefix + name}
+	b := &Bucket{js: j, name: name, stream: streamPrefix + name, direct: new(atomic.Bool)}
 	config, _ := info.Path("config").(dict.Dict)
-	b.direct, _ = config.Path("allow_direct").(bool)
+	direct, _ := config.Path("allow_direct").(bool)
+	b.direct.Store(direct)
 	b.ttls, _ = config.Path("allow_msg_ttl").(bool)
 	b.atomic, _ = config.Path("allow_atomic").(bool)
 	b.history = integer(config, "max_msgs_per_subject")
@@ -115,7 +117,8 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 		which = js.Which{Seq: o.Revision}
 	}
 	read := b.js.MsgGet
-	if b.direct && !o.Leader {
+	direct := b.direct.Load() && !o.Leader
+	if direct {
 		read = b.js.DirectGet
 	}
 	begun := time.Now()
@@ -124,7 +127,15 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 		if err == nil && e.Operation != Put && !o.Deleted {
 			err = fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
 		}
-		b.told(begun, false, err, func(err error) { done(e, err) })
+		b.told(begun, false, err, func(err error) {
+			if direct && fault.CodeOf(err) == fault.NoResponders && !b.direct.Load() {
+				// Somebody has switched direct gets off since the bucket was bound.
+				if again := b.Read(key, o, done); again == nil {
+					return
+				}
+			}
+			done(e, err)
+		})
 	})
 }
 
@@ -221,6 +232,9 @@ func (b *Bucket) told(begun time.Time, writing bool, err error, done func(error)
 	asked := j.StreamState(stream, "", func(state js.StreamState, answer error) {
 		if fault.CodeOf(answer) == fault.StreamNotFound || answer == nil && writing && !state.Takes {
 			err = errBucketNotFound(b.name)
+		}
+		if answer == nil && !writing {
+			b.direct.Store(state.Direct)
 		}
 		done(err)
 	})

@@ -56,7 +56,7 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 			return fault.New(fault.BadSubject, "Invalid subject "+b.read+filter)
 		}
 	}
-	if !b.direct && (s.UpToRevision > 0 || s.UpToTime != "") {
+	if !b.direct.Load() && (s.UpToRevision > 0 || s.UpToTime != "") {
 		return fault.New(fault.NotSupported, "Bucket "+b.name+" has no direct gets (allow_direct): its keys cannot be read as they were")
 	}
 	if s.UpToRevision > 0 {
@@ -101,6 +101,7 @@ type gathering struct {
 	selection Selection
 	done      func([]Entry, error)
 	open      atomic.Int64 // parts that are to end
+	looked    int          // how often behind has asked; by one goroutine at a time, for there is one part
 
 	mu      sync.Mutex
 	found   map[string]Entry
@@ -120,7 +121,7 @@ type moment struct {
 // read asks for the last messages of the names, from a sequence number on.
 func (g *gathering) read(names []string, at moment) error {
 	b := g.bucket
-	if !b.direct {
+	if !b.direct.Load() {
 		return g.readEach(names)
 	}
 	subjects := make([]string, len(names))
@@ -139,6 +140,9 @@ func (g *gathering) read(names []string, at moment) error {
 	return b.js.DirectGetPage(b.stream, request, func(page *js.Page, err error) {
 		for _, m := range page.Messages {
 			g.take(b.stored(m))
+		}
+		if err == nil && len(page.Messages) == 0 && at.from == 0 && g.goesOn() && g.behind(names, at) {
+			return
 		}
 		if err == nil && g.goesOn() {
 			var more bool
@@ -179,6 +183,40 @@ func (g *gathering) rest(names []string, at moment, page *js.Page) (more bool, e
 	return true, g.read(left, moment{})
 }
 
+// behind looks after an answer that nothing was there as of a revision. A replica that does not have the revision yet says
+// so, and a stream that has not come so far: then it is asked again, up to what there is. False where the answer holds.
+func (g *gathering) behind(names []string, at moment) bool {
+	b := g.bucket
+	if g.selection.UpToRevision == 0 || g.looked >= mostLooks {
+		return false
+	}
+	g.looked++
+	return b.js.StreamState(b.stream, "", func(state js.StreamState, err error) {
+		again := at
+		again.upTo = min(at.upTo, state.LastSeq)
+		if err != nil || state.Replicas <= 1 && again.upTo == at.upTo || again.upTo == 0 {
+			g.answered(names, nil) // nobody can say more, or it is so
+			return
+		}
+		read := func() {
+			if err := g.read(names, again); err != nil {
+				g.end(err)
+			}
+		}
+		if again.upTo < at.upTo {
+			read()
+			return
+		}
+		time.AfterFunc(lookAgain, func() { b.js.Conn().Guarded(read) })
+	}) == nil
+}
+
+const (
+	// mostLooks bounds how often a stream with replicas is asked again, and lookAgain is the wait before.
+	mostLooks = 5
+	lookAgain = 100 * time.Millisecond
+)
+
 // past tells whether what was is asked for, and not what is now.
 func (g *gathering) past() bool { return g.selection.UpToRevision > 0 || g.selection.UpToTime != "" }
 
@@ -201,11 +239,16 @@ func (g *gathering) answered(names []string, err error) {
 			return
 		}
 	}
-	if err != nil {
-		g.bucket.told(g.begun, false, err, g.end)
+	if err == nil {
+		g.end(nil)
 		return
 	}
-	g.end(nil)
+	g.bucket.told(g.begun, false, err, func(err error) {
+		if fault.CodeOf(err) == fault.NoResponders && !g.bucket.direct.Load() && !g.past() && g.readEach(names) == nil {
+			return // somebody has switched direct gets off since the bucket was bound
+		}
+		g.end(err)
+	})
 }
 
 // explain ends a request that was refused with the reason, where it is a server that cannot read what was.

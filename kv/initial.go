@@ -24,7 +24,7 @@ import (
 //
 // Where a stream has replicas, the server that has the consumer may be behind the leader: it announces
 // too little, and sends what is out of date. The leader is asked for its last message of those
-// keys then, which has to come, or a heartbeat.
+// keys then, which has to come. At each heartbeat before that it is asked again, for that message may be gone.
 type initial struct {
 	mu      sync.Locker // the owner's: it is held in every method
 	bucket  *Bucket
@@ -233,8 +233,9 @@ func (i *initial) heartbeat() {
 		return
 	}
 	i.some, i.idle, i.silent = true, true, true
-	if i.asking {
-		i.askAgain() // the question, or its answer, went with a connection that was lost
+	if i.asking || i.leading || i.newestOf != nil && !i.read() {
+		// The question, or its answer, went with a connection that was lost; or what the leader had is gone.
+		i.askAgain()
 		return
 	}
 	i.check()
@@ -275,12 +276,12 @@ func (i *initial) check() {
 // read tells whether the part of the stream that was asked about has been read.
 func (i *initial) read() bool {
 	switch {
-	case i.silent || i.last >= i.state.LastSeq:
+	case i.last >= i.state.LastSeq:
 		return true
 	case i.behind():
 		return i.newestOf != nil && (i.last >= *i.newestOf || *i.newestOf < i.from)
 	}
-	return i.settled || i.newest && i.rounds == 1 && i.found >= i.state.Subjects
+	return i.silent || i.settled || i.newest && i.rounds == 1 && i.found >= i.state.Subjects
 }
 
 // behind tells whether the consumer may be at a server that is behind, and there is somebody to ask how far.

@@ -36,6 +36,8 @@ type WatchOptions struct {
 	// Replaced is called, as the handler is, when the bucket was deleted and made anew, and all entries of
 	// the new bucket have come: keys are all of its keys, in any order. It may be nil.
 	Replaced func(keys []string)
+	// Ended is called, after Failed, when the watch ends by itself, and not by Stop. It may be nil.
+	Ended func(*fault.Error)
 }
 
 // DefaultHeartbeat is the interval at which a silent server shows that it lives.
@@ -61,6 +63,9 @@ func (b *Bucket) Watch(key string, o WatchOptions, handler func(*Entry), done fu
 	if o.IncludeHistory && o.UpdatesOnly {
 		return invalid(fault.Option("include_history") + " conflicts with " + fault.Option("updates_only"))
 	}
+	if o.IdleHeartbeat < 0 {
+		return invalid("Invalid value for " + fault.Option("idle_heartbeat") + ": it is negative")
+	}
 	if o.IdleHeartbeat == 0 {
 		o.IdleHeartbeat = DefaultHeartbeat
 	}
@@ -74,6 +79,7 @@ func (b *Bucket) Watch(key string, o WatchOptions, handler func(*Entry), done fu
 		Idle:          w.heartbeat,
 		StreamCreated: w.streamCreated,
 		Failed:        o.Failed,
+		Ended:         o.Ended,
 		Description:   o.Description,
 		NamePrefix:    o.NamePrefix,
 		Metadata:      o.Metadata,

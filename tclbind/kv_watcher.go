@@ -30,6 +30,10 @@ type watcher struct {
 	headers  bool     // entries have the field header
 	sizes    bool     // and size, in place of a value
 	ended    bool
+	over     *fault.Error // why the watch has ended by itself; nil while it has not
+
+	coming   []*change // the entries whose turn has come while a codec's command decodes one
+	decoding bool
 
 	current  bool   // the initial data was delivered
 	revision uint64 // of the last entry that was delivered
@@ -98,6 +102,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		Metadata:           dictOf(o, "metadata"),
 		Failed:             consumer.failed,
 		Replaced:           func(keys []string) { w.source.Post(&replacement{w, keys}) },
+		Ended:              func(why *fault.Error) { w.source.Post(&watchEnd{w, why}) },
 	}
 	return bridge.BeginHolding(p, w.letGo,
 		func(done func(*kv.Watcher, error)) error {
@@ -191,6 +196,9 @@ func cmdWatchWait(p *bridge.Package, w *watcher, args []bridge.Value) (any, erro
 	if err != nil || w.current {
 		return nil, err
 	}
+	if w.over != nil {
+		return nil, w.over
+	}
 	limit := w.j.js.Timeout()
 	if o.Has("timeout") {
 		limit = o.Duration("timeout")
@@ -225,6 +233,19 @@ func (w *watcher) tellWaiting(why error) {
 	}
 }
 
+// watchEnd tells that nothing more will come, after last_error has told why.
+type watchEnd struct {
+	w   *watcher
+	why *fault.Error
+}
+
+func (e *watchEnd) Run(*bridge.Package) {
+	if !e.w.ended {
+		e.w.over = e.why
+		e.w.tellWaiting(e.why)
+	}
+}
+
 // change is one entry on its way to the script, or none for the end of the current data. It is
 // also what the callback gets, and what the array does.
 type change struct {
@@ -252,7 +273,26 @@ func (e arrayElement) WriteTo(w bridge.Writer) {
 	e.w.j.c.write(w, e.entry.Value)
 }
 
+// Run delivers the entry. A codec's command may serve events: the entries whose turn comes while it decodes one wait
+// until that one is delivered.
 func (c *change) Run(p *bridge.Package) {
+	w := c.w
+	if w.coded == nil {
+		c.run(p)
+		return
+	}
+	w.coming = append(w.coming, c)
+	for !w.decoding && len(w.coming) > 0 {
+		next := w.coming[0]
+		w.coming = w.coming[1:]
+		next.run(p)
+		if p.Closed() {
+			return
+		}
+	}
+}
+
+func (c *change) run(p *bridge.Package) {
 	w, e := c.w, c.entry
 	if w.ended {
 		return
@@ -262,7 +302,10 @@ func (c *change) Run(p *bridge.Package) {
 		w.tellWaiting(nil)
 	} else {
 		w.kv.Taken()
-		if err := w.coded.decode(e); err != nil {
+		w.decoding = true
+		err := w.coded.decode(e)
+		w.decoding = false
+		if err != nil {
 			p.Report(err)
 			return
 		}

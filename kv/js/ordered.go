@@ -411,6 +411,9 @@ func (c *OrderedConsumer) restart(code string) {
 // that of the new start, which does not wait for the answer. If the user is not allowed to ask, the stream counts
 // as the same.
 func (c *OrderedConsumer) compareStream() {
+	c.mu.Lock()
+	read := c.streamSeq // what comes before the answer may be newer than that
+	c.mu.Unlock()
 	_ = c.js.StreamState(c.stream, "", func(now StreamState, err error) {
 		if err != nil {
 			return
@@ -424,7 +427,7 @@ func (c *OrderedConsumer) compareStream() {
 		c.made = now.Created
 		same := before == "" || before == c.made
 		// A stream that ends before the last message that was delivered has lost messages, and is read anew, too.
-		same = same && now.LastSeq >= c.streamSeq
+		same = same && now.LastSeq >= read
 		c.mu.Unlock()
 		if !same {
 			c.renew()

@@ -52,6 +52,7 @@ type StreamState struct {
 	LastSeq  uint64
 	Subjects uint64 // how many there are that match the filter
 	Replicas uint64 // how many servers have the stream
+	Direct   bool   // the stream answers direct gets
 	Takes    bool   // the stream has subjects of its own, to publish on
 }
 
@@ -77,6 +78,7 @@ func (j *JetStream) StreamState(stream, subjects string, done func(StreamState, 
 		if subjects != "" {
 			of.Subjects = count(reply, "total")
 		}
+		of.Direct, _ = reply.Path("config", "allow_direct").(bool)
 		own, _ := reply.Path("config", "subjects").([]any)
 		of.Takes = len(own) > 0
 		done(of, nil)
