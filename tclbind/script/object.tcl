@@ -317,7 +317,7 @@ proc ::nats::core::drive_object {namespace what chan args} {
         return [${namespace}::my Drive $what $chan {*}$args]
     }
     if {$what eq "read"} {
-        error "The object is closed"
+        throw {NATS ErrInvalidArg} "The object is closed"
     }
 }
 

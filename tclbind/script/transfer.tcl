@@ -124,7 +124,12 @@ proc ::nats::core::transfer_file {file get} {
 proc ::nats::core::with_binary {channel side script} {
     set event [dict get {read readable write writable} $side]
     set before [chan configure $channel]
-    set handler [chan event $channel $event]
+    try {
+        set handler [chan event $channel $event]
+    } trap NONE {message} {
+        # It is open for the other direction alone.
+        throw {NATS ErrInvalidArg} "$message: $channel"
+    }
     chan event $channel $event {}
     chan configure $channel -blocking 0 -translation binary -buffersize 131072
     set code [catch {uplevel 1 $script} result options]
