@@ -428,7 +428,7 @@ func TestConsumersThatBeginWhileTheConnectionEnds(t *testing.T) {
 		})
 		begin(func() error {
 			return j.PullConsumer("S", "C", js.PullConfig{
-				MaxMessages: 1, Expires: time.Minute, Deliver: func(*nats.Msg) {},
+				MaxMessages: 1, Expires: time.Minute, Deliver: func(*nats.Msg) {}, Failed: func(*fault.Error) {},
 				Ended: func(e *fault.Error) { told <- e },
 			}, func(_ *js.PullConsumer, err error) {
 				if err != nil {
