@@ -141,9 +141,6 @@ func (g *gathering) read(names []string, at moment) error {
 		for _, m := range page.Messages {
 			g.take(b.stored(m))
 		}
-		if err == nil && len(page.Messages) == 0 && at.from == 0 && g.goesOn() && g.behind(names, at) {
-			return
-		}
 		if err == nil && g.goesOn() {
 			var more bool
 			if more, err = g.rest(names, at, page); more && err == nil {
@@ -158,6 +155,9 @@ func (g *gathering) read(names []string, at moment) error {
 // its place there: then the newer value is looked for.
 func (g *gathering) rest(names []string, at moment, page *js.Page) (more bool, err error) {
 	count := uint64(len(page.Messages))
+	if count == 0 && at.from == 0 && g.behind(names, at) {
+		return true, nil
+	}
 	if at.expected == 0 {
 		at.expected = count + page.Pending
 		at.upTo = page.UpTo

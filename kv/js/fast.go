@@ -70,18 +70,15 @@ func (j *JetStream) FastPublisher(config FastConfig) (*FastPublisher, error) {
 	f.prefix = base + strconv.Itoa(config.Flow) + "." + gap + "."
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	// First of all: a connection that ends behind this is told, and on one that has ended nobody can listen.
-	leave := j.conn.OnState(func(s wire.Status) {
+	changed := func(s wire.Status) {
 		if s == wire.Closed { // under the connection's lock
 			go j.conn.Guarded(func() { f.end(fault.New(fault.ConnectionClosed, "Connection closed")) })
 		}
-	})
-	var err error
-	if f.sub, err = j.conn.Listen(base+">", f.receive); err != nil {
-		leave()
+	}
+	listen := func() (*wire.Sub, error) { return j.conn.Listen(base+">", f.receive) }
+	if err := f.listenLocked(j.conn, changed, listen); err != nil {
 		return nil, err
 	}
-	f.leave = append(f.leave, leave)
 	return f, nil
 }
 

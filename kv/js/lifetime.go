@@ -20,6 +20,18 @@ type lifetime struct {
 	leave   []func()    // what OnState and OnRefusal have returned
 }
 
+// listenLocked follows the connection's status, and then begins to listen: a connection that ends behind the first is told, and on
+// one that has ended nobody can listen. mu is held.
+func (l *lifetime) listenLocked(conn *wire.Conn, changed func(wire.Status), listen func() (*wire.Sub, error)) (err error) {
+	leave := conn.OnState(changed)
+	if l.sub, err = listen(); err != nil {
+		leave()
+		return err
+	}
+	l.leave = append(l.leave, leave)
+	return nil
+}
+
 // stop ends it: nothing is called any more but what runs already. False where it has ended before.
 func (l *lifetime) stop() bool {
 	l.mu.Lock()

@@ -94,12 +94,12 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 		}
 		c.failed, c.ended = config.Failed, config.Ended
 		c.mu.Lock()
-		// First of all: a connection that ends behind this is told, and on one that has ended nobody can listen.
-		c.leave = append(c.leave, j.conn.OnState(c.stateChanged), j.conn.OnRefusal(c.refused))
-		c.sub, err = j.conn.Listen(c.inbox, c.receive)
+		listen := func() (*wire.Sub, error) { return j.conn.Listen(c.inbox, c.receive) }
+		if err = c.listenLocked(j.conn, c.stateChanged, listen); err == nil {
+			c.leave = append(c.leave, j.conn.OnRefusal(c.refused))
+		}
 		c.mu.Unlock()
 		if err != nil {
-			c.stop()
 			done(nil, err)
 			return
 		}

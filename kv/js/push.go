@@ -75,15 +75,13 @@ func (j *JetStream) PushConsumer(stream, consumer string, config PushConfig, don
 func (c *PushConsumer) listen(subject, queue string) (err error) {
 	c.mu.Lock() // what comes meanwhile waits
 	defer c.mu.Unlock()
-	// First of all: a connection that ends behind this is told, and on one that has ended nobody can listen.
-	c.leave = append(c.leave, c.js.conn.OnState(c.stateChanged))
-	if c.sub, err = c.js.conn.ListenQueue(subject, queue, c.receive); err != nil {
-		return err
-	}
-	if c.heartbeat > 0 {
+	err = c.listenLocked(c.js.conn, c.stateChanged, func() (*wire.Sub, error) {
+		return c.js.conn.ListenQueue(subject, queue, c.receive)
+	})
+	if err == nil && c.heartbeat > 0 {
 		c.alarmLocked(c.js.conn, c.heartbeat, c.tick)
 	}
-	return nil
+	return err
 }
 
 // receive takes what the consumer publishes; the connection's reader calls it.
