@@ -32,8 +32,11 @@ type objectWriter struct {
 	bridge.Object
 	transferProgress
 	hold
-	w     *object.Writer // nil where the bytes were given at once
-	abort func(error)
+	w     *object.Writer
+	given bool          // the bytes were given at once, and do not come from a channel
+	data  bridge.Value  // the bytes that were given, retained; nil when all are handed on
+	bytes func() []byte // those of data
+	sent  int           // how many of them w has
 
 	room   hold             // of object_write
 	end    func(any, error) // of object_put_end; nil: nobody waits yet
@@ -45,11 +48,12 @@ type objectWriter struct {
 // A put that goes on when its object goes is given up: what is stored of it is removed.
 func (w *objectWriter) Release(*bridge.Package) {
 	w.transferProgress.release()
-	if w.over || w.abort == nil {
+	w.forget()
+	if w.over || w.w == nil {
 		return
 	}
 	w.over, w.err = true, fault.New(fault.ConnectionClosed, "The object store was destroyed")
-	w.abort(w.err)
+	w.w.Abort(w.err)
 	w.room.end(w.err)
 	w.hold.end(w.err)
 	if w.end != nil {
@@ -85,29 +89,64 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 		options.Progress = func(stored uint64) bool { return w.at(p, stored) }
 	}
 	done := func(i *object.Info, err error) { p.Post(&putEnd{w, i, err}) }
-	if data, ok := o["data"].(bridge.Value); ok {
-		bytes := s.j.c.outgoing(data)
-		w.total = int64(len(bytes))
-		err = s.store.PutBytes(meta, bytes, options, done)
-	} else {
-		options.Room = func() { p.Post(&putRoom{w}) }
-		if w.w, err = s.store.Put(meta, options, done); err == nil {
-			w.abort, w.cancel = w.w.Abort, w.w.Abort
-		}
-	}
-	if err != nil {
+	options.Room = func() { p.Post(&putRoom{w}) }
+	if w.w, err = s.store.Put(meta, options, done); err != nil {
 		return nil, err
 	}
+	w.cancel = w.w.Abort
 	if hasProgress {
 		w.command = command.Retain()
 	}
+	if data, ok := o["data"].(bridge.Value); ok {
+		w.take(data)
+	}
 	return []any{p.Add(w, s), o.Text("channel")}, nil
+}
+
+// take sends the bytes that are given, as far as there is room for them.
+func (w *objectWriter) take(data bridge.Value) {
+	w.given, w.data, w.bytes = true, data.Retain(), data.View
+	if w.c.settings.utf8Convert || data.Wide() {
+		made := w.c.outgoing(data)
+		w.bytes = func() []byte { return made }
+	}
+	w.total = int64(len(w.bytes()))
+	w.proceed()
+}
+
+// proceed hands on the next bytes. They are read where Tcl has them, a few at a time: a copy of all of them would take
+// as long as sending them.
+func (w *objectWriter) proceed() {
+	bytes := w.bytes()
+	for w.sent < len(bytes) {
+		piece := bytes[w.sent:min(w.sent+object.DefaultChunkSize, len(bytes))]
+		w.sent += len(piece)
+		if !w.w.Write(piece) {
+			return
+		}
+	}
+	w.forget()
+	w.w.Close()
+}
+
+// forget gives the bytes back.
+func (w *objectWriter) forget() {
+	if w.data != nil {
+		w.data.Release()
+		w.data, w.bytes = nil, nil
+	}
 }
 
 // putRoom is the word that more bytes may be written.
 type putRoom struct{ w *objectWriter }
 
-func (r *putRoom) Run(*bridge.Package) { r.w.room.end(nil) }
+func (r *putRoom) Run(*bridge.Package) {
+	if r.w.data != nil && !r.w.over {
+		r.w.proceed()
+		return
+	}
+	r.w.room.end(nil)
+}
 
 // putEnd is the end of a put.
 type putEnd struct {
@@ -122,6 +161,7 @@ func (e *putEnd) Run(p *bridge.Package) {
 		return
 	}
 	w.over, w.result, w.err = true, e.info, e.err
+	w.forget()
 	w.room.end(e.err)
 	w.hold.end(e.err)
 	if w.end != nil {
@@ -165,7 +205,7 @@ func cmdObjectPutEnd(p *bridge.Package, w *objectWriter, _ []bridge.Value) (any,
 		case w.over:
 			w.tell()
 			p.Drop(w)
-		case w.w != nil:
+		case !w.given:
 			w.w.Close()
 		}
 		return nil

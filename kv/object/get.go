@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"hash"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -343,13 +344,14 @@ func (s *Store) GetBytes(name string, progress func(read uint64), done func(Cont
 			done(Contents{}, err)
 			return
 		}
-		var data []byte
+		var pieces [][]byte
+		var read uint64
 		more = func() {
 			for {
 				piece, err := r.Take()
 				switch {
 				case err == io.EOF:
-					done(Contents{r.info, data}, nil)
+					done(Contents{r.info, joined(pieces, read)}, nil)
 					return
 				case err != nil:
 					done(Contents{}, err)
@@ -357,12 +359,24 @@ func (s *Store) GetBytes(name string, progress func(read uint64), done func(Cont
 				case piece == nil:
 					return
 				}
-				data = append(data, piece...)
+				pieces = append(pieces, piece)
+				read += uint64(len(piece))
 				if progress != nil {
-					progress(uint64(len(data)))
+					progress(read)
 				}
 			}
 		}
 		more()
 	})
+}
+
+// joined is all pieces, whose lengths make size. It is copied in pieces, since a goroutine cannot be stopped in
+// the middle of a copy, and the garbage collector waits for that.
+func joined(pieces [][]byte, size uint64) []byte {
+	data := make([]byte, 0, size)
+	for _, piece := range pieces {
+		data = append(data, piece...)
+		runtime.Gosched()
+	}
+	return data
 }

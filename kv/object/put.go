@@ -51,7 +51,8 @@ type Writer struct {
 	timer     *time.Timer
 
 	mu       sync.Mutex
-	chunk    []byte // the next one, as far as it has come
+	chunk    []byte   // the next one, as far as it has come
+	spare    [][]byte // the memory of chunks that are stored, for the next ones
 	size     uint64
 	chunks   uint64
 	window   int
@@ -103,14 +104,21 @@ func (s *Store) Put(meta Meta, o PutOptions, done func(*Info, error)) (*Writer, 
 }
 
 // Write takes the next bytes, all of them, and has its own copy. It is false where so many are on their way that
-// the next ones should wait for Room.
+// the next ones should wait for Room, and where the put has failed.
 func (w *Writer) Write(data []byte) (room bool) {
 	for len(data) > 0 {
+		if w.chunk == nil {
+			w.chunk = w.takeSpare()
+		}
 		n := min(len(data), w.chunkSize-len(w.chunk))
 		w.chunk = append(w.chunk, data[:n]...)
 		data = data[n:]
-		if len(w.chunk) == w.chunkSize && !w.send() {
-			return false
+		if len(w.chunk) == w.chunkSize {
+			chunk := w.chunk
+			w.chunk = nil
+			if !w.send(chunk) {
+				return false
+			}
 		}
 	}
 	w.mu.Lock()
@@ -119,10 +127,19 @@ func (w *Writer) Write(data []byte) (room bool) {
 	return !w.wanting
 }
 
-// send publishes the chunk; false where the put has failed.
-func (w *Writer) send() bool {
-	chunk := w.chunk
-	w.chunk = nil
+// takeSpare is memory for a chunk, or nil where none is left over. New memory for each chunk would cost more than
+// sending it, since the system clears each page of it.
+func (w *Writer) takeSpare() (chunk []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.spare); n > 0 {
+		chunk, w.spare = w.spare[n-1][:0], w.spare[:n-1]
+	}
+	return chunk
+}
+
+// send publishes a chunk; false where the put has failed.
+func (w *Writer) send(chunk []byte) bool {
 	w.mu.Lock()
 	if w.failure != nil || w.closing {
 		w.mu.Unlock()
@@ -134,18 +151,19 @@ func (w *Writer) send() bool {
 	w.size += uint64(len(chunk))
 	w.mu.Unlock()
 	w.digest.Write(chunk)
-	n, began := len(chunk), time.Now()
+	began := time.Now()
 	// Tried once: a second try would come behind the chunks that follow.
 	_, err := w.store.js.Publish(&nats.Msg{Subject: w.subject, Data: chunk}, w.store.js.Timeout(), wire.Retry{}, func(_ dict.Dict, err error) {
-		w.acknowledged(n, time.Since(began), err)
+		w.acknowledged(chunk, time.Since(began), err)
 	})
 	if err != nil {
-		w.acknowledged(n, 0, err)
+		w.acknowledged(chunk, 0, err)
 	}
 	return err == nil
 }
 
-func (w *Writer) acknowledged(n int, took time.Duration, err error) {
+func (w *Writer) acknowledged(chunk []byte, took time.Duration, err error) {
+	n := len(chunk)
 	w.mu.Lock()
 	w.open--
 	w.inFlight -= n
@@ -154,6 +172,7 @@ func (w *Writer) acknowledged(n int, took time.Duration, err error) {
 		w.failure = w.store.gone(err)
 	case err == nil:
 		w.stored += uint64(n)
+		w.spare = append(w.spare, chunk)
 	}
 	if took < soon {
 		w.window = min(w.window+n, mostWindow)
@@ -178,7 +197,8 @@ func (w *Writer) acknowledged(n int, took time.Duration, err error) {
 // Close tells that there is no more. done is called when the object is stored.
 func (w *Writer) Close() {
 	if len(w.chunk) > 0 {
-		w.send()
+		w.send(w.chunk)
+		w.chunk = nil
 	}
 	w.mu.Lock()
 	w.closing = true

@@ -29,7 +29,7 @@ type outgoing struct {
 
 	mu    sync.Mutex
 	buf   []byte
-	timer *time.Timer // gatherTime after a write; then what is there goes out
+	timer *time.Timer // gatherTime after a write; then what is there goes out, and a large buffer is given back
 	armed bool
 	ended bool
 }
@@ -92,10 +92,14 @@ func (o *outgoing) sendLocked() {
 	}
 	o.write(o.buf)
 	o.buf = o.buf[:0]
-	if cap(o.buf) > 4*gatherLimit {
-		o.buf = nil // a big message: give the memory back
+	if o.large() && !o.armed {
+		o.armLocked() // the memory is given back in the next pause
 	}
 }
+
+// large tells whether a big message has made the buffer larger than gathering needs. The next one may be as big:
+// new memory for each made a put of 64 KiB, or of an object, dearer by a tenth.
+func (o *outgoing) large() bool { return cap(o.buf) > 4*gatherLimit }
 
 func (o *outgoing) armLocked() {
 	o.armed = true
@@ -112,9 +116,13 @@ func (o *outgoing) paused() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.armed = false
-	if len(o.buf) > 0 && !o.ended {
+	switch {
+	case o.ended:
+	case len(o.buf) > 0:
 		o.sendLocked()
 		o.armLocked()
+	case o.large():
+		o.buf = nil
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"sync"
+	"unsafe"
 )
 
 // PaceGC makes Go's garbage collections rarer while the heap is small. It is called in a process in which all Go code
@@ -19,6 +21,38 @@ var PaceGC = sync.OnceFunc(func() {
 		afterGC(adjustPace())
 	}
 })
+
+// piece is how many bytes are copied in one go.
+const piece = 1 << 20
+
+// Append appends src to dst. Many bytes are copied in pieces: the garbage collector stops each goroutine for
+// a moment, and a copy can be stopped only at its end. Until then the collector sends signals to its thread without
+// a pause, which made a copy of 64 MiB take a second.
+func Append(dst, src []byte) []byte {
+	if len(src) <= piece {
+		return append(dst, src...)
+	}
+	var all strings.Builder // it does not clear memory that is written next
+	all.Grow(len(dst) + len(src))
+	all.Write(dst)
+	inPieces(src, func(b []byte) { all.Write(b) })
+	text := all.String()
+	return unsafe.Slice(unsafe.StringData(text), len(text)) // nobody has text
+}
+
+// Copy copies src, as Append does, to dst, which is as long.
+func Copy(dst, src []byte) {
+	inPieces(src, func(b []byte) { dst = dst[copy(dst, b):] })
+}
+
+func inPieces(b []byte, do func([]byte)) {
+	for len(b) > piece {
+		do(b[:piece])
+		b = b[piece:]
+		runtime.Gosched()
+	}
+	do(b)
+}
 
 const (
 	smallHeap   = 16 << 20 // a heap with so many bytes alive, or fewer, is small

@@ -26,7 +26,7 @@ func (w *writer) List(n int) { w.tagged('l', n) }
 
 func (w *writer) Bytes(b []byte) {
 	w.tagged('b', len(b))
-	w.b = append(w.b, b...)
+	w.b = bridge.Append(w.b, b)
 }
 
 func (w *writer) Int(n int64) {
@@ -96,7 +96,7 @@ func (v value) raw() string {
 
 func (v value) Text() string { return bridge.FromText(v.raw()) }
 
-func (v value) Bytes() []byte { return append([]byte{}, v.View()...) }
+func (v value) Bytes() []byte { return bridge.Append([]byte{}, v.View()) }
 
 // Wide does not ask a byte array for its text, which would have to be made.
 func (v value) Wide() bool {

@@ -42,7 +42,7 @@ func (v value) raw() string {
 
 func (v value) Text() string { return bridge.FromText(v.raw()) }
 
-func (v value) Bytes() []byte { return append([]byte{}, v.View()...) }
+func (v value) Bytes() []byte { return bridge.Append([]byte{}, v.View()) }
 
 // Wide does not ask a byte array for its text, which would have to be made.
 func (v value) Wide() bool {
@@ -204,7 +204,8 @@ func memory(tls *libc.TLS, b []byte) (p uintptr, free func()) {
 		panic("gotcl: out of memory")
 	}
 	out := view(p, int32(len(b)+1))
-	out[copy(out, b)] = 0
+	bridge.Copy(out, b)
+	out[len(b)] = 0
 	return p, func() { libc.Xfree(tls, p) }
 }
 

@@ -95,7 +95,7 @@ proc cases::filter-watch {n size} {
 # An object of n chunks.
 proc cases::object {n size} {
     set store [$::js bind_object_store objects]
-    set data [string repeat x [expr {$n * 131072}]]
+    set data [binary format a* [string repeat x [expr {$n * 131072}]]] ;# bytes, as a file has
     set start [clock microseconds]
     $store put large -data $data
     set put [each $start $n]
