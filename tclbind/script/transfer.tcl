@@ -83,12 +83,23 @@ proc ::nats::core::open_file {file mode} {
     }
 }
 
+# What symbolic links to a plain file lead to; any other name as it is, and those that the system makes of what is open
+# already (/dev/stdout).
+proc ::nats::core::linked_file {file} {
+    set end $file
+    while {[file isfile $end] && [file type $end] eq "link" && [lindex [file split $end] 1] ni {dev proc}} {
+        set end [file join [file dirname $end] [file readlink $end]]
+    }
+    return [expr {[file isfile $end] && [file type $end] eq "file" ? $end : $file}]
+}
+
 # Has a file written under another name, which becomes its own when it is whole. What is no
-# plain file, a device say, is written directly.
+# plain file, a device say, is written directly. A symbolic link stays, and its file is replaced.
 #
 # get - a command prefix that takes the channel
 # Returns what get does.
 proc ::nats::core::transfer_file {file get} {
+    set file [linked_file $file]
     set plain [expr {![file exists $file] || [file type $file] eq "file"}]
     set target $file
     if {$plain} {
