@@ -118,3 +118,27 @@ func TestPingWhileTheLossIsNotAcknowledged(t *testing.T) {
 		t.Errorf("ping: %v", err)
 	}
 }
+
+// Who begins to follow the status after the end of a connection, and before its owner knows, hears of that end, and who
+// begins when all know it hears nothing: there is no change to hear of.
+func TestOnStateTellsAnEndThatNobodyKnows(t *testing.T) {
+	c := refused(t)
+	heard := make(chan Status, 4)
+	stop := c.OnState(func(s Status) { heard <- s })
+	defer stop()
+	select {
+	case s := <-heard:
+		if s != Closed {
+			t.Fatalf("heard %s", s)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the end is not told")
+	}
+	c.Acknowledge(Closed)
+	defer c.OnState(func(s Status) { heard <- s })()
+	select {
+	case s := <-heard:
+		t.Errorf("heard %s once more", s)
+	default:
+	}
+}

@@ -217,13 +217,17 @@ func (c *Conn) Status() Status {
 }
 
 // OnState has f called at each change of the status, until stop is called. The end of a connection is told after the
-// deliveries that came before. f is called under the Conn's lock, so it must not call the Conn.
+// deliveries that came before. If the connection has ended and its owner does not know yet (Options.Acknowledged), f is
+// told that end at once, for what begins now ends with it. f is called under the Conn's lock, so it must not call the Conn.
 func (c *Conn) OnState(f func(Status)) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lastWatch++
 	n := c.lastWatch
 	c.watchers[n] = f
+	if c.untold != nil {
+		f(Closed)
+	}
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -73,7 +73,7 @@ oo::class create ::nats::object_store {
         ::nats::core::refuse_options {data channel} $args
         set channel [::nats::core::open_file $file rb]
         try {
-            return [my put $name -size [file size $file] {*}$args -channel $channel]
+            return [::nats::core::outlived [list close $channel] {my put $name -size [file size $file] {*}$args -channel $channel}]
         } finally {
             close $channel
         }
@@ -84,16 +84,19 @@ oo::class create ::nats::object_store {
     # args - ?-channel chan? ?-callback cmdPrefix? ?-progress cmdPrefix?
     method get {name args} {
         lassign [::nats::core::do object_get $handle $name {*}$args] reader channel callback
+        set end [list ::nats::core::end_transfer $reader]
         try {
-            if {$channel ne ""} {
-                return [::nats::core::transfer_out $reader $channel]
-            }
-            if {$callback ne ""} {
-                return [::nats::core::transfer_by $reader $callback]
-            }
-            return [::nats::core::do object_text $reader]
+            return [::nats::core::outlived $end {
+                if {$channel ne ""} {
+                    ::nats::core::transfer_out $reader $channel
+                } elseif {$callback ne ""} {
+                    ::nats::core::transfer_by $reader $callback
+                } else {
+                    ::nats::core::do object_text $reader
+                }
+            }]
         } finally {
-            ::nats::core::end_transfer $reader
+            {*}$end
         }
     }
 

@@ -8,6 +8,10 @@
 # channel - "" where the bytes were given
 # Returns the info.
 proc ::nats::core::transfer_in {writer channel} {
+    return [outlived [list ::nats::core::end_transfer $writer] {put_all $writer $channel}]
+}
+
+proc ::nats::core::put_all {writer channel} {
     if {$channel eq ""} {
         return [do object_put_end $writer]
     }
@@ -42,6 +46,24 @@ proc ::nats::core::channel_ready {channel event transfer} {
 # Ends a transfer, unless it has gone with its store.
 proc ::nats::core::end_transfer {handle} {
     catch {release $handle}
+}
+
+# Runs a script in its caller. A coroutine that is deleted runs no code any more, what stands under "finally" neither:
+# then the cleanup is evaluated in place of that, at global level.
+proc ::nats::core::outlived {cleanup script} {
+    if {[info coroutine] eq ""} {
+        return [uplevel 1 $script]
+    }
+    set watch [list ::nats::core::coroutine_deleted $cleanup]
+    trace add command [info coroutine] delete $watch
+    set code [catch {uplevel 1 $script} result options]
+    # Its name may be another one by now.
+    trace remove command [info coroutine] delete $watch
+    return -options $options $result
+}
+
+proc ::nats::core::coroutine_deleted {cleanup args} {
+    uplevel #0 $cleanup
 }
 
 # Writes what comes to a channel.
@@ -107,7 +129,7 @@ proc ::nats::core::transfer_file {file get} {
     }
     set channel [open_file $target wb]
     try {
-        set info [{*}$get $channel]
+        set info [outlived [list ::nats::core::unfinished $channel [expr {$plain ? $target : ""}]] {{*}$get $channel}]
         close $channel
         set channel ""
         if {$plain} {
@@ -118,13 +140,16 @@ proc ::nats::core::transfer_file {file get} {
         }
         return $info
     } on error {message options} {
-        if {$channel ne ""} {
-            catch {close $channel}
-        }
-        if {$plain} {
-            file delete -- $target
-        }
+        unfinished $channel [expr {$plain ? $target : ""}]
         return -options $options $message
+    }
+}
+
+# Ends a file that is not whole: file is the name to delete, "" where there is none.
+proc ::nats::core::unfinished {channel file} {
+    catch {close $channel}
+    if {$file ne ""} {
+        file delete -- $file
     }
 }
 
@@ -143,15 +168,20 @@ proc ::nats::core::with_binary {channel side script} {
     }
     chan event $channel $event {}
     chan configure $channel -blocking 0 -translation binary -buffersize 131072
-    set code [catch {uplevel 1 $script} result options]
-    # The script may have closed it.
+    set restore [list ::nats::core::restore_channel $channel $before $event $handler]
+    set code [catch {outlived $restore {uplevel 1 $script}} result options]
+    {*}$restore
+    return -options $options $result
+}
+
+# Gives a channel its settings and its handler back. The script may have closed it.
+proc ::nats::core::restore_channel {channel settings event handler} {
     catch {
         foreach option {-blocking -translation -encoding -eofchar -buffersize} {
-            if {[dict exists $before $option]} {
-                chan configure $channel $option [dict get $before $option]
+            if {[dict exists $settings $option]} {
+                chan configure $channel $option [dict get $settings $option]
             }
         }
         chan event $channel $event $handler
     }
-    return -options $options $result
 }
