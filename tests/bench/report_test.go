@@ -106,6 +106,16 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// Processors' time is divided as the time that passes is, by what the unit counts.
+func TestOperationsAreWhatTheUnitCounts(t *testing.T) {
+	for name, want := range map[string]int{"put": 40, "threads-8": 40, "subscriptions-1000": 40, "keys-1000": 40000, "atomic": 4000} {
+		i := slices.IndexFunc(table, func(c *benchCase) bool { return c.name == name })
+		if got := table[i].operations(40); got != want {
+			t.Errorf("%s: %d operations instead of %d", name, got, want)
+		}
+	}
+}
+
 func TestChartIsXML(t *testing.T) {
 	r := sample()
 	r.hosts[2] = "<&>"
