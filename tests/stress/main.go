@@ -93,6 +93,10 @@ func (s *settings) run(ctx context.Context) bool {
 		r := &round{settings: s, number: i + 1, size: s.sizes[i%len(s.sizes)], random: random,
 			check: check{timeout: s.timeout, margin: s.margin, counts: map[string]int{}}}
 		r.run(ctx)
+		if ctx.Err() != nil {
+			fmt.Printf("round %d was broken off, and is not counted\n", r.number)
+			break
+		}
 		for what, n := range r.check.counts {
 			total[what] += n
 		}
