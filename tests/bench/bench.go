@@ -50,7 +50,7 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 	}
 	if natsh, err := filepath.Abs(natshProgram); err == nil {
 		if _, err := os.Stat(natsh); err == nil {
-			b.hosts = append(b.hosts, &host{name: "natsh", command: []string{natsh, tclProgram, b.fixture.url}, threadless: true})
+			b.hosts = append(b.hosts, &host{name: "natsh", command: []string{natsh, tclProgram, b.fixture.url}, static: true})
 		}
 	}
 	if s.other != "" {
@@ -101,11 +101,17 @@ func (b *bench) measure(c *benchCase) ([]*row, error) {
 	for i, f := range c.figures {
 		rows[i] = &row{benchCase: c, figure: f, samples: make([][]float64, len(b.hosts))}
 	}
+	if c.lacks != nil {
+		if why := c.lacks(b); why != "" {
+			fmt.Fprintf(os.Stderr, "left out: %s: %s\n", c.name, why)
+			return rows, nil
+		}
+	}
 	without := make([]bool, len(b.hosts)) // optional hosts that could not run the case
 	first, rounds := b.rounds(c)
 	for round := first; round < rounds; round++ {
 		for i, h := range b.hosts {
-			if c.tclOnly && i == nativeHost || c.threads && h.threadless || without[i] {
+			if c.tclOnly && i == nativeHost || c.needs != "" && h.static || without[i] {
 				continue
 			}
 			figures, err := b.once(c, h)

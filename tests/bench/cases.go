@@ -20,7 +20,12 @@ type benchCase struct {
 	run     func(*bench, *benchCase, *host) ([]float64, error)
 	prepare func(*fixture, *benchCase) error // before each run; may be nil
 	tclOnly bool                             // there is nothing native to compare with
-	threads bool                             // natsh, which has no threads, cannot run it
+	// The package in C that it needs, which natsh cannot load; "" is none.
+	needs string
+	// It is no matter for a smoke test how many keys it has.
+	quick bool
+	// Why it cannot run on this machine, or ""; may be nil.
+	lacks func(*bench) string
 }
 
 // A figure is one of the numbers that a run gives.
@@ -63,6 +68,7 @@ var table = slices.Concat(
 			figures: []figure{{unit: "KiB"}}},
 		{name: "memory-watcher", group: "memory-watcher", label: "memory, watcher", n: 410, rounds: 3, run: slope,
 			figures: []figure{{unit: "KiB"}}},
+		window,
 		peak(1000), peak(10000), peak(100000), peak(bigSize),
 		{name: "require", group: "require", label: "start", n: 5, run: start, tclOnly: true, figures: []figure{
 			{label: "of a bare shell", unit: "ms"},

@@ -386,6 +386,7 @@ proc cases::memory-peak {n size} {
 }
 
 source [file join [file dirname [info script]] many.tcl]
+source [file join [file dirname [info script]] window.tcl]
 
 set conn [connect]
 set js [$conn jet_stream -timeout 120000]

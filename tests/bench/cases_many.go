@@ -46,7 +46,7 @@ func filtered(group, label string, size int) *benchCase {
 func threads(count int) *benchCase {
 	c := &benchCase{
 		name: fmt.Sprintf("threads-%d", count), group: "threads", label: fmt.Sprintf("put, in threads: %d", count),
-		n: 4000, size: count, threads: true, run: askWorker, figures: []figure{{unit: "µs"}},
+		n: 4000, size: count, needs: "Thread", run: askWorker, figures: []figure{{unit: "µs"}},
 	}
 	if count == 1 {
 		c.figures[0].target = 1.25

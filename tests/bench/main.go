@@ -130,7 +130,7 @@ func (s settings) wants(c *benchCase) bool {
 	case len(s.cases) > 0 && !slices.ContainsFunc(s.cases, c.is):
 		return false
 	case s.smoke:
-		return c.size <= smokeSize
+		return c.size <= smokeSize || c.quick
 	case c.size == bigSize:
 		return s.big || slices.Contains(s.cases, c.name)
 	}

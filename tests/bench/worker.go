@@ -25,9 +25,9 @@ type host struct {
 	path    string // where Tcl looks for the package there; "" for this project's directory
 	// A case that this host cannot run is left out there, and does not fail.
 	optional bool
-	// It runs no case of several threads.
-	threadless bool
-	worker     *worker // started when it is first needed; nil
+	// It loads no packages in C.
+	static bool
+	worker *worker // started when it is first needed; nil
 }
 
 // process is a program of this host, with its package's directory in the environment.

@@ -56,3 +56,16 @@ func TestAWorkerTellsMemoryAndTime(t *testing.T) {
 		t.Errorf("time: %v %v", µs, err)
 	}
 }
+
+// A case that this machine cannot run has no figures, and is no failure.
+func TestACaseIsLeftOutWhereSomethingIsLacking(t *testing.T) {
+	b := &bench{hosts: []*host{{name: "native"}, {name: "C Tcl"}}}
+	c := &benchCase{name: "window", figures: []figure{{unit: "µs"}}, lacks: func(*bench) string { return "there is no display" }}
+	rows, err := b.measure(c)
+	if err != nil || len(rows) != 1 || len(rows[0].samples) != 2 || rows[0].samples[0] != nil || rows[0].samples[1] != nil {
+		t.Errorf("%v %v", rows, err)
+	}
+	if cells := (&report{hosts: b.hostNames()}).cells(rows[0]); !slices.Contains(cells, "–") {
+		t.Errorf("cells: %v", cells)
+	}
+}
