@@ -11,6 +11,7 @@ import (
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
+	"natstcl/kv/wire"
 )
 
 // mostTries is how often an info is written anew because somebody else wrote in between.
@@ -96,6 +97,21 @@ func (s *Store) purge(subject string, done func(error)) {
 	if err := s.js.PurgeStream(s.stream, filter, func(_ uint64, err error) { done(err) }); err != nil {
 		done(err)
 	}
+}
+
+// settle has done called when the stream has dealt with all that this connection has sent it before. A server answers
+// requests of its API beside its streams: one that was frozen, or has too much to do, may purge or read a stream before
+// it stores what came earlier. But a stream answers its messages in order, also this one, which it refuses because it
+// is for another stream.
+func (s *Store) settle(subject string, done func(error)) error {
+	m := &nats.Msg{Subject: subject, Header: nats.Header{"Nats-Expected-Stream": {"-"}}}
+	_, err := s.js.Publish(m, s.js.Timeout(), wire.Retry{}, func(_ dict.Dict, err error) {
+		if fault.CodeOf(err) == fault.JSResponse && !leaderless(err) {
+			err = nil
+		}
+		done(err)
+	})
+	return err
 }
 
 // Delete removes an object: its chunks go, and its info says that it was deleted. To delete it

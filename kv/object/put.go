@@ -62,6 +62,7 @@ type Writer struct {
 	wanting  bool // Write has said that there is no room
 	closing  bool
 	failure  error
+	lost     bool // of some chunk nobody knows whether it is stored, or will be
 	finished bool
 }
 
@@ -167,6 +168,9 @@ func (w *Writer) acknowledged(chunk []byte, took time.Duration, err error) {
 	w.mu.Lock()
 	w.open--
 	w.inFlight -= n
+	if err != nil && fault.CodeOf(err) != fault.JSResponse {
+		w.lost = true
+	}
 	switch {
 	case err != nil && w.failure == nil:
 		w.failure = w.store.gone(err)
@@ -280,7 +284,16 @@ func (w *Writer) replace(old, now *Info) {
 // lookWhether finds out what a lost acknowledgement was about: where the info is stored, its chunks
 // must stay. While nobody knows, they stay too: rather chunks too many than an object without.
 func (w *Writer) lookWhether(old, now *Info, failure error) {
-	read := func(done func(*Info, error)) error { return w.store.info(w.meta.Name, true, done) }
+	read := func(done func(*Info, error)) error {
+		return w.store.settle(w.store.infoSubject(w.meta.Name), func(err error) {
+			if err == nil {
+				err = w.store.info(w.meta.Name, true, done)
+			}
+			if err != nil {
+				done(nil, err)
+			}
+		})
+	}
 	atLast(w.store, read, func(error) { w.tell(nil, failure) }, func(i *Info, err error) {
 		switch {
 		case err != nil:
@@ -303,7 +316,15 @@ func (w *Writer) undo(failure error) {
 		w.tell(nil, failure)
 		return
 	}
-	w.store.purgeAtLast(w.subject, func(error) { w.tell(nil, failure) })
+	tell := func(error) { w.tell(nil, failure) }
+	if !w.lost {
+		w.store.purgeAtLast(w.subject, tell)
+		return
+	}
+	settle := func(done func(struct{}, error)) error {
+		return w.store.settle(w.subject, func(err error) { done(struct{}{}, err) })
+	}
+	atLast(w.store, settle, tell, func(struct{}, error) { w.store.purgeAtLast(w.subject, tell) })
 }
 
 const digestPrefix = "SHA-256="
