@@ -4,6 +4,7 @@ package js
 
 import (
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -222,7 +223,7 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry
 	subject, inBatch := m.Subject, m.Header.Get(batchID) != ""
 	return j.conn.RequestAgain(m, timeout, retry, func(reply *nats.Msg, err error) {
 		if err != nil {
-			done(nil, err)
+			done(nil, unstored(subject, err))
 			return
 		}
 		if inBatch && len(reply.Data) == 0 {
@@ -232,6 +233,16 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry
 		ack, err := parseReply(subject, reply.Data, aText("stream"), aCount("seq"))
 		done(ack, err)
 	})
+}
+
+// unstored has the error of a message that nobody takes say what is missing.
+func unstored(subject string, err error) error {
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Code != fault.NoResponders {
+		return err
+	}
+	return &fault.Error{Code: e.Code, Words: e.Words, Text: e.Text,
+		Help: "no stream has a subject that " + subject + " matches, or its server is away"}
 }
 
 // PublishForSeq is Publish for one who wants no more than the sequence number, with

@@ -127,7 +127,12 @@ proc ::nats::core::transfer_file {file get} {
     if {$plain} {
         while {[file exists [set target $file.[format %08x [expr {int(rand() * 0x7fffffff)}]].part]]} {}
     }
-    set channel [open_file $target wb]
+    try {
+        set channel [open_file $target wb]
+    } on error {message options} {
+        # Who called knows the file by its own name.
+        return -options $options [string map [list $target $file] $message]
+    }
     try {
         set info [outlived [list ::nats::core::unfinished $channel [expr {$plain ? $target : ""}]] {{*}$get $channel}]
         close $channel

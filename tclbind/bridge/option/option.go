@@ -59,7 +59,8 @@ func (t Table) ParseKnown(args []bridge.Value) (Values, error) { return t.parse(
 
 func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
 	if len(args)%2 == 1 {
-		return nil, invalid("Missing value for option " + args[len(args)-1].Text())
+		last := args[len(args)-1].Text()
+		return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Missing value for option " + last, Help: t.needs(last)}
 	}
 	out := make(Values, len(args)/2)
 	for i := 0; i < len(args); i += 2 {
@@ -78,6 +79,22 @@ func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
 		out[name] = v
 	}
 	return out, nil
+}
+
+// needs says what has to stand behind a name that is the last word of a call.
+func (t Table) needs(name string) string {
+	row := t.Row(strings.TrimPrefix(name, "-"))
+	if row == nil {
+		return "options are pairs, a name and a value each"
+	}
+	what := row.Kind.Takes
+	if len(row.Allowed) > 0 {
+		what = strings.Join(row.Allowed, " or ")
+	}
+	if what != "" {
+		what = ": " + what
+	}
+	return "-" + row.Name + " is followed by a value" + what
 }
 
 // Meant says which options a name that there is not may stand for, "" where none is near.
