@@ -64,6 +64,11 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 			return err
 		}
 	}
+	if at := s.UpToTime; at != "" {
+		if _, err := time.Parse(time.RFC3339, at); err != nil {
+			return invalid("Invalid time " + at + ": a time with its zone is needed, such as 2026-01-01T00:00:00Z")
+		}
+	}
 	slices.Sort(names)
 	names = slices.Compact(names)
 	g := &gathering{bucket: b, begun: time.Now(), selection: s, found: map[string]Entry{}, done: done}
