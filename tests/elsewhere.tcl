@@ -34,5 +34,5 @@ if {[info exists env(NATS_ELSEWHERE_REPLICAS)]} {
 proc startServer {} {
     set ::server [elsewhere new]
     set ::conn [connectTo $::server]
-    set ::js [$::conn jet_stream]
+    set ::js [$::conn jet_stream -timeout $::patience]
 }

@@ -70,7 +70,8 @@ proc failure {script} {
 proc startServer {} {
     set ::server [nats::server new]
     set ::conn [connectTo $::server]
-    set ::js [$::conn jet_stream]
+    # A busy machine, or its disk, may take its time.
+    set ::js [$::conn jet_stream -timeout $::patience]
 }
 
 proc stopServer {} {
