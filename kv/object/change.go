@@ -62,7 +62,7 @@ func (s *Store) store(old, now *Info, done func(error)) {
 	}
 	err := s.js.PublishForSeq(m, func(seq uint64, err error) {
 		if err != nil {
-			done(s.gone(err))
+			s.told(err, done)
 			return
 		}
 		now.revision = seq

@@ -293,14 +293,14 @@ func (r *Reader) missed(err error) {
 			return
 		}
 	}
-	r.finish(r.store.gone(err))
+	r.store.told(err, r.finish)
 }
 
 // askWhether finds out whether the bucket is gone, or its server is about to come back.
 func (r *Reader) askWhether() {
 	err := r.store.js.StreamInfo(r.store.stream, func(_ dict.Dict, err error) {
 		if fault.CodeOf(err) == fault.StreamNotFound {
-			r.finish(r.store.gone(err))
+			r.finish(errBucketNotFound(r.store.name))
 			return
 		}
 		r.tell(true)

@@ -211,7 +211,7 @@ func (s *Store) info(name string, leader bool, done func(*Info, error)) error {
 			return
 		}
 		if err != nil {
-			done(nil, s.gone(err))
+			s.told(err, func(err error) { done(nil, err) })
 			return
 		}
 		done(s.readInfo(m))

@@ -173,7 +173,7 @@ func (w *Writer) acknowledged(chunk []byte, took time.Duration, err error) {
 	}
 	switch {
 	case err != nil && w.failure == nil:
-		w.failure = w.store.gone(err)
+		w.failure = err
 	case err == nil:
 		w.stored += uint64(n)
 		w.spare = append(w.spare, chunk)
@@ -312,11 +312,11 @@ func (w *Writer) tell(i *Info, err error) { w.told.Do(func() { w.done(i, err) })
 
 // undo removes the chunks, and tells the failure.
 func (w *Writer) undo(failure error) {
+	tell := func(error) { w.store.told(failure, func(err error) { w.tell(nil, err) }) }
 	if w.chunks == 0 {
-		w.tell(nil, failure)
+		tell(nil)
 		return
 	}
-	tell := func(error) { w.tell(nil, failure) }
 	if !w.lost {
 		w.store.purgeAtLast(w.subject, tell)
 		return

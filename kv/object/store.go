@@ -48,15 +48,27 @@ func errBucketNotFound(name string) error {
 	return fault.New(fault.BucketNotFound, "Bucket "+name+" not found")
 }
 
-// gone is an error of a stream's as one of the store's.
-func (s *Store) gone(err error) error { return storeError(s.name, err) }
-
-func storeError(name string, err error) error {
+// told makes an error of a stream's one of the store's. It finds out whether the store is gone: a stream that has no
+// leader for a moment is as silent as one that is not there.
+func (s *Store) told(err error, done func(error)) {
 	switch fault.CodeOf(err) {
-	case fault.StreamNotFound, fault.NoResponders:
-		return errBucketNotFound(name)
+	case fault.StreamNotFound:
+		done(errBucketNotFound(s.name))
+		return
+	case fault.NoResponders:
+	default:
+		done(err)
+		return
 	}
-	return err
+	asked := s.js.StreamState(s.stream, "", func(_ js.StreamState, answer error) {
+		if fault.CodeOf(answer) == fault.StreamNotFound {
+			err = errBucketNotFound(s.name)
+		}
+		done(err)
+	})
+	if asked != nil {
+		done(err)
+	}
 }
 
 // Config says what a store is to be like. A field that is nil is not given: the default holds for a new
@@ -262,7 +274,7 @@ func statuses(j *js.JetStream, names []string, known []dict.Dict, done func([]di
 func (s *Store) Status(done func(dict.Dict, error)) error {
 	return s.js.StreamInfo(s.stream, func(info dict.Dict, err error) {
 		if err != nil {
-			done(nil, s.gone(err))
+			s.told(err, func(err error) { done(nil, err) })
 			return
 		}
 		config, _ := info.Path("config").(dict.Dict)

@@ -68,7 +68,7 @@ func (s *Store) Watch(o WatchOptions, handler func(*Watcher, *Info), done func(*
 	}
 	return s.js.OrderedConsumer(s.stream, config, func(c *js.OrderedConsumer, err error) {
 		if err != nil {
-			done(nil, s.gone(err))
+			s.told(err, func(err error) { done(nil, err) })
 			return
 		}
 		w.consumer = c
@@ -141,7 +141,7 @@ func (s *Store) List(deleted bool, done func([]*Info, error)) error {
 	o := WatchOptions{
 		IgnoreDeletes: !deleted,
 		IdleHeartbeat: time.Second,
-		Ended:         func(why *fault.Error) { l.finish(s.gone(why)) },
+		Ended:         func(why *fault.Error) { s.told(why, l.finish) },
 	}
 	err := s.Watch(o, l.take, func(w *Watcher, err error) {
 		if err != nil {
