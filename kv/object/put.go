@@ -70,7 +70,7 @@ type Writer struct {
 // when done gets its info, and not before: the chunks are stored by then, and those of an object
 // that had the name are removed. Where it fails, the chunks are removed again.
 //
-// Errors of done: ErrBucketNotFound, ErrTimeout, ErrMaxPayload (ChunkSize is more than the server takes),
+// Errors of done: ErrBucketNotFound, ErrNoResponders (the stream has no leader), ErrTimeout, ErrMaxPayload (ChunkSize is more than the server takes),
 // ErrJSResponse (a limit of the store's), ErrConnectionClosed, and what Abort was given.
 func (s *Store) Put(meta Meta, o PutOptions, done func(*Info, error)) (*Writer, error) {
 	if err := checkObject(meta.Name); err != nil {
