@@ -56,9 +56,6 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 			return fault.New(fault.BadSubject, "Invalid subject "+b.read+filter)
 		}
 	}
-	if !b.direct.Load() && (s.UpToRevision > 0 || s.UpToTime != "") {
-		return fault.New(fault.NotSupported, "Bucket "+b.name+" has no direct gets (allow_direct): its keys cannot be read as they were")
-	}
 	if s.UpToRevision > 0 {
 		if err := checkRevision(s.UpToRevision); err != nil {
 			return err
@@ -68,6 +65,9 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 		if _, err := time.Parse(time.RFC3339, at); err != nil {
 			return invalid("Invalid time " + at + ": a time with its zone is needed, such as 2026-01-01T00:00:00Z")
 		}
+	}
+	if !b.direct.Load() && (s.UpToRevision > 0 || s.UpToTime != "") {
+		return fault.New(fault.NotSupported, "Bucket "+b.name+" has no direct gets (allow_direct): its keys cannot be read as they were")
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
