@@ -66,7 +66,7 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 			return invalid("Invalid time " + at + ": a time with its zone is needed, such as 2026-01-01T00:00:00Z")
 		}
 	}
-	if !b.direct.Load() && (s.UpToRevision > 0 || s.UpToTime != "") {
+	if !b.direct.Load() && s.past() {
 		return fault.New(fault.NotSupported, "Bucket "+b.name+" has no direct gets (allow_direct): its keys cannot be read as they were")
 	}
 	slices.Sort(names)
@@ -174,7 +174,7 @@ func (g *gathering) rest(names []string, at moment, page *js.Page) (more bool, e
 	case page.Pending > 0:
 		at.from = page.Last + 1
 		return true, g.read(names, at)
-	case at.got >= at.expected || g.past():
+	case at.got >= at.expected || g.selection.past():
 		return false, nil
 	case len(g.selection.Filters) > 0:
 		return true, g.readEach(names)
@@ -223,7 +223,7 @@ const (
 )
 
 // past tells whether what was is asked for, and not what is now.
-func (g *gathering) past() bool { return g.selection.UpToRevision > 0 || g.selection.UpToTime != "" }
+func (s *Selection) past() bool { return s.UpToRevision > 0 || s.UpToTime != "" }
 
 // answered is the end of a request: servers that do not know this kind of request refuse it (408), and so they do
 // where too many keys match (413).
@@ -233,13 +233,13 @@ func (g *gathering) answered(names []string, err error) {
 		refused = e
 	}
 	switch {
-	case refused != nil && g.past():
+	case refused != nil && g.selection.past():
 		err = invalid("More than 1024 keys match: they cannot be read as of one revision")
-	case g.past() && fault.CodeOf(err) == fault.InvalidArg:
+	case g.selection.past() && fault.CodeOf(err) == fault.InvalidArg:
 		if g.explain(err) == nil {
 			return
 		}
-	case refused != nil, fault.CodeOf(err) == fault.InvalidArg && !g.past():
+	case refused != nil, fault.CodeOf(err) == fault.InvalidArg && !g.selection.past():
 		if err = g.readEach(names); err == nil {
 			return
 		}
@@ -249,7 +249,7 @@ func (g *gathering) answered(names []string, err error) {
 		return
 	}
 	g.bucket.told(g.begun, false, err, func(err error) {
-		if fault.CodeOf(err) == fault.NoResponders && !g.bucket.direct.Load() && !g.past() && g.readEach(names) == nil {
+		if fault.CodeOf(err) == fault.NoResponders && !g.bucket.direct.Load() && !g.selection.past() && g.readEach(names) == nil {
 			return // somebody has switched direct gets off since the bucket was bound
 		}
 		g.end(err)

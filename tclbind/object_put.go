@@ -141,7 +141,7 @@ func (w *objectWriter) forget() {
 type putRoom struct{ w *objectWriter }
 
 func (r *putRoom) Run(*bridge.Package) {
-	if r.w.data != nil && !r.w.over {
+	if r.w.data != nil {
 		r.w.proceed()
 		return
 	}

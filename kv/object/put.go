@@ -70,8 +70,8 @@ type Writer struct {
 // when done gets its info, and not before: the chunks are stored by then, and those of an object
 // that had the name are removed. Where it fails, the chunks are removed again.
 //
-// Errors of done: ErrBucketNotFound, ErrNoResponders (the stream has no leader), ErrTimeout, ErrMaxPayload (ChunkSize is more than the server takes),
-// ErrJSResponse (a limit of the store's), ErrConnectionClosed, and what Abort was given.
+// Errors of done: ErrBucketNotFound, ErrNoResponders (the stream has no leader), ErrTimeout, ErrMaxPayload (ChunkSize is
+// more than the server takes), ErrJSResponse (a limit of the store's), ErrConnectionClosed, and what Abort was given.
 func (s *Store) Put(meta Meta, o PutOptions, done func(*Info, error)) (*Writer, error) {
 	if err := checkObject(meta.Name); err != nil {
 		return nil, err
@@ -114,12 +114,8 @@ func (w *Writer) Write(data []byte) (room bool) {
 		n := min(len(data), w.chunkSize-len(w.chunk))
 		w.chunk = append(w.chunk, data[:n]...)
 		data = data[n:]
-		if len(w.chunk) == w.chunkSize {
-			chunk := w.chunk
-			w.chunk = nil
-			if !w.send(chunk) {
-				return false
-			}
+		if len(w.chunk) == w.chunkSize && !w.send() {
+			return false
 		}
 	}
 	w.mu.Lock()
@@ -128,8 +124,8 @@ func (w *Writer) Write(data []byte) (room bool) {
 	return !w.wanting
 }
 
-// takeSpare is memory for a chunk, or nil where none is left over. New memory for each chunk would cost more than
-// sending it, since the system clears each page of it.
+// takeSpare is memory for a chunk, or nil where none is left over. The system clears each page of new memory when it is
+// first written, which with large objects is much of what a put costs.
 func (w *Writer) takeSpare() (chunk []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,8 +135,10 @@ func (w *Writer) takeSpare() (chunk []byte) {
 	return chunk
 }
 
-// send publishes a chunk; false where the put has failed.
-func (w *Writer) send(chunk []byte) bool {
+// send publishes the chunk; false where the put has failed.
+func (w *Writer) send() bool {
+	chunk := w.chunk
+	w.chunk = nil
 	w.mu.Lock()
 	if w.failure != nil || w.closing {
 		w.mu.Unlock()
@@ -201,8 +199,7 @@ func (w *Writer) acknowledged(chunk []byte, took time.Duration, err error) {
 // Close tells that there is no more. done is called when the object is stored.
 func (w *Writer) Close() {
 	if len(w.chunk) > 0 {
-		w.send(w.chunk)
-		w.chunk = nil
+		w.send()
 	}
 	w.mu.Lock()
 	w.closing = true

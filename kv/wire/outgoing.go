@@ -97,8 +97,8 @@ func (o *outgoing) sendLocked() {
 	}
 }
 
-// large tells whether a big message has made the buffer larger than gathering needs. The next one may be as big:
-// new memory for each made a put of 64 KiB, or of an object, dearer by a tenth.
+// large tells whether a big message has made the buffer larger than gathering needs. The next one may be as big, and the
+// system clears each page of new memory when it is first written.
 func (o *outgoing) large() bool { return cap(o.buf) > 4*gatherLimit }
 
 func (o *outgoing) armLocked() {

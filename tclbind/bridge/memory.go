@@ -8,9 +8,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"strings"
+	"slices"
 	"sync"
-	"unsafe"
 )
 
 // PaceGC makes Go's garbage collections rarer while the heap is small. It is called in a process in which all Go code
@@ -29,15 +28,9 @@ const piece = 1 << 20
 // a moment, and a copy can be stopped only at its end. Until then the collector sends signals to its thread without
 // a pause, which made a copy of 64 MiB take a second.
 func Append(dst, src []byte) []byte {
-	if len(src) <= piece {
-		return append(dst, src...)
-	}
-	var all strings.Builder // it does not clear memory that is written next
-	all.Grow(len(dst) + len(src))
-	all.Write(dst)
-	inPieces(src, func(b []byte) { all.Write(b) })
-	text := all.String()
-	return unsafe.Slice(unsafe.StringData(text), len(text)) // nobody has text
+	dst = slices.Grow(dst, len(src))
+	inPieces(src, func(b []byte) { dst = append(dst, b...) })
+	return dst
 }
 
 // Copy copies src, as Append does, to dst, which is as long.

@@ -124,8 +124,10 @@ proc ::nats::core::transfer_file {file get} {
     set file [linked_file $file]
     set plain [expr {![file exists $file] || [file type $file] eq "file"}]
     set target $file
+    set part ""
     if {$plain} {
         while {[file exists [set target $file.[format %08x [expr {int(rand() * 0x7fffffff)}]].part]]} {}
+        set part $target
     }
     try {
         set channel [open_file $target wb]
@@ -134,7 +136,7 @@ proc ::nats::core::transfer_file {file get} {
         return -options $options [string map [list $target $file] $message]
     }
     try {
-        set info [outlived [list ::nats::core::unfinished $channel [expr {$plain ? $target : ""}]] {{*}$get $channel}]
+        set info [outlived [list ::nats::core::unfinished $channel $part] {{*}$get $channel}]
         close $channel
         set channel ""
         if {$plain} {
@@ -145,7 +147,7 @@ proc ::nats::core::transfer_file {file get} {
         }
         return $info
     } on error {message options} {
-        unfinished $channel [expr {$plain ? $target : ""}]
+        unfinished $channel $part
         return -options $options $message
     }
 }
