@@ -95,11 +95,12 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 		c.failed, c.ended = config.Failed, config.Ended
 		c.mu.Lock()
 		listen := func() (*wire.Sub, error) { return j.conn.Listen(c.inbox, c.receive) }
-		if err = c.listenLocked(j.conn, c.stateChanged, listen); err == nil {
-			c.leave = append(c.leave, j.conn.OnRefusal(c.refused))
-		}
+		stopWatch := j.conn.OnRefusal(c.refused) // before it listens: a refusal can come at once
+		err = c.listenLocked(j.conn, c.stateChanged, listen)
+		c.leave = append(c.leave, stopWatch)
 		c.mu.Unlock()
 		if err != nil {
+			stopWatch()
 			done(nil, err)
 			return
 		}

@@ -4,7 +4,6 @@ package wire
 
 import (
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"natstcl/kv/fault"
@@ -15,23 +14,14 @@ import (
 // It waits through reconnects. Errors: ErrPermissions, ErrTimeout, ErrConnectionClosed.
 func (s *Sub) Confirm(timeout time.Duration, done func(error)) error {
 	c := s.conn
-	var refused atomic.Pointer[fault.Error]
-	stop := c.OnRefusal(func(r Refusal) {
-		if !r.Publish && r.Subject == s.subject && r.queue() == s.queue {
-			refused.CompareAndSwap(nil, r.Why)
-		}
-	})
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.closedLocked() {
-		c.mu.Unlock()
-		stop()
 		return NoConnection()
 	}
-	defer c.mu.Unlock()
 	late := fault.New(fault.Timeout, "The server has not confirmed the subscription to "+s.subject+" in time")
 	c.pingLocked(timeout, late, func(_ time.Duration, err error) {
-		stop()
-		if why := refused.Load(); why != nil {
+		if why := s.refusal.Load(); why != nil {
 			err = why
 		}
 		if err != nil {

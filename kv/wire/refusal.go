@@ -55,9 +55,15 @@ func (c *Conn) refused(e *engine, text string) {
 	e.mark(func() {
 		c.mu.Lock()
 		tell := slices.Collect(maps.Values(c.refusals))
+		r := Refusal{subject, publishing, failure}
+		for _, s := range c.subs {
+			if !publishing && s.subject == subject && s.queue == r.queue() {
+				s.refusal.Store(failure)
+			}
+		}
 		c.mu.Unlock()
 		for _, f := range tell {
-			f(Refusal{subject, publishing, failure})
+			f(r)
 		}
 		if publishing {
 			c.pending.fail(failure, func(p *Pending) bool { return p.subject == subject })

@@ -25,6 +25,9 @@ type Sub struct {
 	most     atomic.Int64 // messages it may have in all, 0 for no limit
 	received atomic.Int64
 	stopped  atomic.Bool
+
+	// Why the server that is connected does not permit it. It may come before Subscribe has returned.
+	refusal atomic.Pointer[fault.Error]
 }
 
 // ID is the subscription's number, 0 for one of Listen's.
@@ -120,6 +123,7 @@ const mostCounted = 999_999_999
 
 // restore brings the subscription to a new engine, with what is left of its messages.
 func (s *Sub) restore(e *engine) error {
+	s.refusal.Store(nil)
 	left := s.most.Load()
 	if left > 0 {
 		if left -= s.received.Load(); left <= 0 {
