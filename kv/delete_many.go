@@ -66,10 +66,17 @@ func (b *Bucket) each(n int, o ManyOptions, start func(i int, ended func(error))
 // DefaultMarkerAge is how old a marker is that PurgeDeletes removes, unless it is told otherwise.
 const DefaultMarkerAge = 30 * time.Minute
 
+// purgesInFlight is how many purges wait for their reply at a time. A server makes them one after the other, so that more
+// would only wait longer, and one that is slow would answer the last ones after their timeout.
+const purgesInFlight = 32
+
 // PurgeDeletes removes what deleted keys have left: of markers older than that the marker and the history
 // before it, of younger ones the history alone; with less than 0 all markers. It returns how many messages went. A
 // key that is written anew meanwhile keeps what was written: nothing beyond the marker goes.
 func (b *Bucket) PurgeDeletes(olderThan time.Duration, o ManyOptions, done func(uint64, error)) error {
+	if o.InFlight <= 0 {
+		o.InFlight = purgesInFlight
+	}
 	var markers []Entry
 	s := &snapshot{bucket: b, what: "deleted keys"}
 	s.take = func(m *nats.Msg, meta js.Metadata) {
