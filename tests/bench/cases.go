@@ -20,7 +20,7 @@ type benchCase struct {
 	run     func(*bench, *benchCase, *host) ([]float64, error)
 	prepare func(*fixture, *benchCase) error // before each run; may be nil
 	tclOnly bool                             // there is nothing native to compare with
-	// The package in C that it needs, which natsh cannot load; "" is none.
+	// The package in C, or the library, that it needs, and which natsh cannot load; "" is none.
 	needs string
 	// It is no matter for a smoke test how many keys it has.
 	quick bool
@@ -70,6 +70,8 @@ var table = slices.Concat(
 			figures: []figure{{unit: "KiB"}}},
 		window,
 		peak(1000), peak(10000), peak(100000), peak(bigSize),
+		{name: "load", group: "require", label: "start, a library of Go that does nothing", n: 5, run: startEmpty, tclOnly: true,
+			needs: "a library", figures: []figure{{label: "loaded, over that of a bare shell", unit: "ms", absolute: true}}},
 		{name: "require", group: "require", label: "start", n: 5, run: start, tclOnly: true, figures: []figure{
 			{label: "of a bare shell", unit: "ms"},
 			{label: "Tcl's search for a package, over that", unit: "ms", absolute: true},

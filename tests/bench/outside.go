@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -113,9 +114,47 @@ func start(b *bench, c *benchCase, h *host) ([]float64, error) {
 		return nil, err
 	}
 	path := "lappend auto_path {" + filepath.Dir(dir) + "}\n"
-	scripts := []string{"", path + "package require nothing\n", path + "package require nats\n"}
+	least, err := b.leastStarts(h, c.n, "", path+"package require nothing\n", path+"package require nats\n")
+	if err != nil {
+		return nil, err
+	}
+	own := least[2] - least[1]
+	if own < 0 {
+		own = least[2] - least[0] // natsh has the package, and looks for it nowhere
+	}
+	return []float64{milliseconds(least[0]), milliseconds(least[1] - least[0]), milliseconds(own)}, nil
+}
+
+// startEmpty is how many ms longer a shell takes where it loads a library of Go that does nothing: the least that any
+// package of Go costs.
+func startEmpty(b *bench, c *benchCase, h *host) ([]float64, error) {
+	dir := filepath.Join(b.fixture.dir, "empty")
+	library := filepath.Join(dir, "empty.so")
+	if _, err := os.Stat(library); err != nil {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		source := "package main\n\nimport \"C\"\n\n//export Empty_Init\nfunc Empty_Init(uintptr) int32 { return 0 }\n\nfunc main() {}\n"
+		if err := os.WriteFile(filepath.Join(dir, "empty.go"), []byte(source), 0o600); err != nil {
+			return nil, err
+		}
+		build := exec.CommandContext(b.ctx, "go", "build", "-buildmode=c-shared", "-ldflags", "-s -w", "-o", library, "empty.go")
+		build.Dir = dir
+		if out, err := build.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, out)
+		}
+	}
+	least, err := b.leastStarts(h, c.n, "", "load {"+library+"} Empty\n")
+	if err != nil {
+		return nil, err
+	}
+	return []float64{milliseconds(least[1] - least[0])}, nil
+}
+
+// leastStarts are the least times of n starts with each script, in turn.
+func (b *bench) leastStarts(h *host, n int, scripts ...string) ([]time.Duration, error) {
 	least := make([]time.Duration, len(scripts))
-	for range c.n {
+	for range n {
 		for i, script := range scripts {
 			took, err := b.started(h, "start"+strconv.Itoa(i)+".tcl", script)
 			if err != nil {
@@ -126,11 +165,7 @@ func start(b *bench, c *benchCase, h *host) ([]float64, error) {
 			}
 		}
 	}
-	own := least[2] - least[1]
-	if own < 0 {
-		own = least[2] - least[0] // natsh has the package, and looks for it nowhere
-	}
-	return []float64{milliseconds(least[0]), milliseconds(least[1] - least[0]), milliseconds(own)}, nil
+	return least, nil
 }
 
 func (b *bench) started(h *host, name, script string) (time.Duration, error) {
