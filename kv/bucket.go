@@ -197,50 +197,25 @@ func checkRevision(revision uint64) error {
 	return nil
 }
 
-// told finds out whether an error means that the bucket is gone: a stream that has no leader for
-// a moment is as silent as one that is not there. begun is when the operation began, which
-// has the JetStream's timeout in all.
+// told makes an error of a stream's one of the bucket's, where it means that the bucket is gone. begun is when the
+// operation began, which has the JetStream's timeout in all.
 func (b *Bucket) told(begun time.Time, writing bool, err error, done func(error)) {
 	j, stream := b.js, b.stream
 	if writing {
 		j, stream = b.origin, b.originStream
 	}
-	switch fault.CodeOf(err) {
-	case fault.StreamNotFound:
-		done(errBucketNotFound(b.name))
-		return
-	case fault.NoResponders:
-	case fault.Timeout:
-		if !j.Foreign() {
-			done(err) // the server says at once where nobody listens
-			return
+	j.Missing(stream, err, begun, func(missing bool, state *js.StreamState) {
+		if state != nil {
+			missing = writing && !state.Takes
+			if !writing {
+				b.direct.Store(state.Direct)
+			}
 		}
-		// Behind a domain or an API prefix silence is all: the question gets a time of its own.
-		begun = time.Now()
-	default:
-		done(err)
-		return
-	}
-	if timeout := j.Timeout(); timeout > 0 {
-		left := timeout - time.Since(begun)
-		if left <= 0 {
-			done(err)
-			return
-		}
-		j = j.WithTimeout(left)
-	}
-	asked := j.StreamState(stream, "", func(state js.StreamState, answer error) {
-		if fault.CodeOf(answer) == fault.StreamNotFound || answer == nil && writing && !state.Takes {
+		if missing {
 			err = errBucketNotFound(b.name)
-		}
-		if answer == nil && !writing {
-			b.direct.Store(state.Direct)
 		}
 		done(err)
 	})
-	if asked != nil {
-		done(err)
-	}
 }
 
 // Put writes a value, and returns its revision. value belongs to the Bucket from then on.

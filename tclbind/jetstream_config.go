@@ -45,7 +45,7 @@ var streamOptions = option.Table{
 	{Name: "allow_direct", Kind: option.Bool, About: "every replica answers direct gets"},
 	{Name: "mirror_direct", Kind: option.Bool, About: "a mirror answers direct gets for its origin"},
 	{Name: "metadata", Kind: metadata, About: "texts for programs"},
-	{Name: "placement", Kind: nested, About: "the cluster, and the tags of servers, in which the copies are", Fields: placementOptions},
+	{Name: "placement", Kind: nested, Empty: true, About: "the cluster, and the tags of servers, in which the copies are; empty: anywhere", Fields: placementOptions},
 	{Name: "discard_new_per_subject", Kind: option.Bool, About: "-discard new applies to -max_msgs_per_subject, too"},
 	{Name: "consumer_limits", Kind: nested, Empty: true, About: "limits for the stream's consumers, which are also the defaults where a consumer does not say", Fields: option.Table{
 		{Name: "inactive_threshold", Kind: option.Duration},
@@ -100,7 +100,7 @@ var consumerOptions = option.Table{
 
 var placementOptions = option.Table{
 	{Name: "cluster", Kind: option.Nonempty},
-	{Name: "tags", Kind: option.List},
+	{Name: "tags", Kind: option.List, Empty: true},
 	{Name: "preferred", Kind: option.Nonempty},
 }
 
@@ -110,7 +110,8 @@ var (
 	replayPolicies  = []string{"instant", "original"}
 )
 
-// jsonConfig turns parsed options into what goes over the wire.
+// jsonConfig turns parsed options into what goes over the wire. What may be empty, and is, is left out: so servers know
+// that there is none.
 func jsonConfig(o option.Values, table option.Table) dict.Dict {
 	out := dict.Dict{}
 	for _, row := range table {
@@ -121,6 +122,14 @@ func jsonConfig(o option.Values, table option.Table) dict.Dict {
 		switch v := value.(type) {
 		case *big.Rat:
 			value = option.Nanos(v)
+		case []string:
+			if len(v) == 0 {
+				continue
+			}
+		case dict.Dict:
+			if row.Empty && len(v) == 0 {
+				continue
+			}
 		case []*big.Rat:
 			list := make([]any, len(v))
 			for i, ms := range v {

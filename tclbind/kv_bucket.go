@@ -103,7 +103,7 @@ var bucketOptions = option.Table{
 	{Name: "mirror_domain", Kind: option.Nonempty, About: "the JetStream domain of that bucket"},
 	{Name: "metadata", Kind: metadata, About: "texts for programs"},
 	{Name: "limit_marker_ttl", Kind: option.Lifetime, About: "lets each key have a time to live of its own, and says how long a marker stays in place of a value that has expired: 1000 at least. A bucket that has it keeps it for good. Servers from 2.11"},
-	{Name: "placement", Kind: nested, Fields: placementOptions, About: "the cluster, and the tags of servers, in which the copies are"},
+	{Name: "placement", Kind: nested, Empty: true, Fields: placementOptions, About: "the cluster, and the tags of servers, in which the copies are; empty: anywhere"},
 	{Name: "republish", Kind: nested, Fields: republishOptions, About: "`nats::make_republish`: where values are published once more when they are stored"},
 	{Name: "mirror", Kind: nested, Fields: streamSourceFields, About: "`nats::make_stream_source` of the bucket that a new one mirrors, by the name of the bucket or its stream"},
 	{Name: "sources", Kind: nestedIn, Fields: streamSourceFields, About: "`nats::make_stream_source` of each bucket that this one gathers from; a source with subject_transforms may be any stream"},

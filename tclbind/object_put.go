@@ -34,7 +34,7 @@ type objectWriter struct {
 	hold
 	w     *object.Writer
 	given bool          // the bytes were given at once, and do not come from a channel
-	data  bridge.Value  // the bytes that were given, retained; nil when all are handed on
+	data  bridge.Value  // the bytes that were given, or the next ones of the channel, retained; nil when all are handed on
 	bytes func() []byte // those of data
 	sent  int           // how many of them w has
 
@@ -114,26 +114,26 @@ func (w *objectWriter) take(data bridge.Value) {
 	w.proceed()
 }
 
-// proceed hands on the next bytes. They are read where Tcl has them, a few at a time: a copy of all of them would take
-// as long as sending them.
-func (w *objectWriter) proceed() {
+// proceed hands on the next bytes, as many as there is room for; false where some are left. They are read where Tcl
+// has them: a copy of all of them would take as long as sending them.
+func (w *objectWriter) proceed() (all bool) {
 	bytes := w.bytes()
-	for w.sent < len(bytes) {
-		piece := bytes[w.sent:min(w.sent+object.DefaultChunkSize, len(bytes))]
-		w.sent += len(piece)
-		if !w.w.Write(piece) {
-			return
-		}
+	w.sent = len(bytes) - len(w.w.Write(bytes[w.sent:]))
+	if w.sent < len(bytes) {
+		return false
 	}
 	w.forget()
-	w.w.Close()
+	if w.given {
+		w.w.Close()
+	}
+	return true
 }
 
 // forget gives the bytes back.
 func (w *objectWriter) forget() {
 	if w.data != nil {
 		w.data.Release()
-		w.data, w.bytes = nil, nil
+		w.data, w.bytes, w.sent = nil, nil, 0
 	}
 }
 
@@ -141,11 +141,9 @@ func (w *objectWriter) forget() {
 type putRoom struct{ w *objectWriter }
 
 func (r *putRoom) Run(*bridge.Package) {
-	if r.w.data != nil {
-		r.w.proceed()
-		return
+	if r.w.data != nil && r.w.proceed() {
+		r.w.room.end(nil)
 	}
-	r.w.room.end(nil)
 }
 
 // putEnd is the end of a put.
@@ -183,7 +181,11 @@ func cmdObjectWrite(p *bridge.Package, w *objectWriter, args []bridge.Value) (an
 	if w.over {
 		return nil, w.err
 	}
-	if w.w.Write(args[0].View()) {
+	if w.data != nil {
+		return nil, invalid("The transfer is waited for already")
+	}
+	w.data, w.bytes = args[0].Retain(), args[0].View
+	if w.proceed() {
 		return nil, nil
 	}
 	return w.room.wait(p, w, 0)

@@ -70,7 +70,7 @@ var objectStoreOptions = option.Table{
 	{Name: "ttl", Kind: option.Duration, About: "how long objects stay; 0: for ever"},
 	{Name: "max_bytes", Kind: option.Int, About: "how many bytes all objects with their infos may have; -1: no limit"},
 	{Name: "num_replicas", Kind: option.Natural, About: "how many copies there are in a cluster"},
-	{Name: "placement", Kind: nested, About: "the cluster, and the tags of servers, in which the copies are", Fields: placementFields},
+	{Name: "placement", Kind: nested, Empty: true, About: "the cluster, and the tags of servers, in which the copies are; empty: anywhere", Fields: placementFields},
 	{Name: "compression", Kind: option.Enum, Allowed: []string{"none", "s2"}, About: "how files are compressed"},
 	{Name: "metadata", Kind: pairs, About: "texts for programs"},
 }

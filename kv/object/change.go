@@ -4,6 +4,7 @@ package object
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -11,7 +12,6 @@ import (
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
-	"natstcl/kv/wire"
 )
 
 // mostTries is how often an info is written anew because somebody else wrote in between.
@@ -20,11 +20,14 @@ const mostTries = 20
 // change stores an info in the place of another. next says which; it gets what is there, nil for nothing, and
 // is asked again where somebody else has written in between. done gets both. So of two that put
 // the same name each knows whose chunks to remove.
-func (s *Store) change(name string, next func(old *Info) (*Info, error), done func(old, now *Info, err error)) error {
-	return s.tryChange(name, next, done, 1)
+//
+// Where the acknowledgement of the info is lost, done waits until it is known whether the info is stored. late is
+// told the failure where that takes long, and it alone where nobody finds out.
+func (s *Store) change(name string, next func(old *Info) (*Info, error), late func(error), done func(old, now *Info, err error)) error {
+	return s.tryChange(name, next, late, done, 1)
 }
 
-func (s *Store) tryChange(name string, next func(old *Info) (*Info, error), done func(old, now *Info, err error), try int) error {
+func (s *Store) tryChange(name string, next func(old *Info) (*Info, error), late func(error), done func(old, now *Info, err error), try int) error {
 	// A replica may be behind its leader: then the second try reads there.
 	return s.info(name, try > 1 || !s.direct, func(old *Info, err error) {
 		var now *Info
@@ -35,11 +38,17 @@ func (s *Store) tryChange(name string, next func(old *Info) (*Info, error), done
 			done(old, nil, err)
 			return
 		}
+		tie := s.tie()
 		s.store(old, now, func(err error) {
-			if fault.CodeOf(err) == fault.WrongLastSequence && try < mostTries {
-				if err = s.tryChange(name, next, done, try+1); err == nil {
+			switch code := fault.CodeOf(err); {
+			case code == fault.WrongLastSequence && try < mostTries:
+				if err = s.tryChange(name, next, late, done, try+1); err == nil {
 					return
 				}
+			case code == fault.Timeout:
+				d := &doubt{store: s, old: old, now: now, failure: err, tie: tie, late: late, done: done}
+				d.look()
+				return
 			}
 			done(old, now, err)
 		})
@@ -48,16 +57,12 @@ func (s *Store) tryChange(name string, next func(old *Info) (*Info, error), done
 
 // store publishes an info on condition that the other one is still the last.
 func (s *Store) store(old, now *Info, done func(error)) {
-	var last uint64
-	if old != nil {
-		last = old.revision
-	}
 	m := &nats.Msg{
 		Subject: s.infoSubject(now.Name),
 		Data:    now.json(),
 		Header: nats.Header{
 			"Nats-Rollup":                         {"sub"},
-			"Nats-Expected-Last-Subject-Sequence": {strconv.FormatUint(last, 10)},
+			"Nats-Expected-Last-Subject-Sequence": {strconv.FormatUint(old.place(), 10)},
 		},
 	}
 	err := s.js.PublishForSeq(m, func(seq uint64, err error) {
@@ -65,29 +70,33 @@ func (s *Store) store(old, now *Info, done func(error)) {
 			s.told(err, done)
 			return
 		}
-		now.revision = seq
-		s.stamp(now, done)
+		now.revision, now.Modified = seq, time.Now()
+		done(nil)
 	})
 	if err != nil {
 		done(err)
 	}
 }
 
-// stamp reads the time that the server gave to an info that is stored. Without an answer it is ours.
-func (s *Store) stamp(i *Info, done func(error)) {
+// stamped hands on an info that was stored, with the time that the server gave to it. Without an answer the time is ours.
+func (s *Store) stamped(i *Info, err error, done func(*Info, error)) {
+	if err != nil {
+		done(nil, err)
+		return
+	}
 	read := s.js.MsgGet
 	if s.direct {
 		read = s.js.DirectGet
 	}
-	i.Modified = time.Now()
-	err := read(s.stream, js.Which{Seq: i.revision}, func(m *js.Message, err error) {
+	stamped := *i
+	err = read(s.stream, js.Which{Seq: i.revision}, func(m *js.Message, err error) {
 		if err == nil {
-			i.Modified = m.Time
+			stamped.Modified = m.Time
 		}
-		done(nil)
+		done(&stamped, nil)
 	})
 	if err != nil {
-		done(nil)
+		done(&stamped, nil)
 	}
 }
 
@@ -99,24 +108,11 @@ func (s *Store) purge(subject string, done func(error)) {
 	}
 }
 
-// settle has done called when the stream has dealt with all that this connection has sent it before. A server answers
-// requests of its API beside its streams: one that was frozen, or has too much to do, may purge or read a stream before
-// it stores what came earlier. But a stream answers its messages in order, also this one, which it refuses because it
-// is for another stream.
-func (s *Store) settle(subject string, done func(error)) error {
-	m := &nats.Msg{Subject: subject, Header: nats.Header{"Nats-Expected-Stream": {"-"}}}
-	_, err := s.js.Publish(m, s.js.Timeout(), wire.Retry{}, func(_ dict.Dict, err error) {
-		if fault.CodeOf(err) == fault.JSResponse && !leaderless(err) {
-			err = nil
-		}
-		done(err)
-	})
-	return err
-}
-
 // Delete removes an object: its chunks go, and its info says that it was deleted. To delete it
 // again is fine. ErrObjectNotFound: there never was one.
 func (s *Store) Delete(name string, done func(error)) error {
+	var once sync.Once
+	tell := func(err error) { once.Do(func() { done(err) }) }
 	return s.change(name, func(old *Info) (*Info, error) {
 		if old == nil {
 			return nil, errNotFound(s, name)
@@ -125,12 +121,12 @@ func (s *Store) Delete(name string, done func(error)) error {
 		now.Deleted = true
 		now.Size, now.Chunks, now.Digest = 0, 0, ""
 		return &now, nil
-	}, func(_, now *Info, err error) {
+	}, tell, func(_, now *Info, err error) {
 		if err != nil {
-			done(err)
+			tell(err)
 			return
 		}
-		s.purgeAtLast(s.chunkSubject(now.NUID), done)
+		s.purgeAtLast(s.chunkSubject(now.NUID), tell)
 	})
 }
 
@@ -142,7 +138,8 @@ type MetaChange struct {
 
 // UpdateMeta changes what is said of an object, and its name. The bytes stay where they are.
 //
-// Errors: ErrObjectNotFound, ErrObjectDeleted, ErrObjectExists (another one has the new name).
+// Errors: ErrObjectNotFound, ErrObjectDeleted, ErrObjectExists (another one has the new name), ErrWrongLastSequence
+// (others have changed it again and again).
 func (s *Store) UpdateMeta(name string, c MetaChange, done func(*Info, error)) error {
 	changed := func(old *Info) (*Info, error) {
 		if old == nil {
@@ -155,32 +152,15 @@ func (s *Store) UpdateMeta(name string, c MetaChange, done func(*Info, error)) e
 		c.apply(&now)
 		return &now, nil
 	}
+	done = firstOnly(done)
 	if c.Name == nil || *c.Name == name {
-		return s.change(name, changed, func(_, now *Info, err error) { done(resultOf(now, err)) })
+		return s.change(name, changed, failing(done), func(_, now *Info, err error) { s.stamped(now, err, done) })
 	}
-	to := *c.Name
-	if err := checkObject(to); err != nil {
+	if err := checkObject(*c.Name); err != nil {
 		return err
 	}
-	return s.info(name, !s.direct, func(old *Info, err error) {
-		var now *Info
-		if err == nil {
-			now, err = changed(old)
-		}
-		if err == nil {
-			err = s.rename(name, to, now, done)
-		}
-		if err != nil {
-			done(nil, err)
-		}
-	})
-}
-
-func resultOf(i *Info, err error) (*Info, error) {
-	if err != nil {
-		return nil, err
-	}
-	return i, nil
+	r := &renaming{store: s, from: name, to: *c.Name, next: changed, done: done}
+	return r.begin(1)
 }
 
 func (c *MetaChange) apply(i *Info) {
@@ -196,22 +176,6 @@ func (c *MetaChange) apply(i *Info) {
 	if c.Metadata != nil {
 		i.Metadata = *c.Metadata
 	}
-}
-
-// rename stores the info under the new name, and removes that of the old one.
-func (s *Store) rename(from, to string, now *Info, done func(*Info, error)) error {
-	return s.change(to, func(other *Info) (*Info, error) {
-		if other != nil && !other.Deleted {
-			return nil, errExists(s, to)
-		}
-		return now, nil
-	}, func(_, now *Info, err error) {
-		if err != nil {
-			done(nil, err)
-			return
-		}
-		s.purgeAtLast(s.infoSubject(from), func(err error) { done(resultOf(now, err)) })
-	})
 }
 
 func errExists(s *Store, name string) error {
@@ -269,12 +233,13 @@ func (s *Store) AddBucketLink(name, bucket string, done func(*Info, error)) erro
 }
 
 func (s *Store) addLink(name string, to Link, done func(*Info, error)) error {
+	done = firstOnly(done)
 	return s.change(name, func(old *Info) (*Info, error) {
 		if old != nil && old.Link == nil && !old.Deleted {
 			return nil, errExists(s, name)
 		}
 		return &Info{Meta: Meta{Name: name}, Bucket: s.name, NUID: nuid.Next(), Link: &to}, nil
-	}, func(_, now *Info, err error) { done(resultOf(now, err)) })
+	}, failing(done), func(_, now *Info, err error) { s.stamped(now, err, done) })
 }
 
 // other is the store of a bucket: this one, or one that is bound first.

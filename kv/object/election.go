@@ -57,9 +57,20 @@ func leaderless(err error) bool {
 // failed for want of a server or a leader, it goes on trying.
 func (s *Store) purgeAtLast(subject string, done func(error)) {
 	var once sync.Once
-	tell := func(err error) { once.Do(func() { done(err) }) }
+	tell := func(err error) { once.Do(func() { s.told(err, done) }) }
 	atLast(s, func(done func(struct{}, error)) error {
 		s.purge(subject, func(err error) { done(struct{}{}, err) })
 		return nil
 	}, tell, func(_ struct{}, err error) { tell(err) })
+}
+
+// firstOnly is done, of which the first call counts.
+func firstOnly[T any](done func(T, error)) func(T, error) {
+	var once sync.Once
+	return func(v T, err error) { once.Do(func() { done(v, err) }) }
+}
+
+// failing tells done of a failure.
+func failing[T any](done func(T, error)) func(error) {
+	return func(err error) { done(*new(T), err) }
 }

@@ -90,7 +90,7 @@ func TestGetOverARestartOfTheServer(t *testing.T) {
 // A put that its server leaves in the middle is complete, or has failed and left nothing.
 func TestPutOverARestartOfTheServer(t *testing.T) {
 	r := startRestartable(t)
-	data := noise(256 << 10)
+	data := noise(25 << 20)
 	room, end := make(chan struct{}, 1), make(chan error, 1)
 	// It is called by the connection's reader, which must not be held up.
 	o := object.PutOptions{Room: func() {
@@ -103,16 +103,23 @@ func TestPutOverARestartOfTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 100 {
-		switch i {
-		case 50:
+	restarted := false
+	for rest := w.Write(data); len(rest) > 0; rest = w.Write(rest) {
+		if !restarted && len(rest) < len(data)/2 {
 			r.running.Shutdown()
-		case 60:
+			rest = w.Write(rest)
 			r.start(t)
+			restarted = true
 		}
-		if !w.Write(data) && i < 50 {
-			<-room
+		select {
+		case <-room:
+			continue
+		case err = <-end:
+			end <- err
+		case <-time.After(natstest.Patience):
+			t.Fatal("the put has no end")
 		}
+		break
 	}
 	w.Close()
 	select {
@@ -122,7 +129,7 @@ func TestPutOverARestartOfTheServer(t *testing.T) {
 	}
 	i := natstest.Wait(t, func(done func([]*object.Info, error)) error { return r.store.List(true, done) })
 	if err == nil {
-		if len(i) != 1 || len(get(t, r.store, "a")) != 100*len(data) {
+		if len(i) != 1 || len(get(t, r.store, "a")) != len(data) {
 			t.Errorf("it is said to be complete, and is not")
 		}
 		return

@@ -23,7 +23,7 @@ const (
 	// slow link a batch has to arrive before its deadline. What waits for the reader is twice that.
 	firstBatch = 512 << 10
 	mostBatch  = 2 << 20
-	// mostChunks bounds how many chunks, of which each may be small.
+	// mostChunks bounds how many chunks, of which each may be small, are under way; of a put, too.
 	mostChunks = 1024
 	// mostMisses is how often in a row a batch may bring nothing, after what time it is asked for
 	// again where nobody answers: a server may be restarting, or another one become the leader.

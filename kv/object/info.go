@@ -41,6 +41,14 @@ type Info struct {
 	told     dict.Dict // as it was read; fields of it that are not known here are kept
 }
 
+// place is the revision of an info, 0 for none.
+func (i *Info) place() uint64 {
+	if i == nil {
+		return 0
+	}
+	return i.revision
+}
+
 // longestName is so short that a subject with it fits into a line of the protocol, which has 4,096 bytes
 // unless a server says otherwise.
 const longestName = 2048

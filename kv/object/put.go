@@ -20,8 +20,9 @@ import (
 const (
 	// DefaultChunkSize is that of all clients.
 	DefaultChunkSize = 128 << 10
-	// firstWindow and mostWindow bound how many bytes wait for their acknowledgement. It begins small, and
-	// grows as long as the server answers soon: on a slow link what waits must arrive before its deadline.
+	// firstWindow and mostWindow bound how many bytes wait for their acknowledgement, and mostChunks how many chunks. The
+	// window begins small, and grows as long as the server answers soon: on a slow link what waits must arrive before its
+	// deadline.
 	firstWindow = 512 << 10
 	mostWindow  = 4 << 20
 	soon        = 500 * time.Millisecond
@@ -31,7 +32,7 @@ const (
 type PutOptions struct {
 	ChunkSize int           // bytes; 0: DefaultChunkSize, or what the server takes where that is less
 	Timeout   time.Duration // of all of it; 0: as long as the server acknowledges each chunk in time
-	// Room is told when Write, which has said that there is none, may be called again. Progress is told how many bytes
+	// Room is told when there is room for what Write has not taken. Progress is told how many bytes
 	// are stored. Either may be nil; both are called by goroutines of the connection.
 	Room     func()
 	Progress func(stored uint64) (goOn bool)
@@ -49,6 +50,7 @@ type Writer struct {
 	done      func(*Info, error)
 	told      sync.Once // done was called
 	timer     *time.Timer
+	tie       uint64 // of the connection that it began with
 
 	mu       sync.Mutex
 	chunk    []byte   // the next one, as far as it has come
@@ -59,16 +61,20 @@ type Writer struct {
 	inFlight int // bytes
 	open     int // chunks that wait for their acknowledgement
 	stored   uint64
-	wanting  bool // Write has said that there is no room
+	wanting  bool // Write has not taken all
 	closing  bool
 	failure  error
 	lost     bool // of some chunk nobody knows whether it is stored, or will be
 	finished bool
+	result   *Info // it is stored
 }
 
 // Put begins to put an object, whose bytes are for Write, and whose end is for Close. It is seen by others
 // when done gets its info, and not before: the chunks are stored by then, and those of an object
 // that had the name are removed. Where it fails, the chunks are removed again.
+//
+// When Timeout is over done is called at once, and what is left to do goes on behind it. The put has succeeded if its
+// info is acknowledged by then. If the info is on its way, done gets ErrTimeout, and the object may be there all the same.
 //
 // Errors of done: ErrBucketNotFound, ErrNoResponders (the stream has no leader), ErrTimeout, ErrMaxPayload (ChunkSize is
 // more than the server takes), ErrJSResponse (a limit of the store's), ErrConnectionClosed, and what Abort was given.
@@ -82,6 +88,7 @@ func (s *Store) Put(meta Meta, o PutOptions, done func(*Info, error)) (*Writer, 
 	w := &Writer{
 		store: s, meta: meta, options: o, chunkSize: o.ChunkSize, nuid: nuid.Next(),
 		digest: sha256.New(), done: done, window: firstWindow,
+		tie: s.tie(),
 	}
 	w.subject = s.chunkSubject(w.nuid)
 	most, err := strconv.Atoi(s.js.Conn().Info().Text("max_payload"))
@@ -98,31 +105,48 @@ func (s *Store) Put(meta Meta, o PutOptions, done func(*Info, error)) (*Writer, 
 		w.mu.Lock() // it may be over at once
 		defer w.mu.Unlock()
 		w.timer = time.AfterFunc(o.Timeout, func() {
-			s.js.Conn().Guarded(func() { w.Abort(fault.New(fault.Timeout, "Putting object "+meta.Name+" timed out")) })
+			s.js.Conn().Guarded(w.expire)
 		})
 	}
 	return w, nil
 }
 
-// Write takes the next bytes, all of them, and has its own copy. It is false where so many are on their way that
-// the next ones should wait for Room, and where the put has failed.
-func (w *Writer) Write(data []byte) (room bool) {
+// Write takes the next bytes, of which it has its own copy. What is left, where so much is on its way, is to be
+// written again when Room is told. Where the put has failed it takes nothing more, and Room is not told.
+func (w *Writer) Write(data []byte) (rest []byte) {
 	for len(data) > 0 {
+		if len(w.chunk) == w.chunkSize {
+			if !w.hasRoom(true) {
+				return data
+			}
+			w.send()
+		}
 		if w.chunk == nil {
 			w.chunk = w.takeSpare()
 		}
 		n := min(len(data), w.chunkSize-len(w.chunk))
 		w.chunk = append(w.chunk, data[:n]...)
 		data = data[n:]
-		if len(w.chunk) == w.chunkSize && !w.send() {
-			return false
-		}
 	}
+	if len(w.chunk) == w.chunkSize && w.hasRoom(false) {
+		w.send()
+	}
+	return nil
+}
+
+// hasRoom tells whether one more chunk may be on its way. With wanting Room will be told of it.
+func (w *Writer) hasRoom(wanting bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wanting = w.inFlight >= w.window && w.failure == nil
-	return !w.wanting
+	if w.failure != nil {
+		return false
+	}
+	full := w.fullLocked()
+	w.wanting = full && wanting
+	return !full
 }
+
+func (w *Writer) fullLocked() bool { return w.inFlight >= w.window || w.open >= mostChunks }
 
 // takeSpare is memory for a chunk, or nil where none is left over. The system clears each page of new memory when it is
 // first written, which with large objects is much of what a put costs.
@@ -135,14 +159,14 @@ func (w *Writer) takeSpare() (chunk []byte) {
 	return chunk
 }
 
-// send publishes the chunk; false where the put has failed.
-func (w *Writer) send() bool {
+// send publishes the chunk, unless the put has failed.
+func (w *Writer) send() {
 	chunk := w.chunk
 	w.chunk = nil
 	w.mu.Lock()
 	if w.failure != nil || w.closing {
 		w.mu.Unlock()
-		return false
+		return
 	}
 	w.open++
 	w.inFlight += len(chunk)
@@ -158,7 +182,6 @@ func (w *Writer) send() bool {
 	if err != nil {
 		w.acknowledged(chunk, 0, err)
 	}
-	return err == nil
 }
 
 func (w *Writer) acknowledged(chunk []byte, took time.Duration, err error) {
@@ -181,13 +204,13 @@ func (w *Writer) acknowledged(chunk []byte, took time.Duration, err error) {
 	} else {
 		w.window = max(w.window/2, w.chunkSize)
 	}
-	room := w.wanting && (w.inFlight < w.window || w.failure != nil)
+	room := w.wanting && (!w.fullLocked() || w.failure != nil)
 	if room {
 		w.wanting = false
 	}
-	stored := w.stored
+	stored, failed := w.stored, w.failure != nil
 	w.mu.Unlock()
-	if err == nil && w.options.Progress != nil && !w.options.Progress(stored) {
+	if !failed && w.options.Progress != nil && !w.options.Progress(stored) {
 		w.Abort(fault.New(fault.Canceled, ""))
 	}
 	if room && w.options.Room != nil {
@@ -223,6 +246,18 @@ func (w *Writer) Abort(why error) {
 	w.proceed()
 }
 
+// expire tells that the time of the put is over.
+func (w *Writer) expire() {
+	w.Abort(fault.New(fault.Timeout, "Putting object "+w.meta.Name+" timed out"))
+	w.mu.Lock()
+	result, failure := w.result, w.failure
+	w.mu.Unlock()
+	if result != nil {
+		failure = nil
+	}
+	w.tell(result, failure)
+}
+
 // proceed goes on when no chunk waits for its acknowledgement: one that was stored behind the removal of the
 // others would stay.
 func (w *Writer) proceed() {
@@ -233,9 +268,6 @@ func (w *Writer) proceed() {
 	}
 	w.finished = true
 	failure := w.failure
-	if w.timer != nil {
-		w.timer.Stop()
-	}
 	w.mu.Unlock()
 	if failure != nil {
 		w.undo(failure)
@@ -250,62 +282,46 @@ func (w *Writer) complete() {
 		Meta: w.meta, Bucket: w.store.name, NUID: w.nuid,
 		Size: w.size, Chunks: w.chunks, ChunkSize: uint64(w.chunkSize), Digest: digestOf(w.digest),
 	}
-	failed := func(old *Info, err error) {
-		if fault.CodeOf(err) == fault.Timeout {
-			w.lookWhether(old, now, err)
-		} else {
-			w.undo(err)
-		}
+	next := func(*Info) (*Info, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return now, w.failure // of an Abort
 	}
-	err := w.store.change(w.meta.Name, func(*Info) (*Info, error) { return now, nil }, func(old, now *Info, err error) {
+	late := func(err error) { w.tell(nil, err) }
+	err := w.store.change(w.meta.Name, next, late, func(old, now *Info, err error) {
 		if err != nil {
-			failed(old, err)
+			w.undo(err)
 			return
 		}
+		w.mu.Lock()
+		w.result = now
+		w.mu.Unlock()
 		w.replace(old, now)
 	})
 	if err != nil {
-		failed(nil, err)
+		w.undo(err)
 	}
 }
 
 // replace removes the chunks of the object that had the name before. The new one is there whether or not that succeeds.
 func (w *Writer) replace(old, now *Info) {
+	tell := func(error) { w.store.stamped(now, nil, w.tell) }
 	if old == nil || old.Deleted || old.Link != nil {
-		w.tell(now, nil)
+		tell(nil)
 		return
 	}
-	w.store.purgeAtLast(w.store.chunkSubject(old.NUID), func(error) { w.tell(now, nil) })
-}
-
-// lookWhether finds out what a lost acknowledgement was about: where the info is stored, its chunks
-// must stay. While nobody knows, they stay too: rather chunks too many than an object without.
-func (w *Writer) lookWhether(old, now *Info, failure error) {
-	read := func(done func(*Info, error)) error {
-		return w.store.settle(w.store.infoSubject(w.meta.Name), func(err error) {
-			if err == nil {
-				err = w.store.info(w.meta.Name, true, done)
-			}
-			if err != nil {
-				done(nil, err)
-			}
-		})
-	}
-	atLast(w.store, read, func(error) { w.tell(nil, failure) }, func(i *Info, err error) {
-		switch {
-		case err != nil:
-			w.tell(nil, failure)
-		case i != nil && i.NUID == w.nuid:
-			now.Modified = i.Modified
-			w.replace(old, now)
-		default:
-			w.undo(failure)
-		}
-	})
+	w.store.purgeAtLast(w.store.chunkSubject(old.NUID), tell)
 }
 
 // tell is the end of the put for who waits. What was stored of one that failed may still be on its way out.
-func (w *Writer) tell(i *Info, err error) { w.told.Do(func() { w.done(i, err) }) }
+func (w *Writer) tell(i *Info, err error) {
+	w.told.Do(func() {
+		if w.timer != nil {
+			w.timer.Stop()
+		}
+		w.done(i, err)
+	})
+}
 
 // undo removes the chunks, and tells the failure.
 func (w *Writer) undo(failure error) {
@@ -318,10 +334,26 @@ func (w *Writer) undo(failure error) {
 		w.store.purgeAtLast(w.subject, tell)
 		return
 	}
+	w.settle(tell, func() {
+		w.store.purgeAtLast(w.subject, tell)
+		if w.store.tie() != w.tie {
+			time.AfterFunc(stragglers, func() { w.store.js.Conn().Guarded(w.undoAgain) })
+		}
+	})
+}
+
+// settle goes on when the chunks that were sent by this connection are dealt with, or nobody answers.
+func (w *Writer) settle(late func(error), goOn func()) {
 	settle := func(done func(struct{}, error)) error {
 		return w.store.settle(w.subject, func(err error) { done(struct{}{}, err) })
 	}
-	atLast(w.store, settle, tell, func(struct{}, error) { w.store.purgeAtLast(w.subject, tell) })
+	atLast(w.store, settle, late, func(struct{}, error) { goOn() })
+}
+
+// undoAgain removes the chunks that another connection had sent.
+func (w *Writer) undoAgain() {
+	ignore := func(error) {}
+	w.settle(ignore, func() { w.store.purgeAtLast(w.subject, ignore) })
 }
 
 const digestPrefix = "SHA-256="
@@ -338,15 +370,13 @@ func (s *Store) PutBytes(meta Meta, data []byte, o PutOptions, done func(*Info, 
 	if err != nil {
 		return err
 	}
+	var turn sync.Mutex // Room may be told before Write has returned
 	more = func() {
-		for len(data) > 0 {
-			piece := data[:min(len(data), w.chunkSize)]
-			data = data[len(piece):]
-			if !w.Write(piece) {
-				return
-			}
+		turn.Lock()
+		defer turn.Unlock()
+		if data = w.Write(data); len(data) == 0 {
+			w.Close()
 		}
-		w.Close()
 	}
 	more()
 	return nil

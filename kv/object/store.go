@@ -48,27 +48,14 @@ func errBucketNotFound(name string) error {
 	return fault.New(fault.BucketNotFound, "Bucket "+name+" not found")
 }
 
-// told makes an error of a stream's one of the store's. It finds out whether the store is gone: a stream that has no
-// leader for a moment is as silent as one that is not there.
+// told makes an error of a stream's one of the store's, where it means that the store is gone.
 func (s *Store) told(err error, done func(error)) {
-	switch fault.CodeOf(err) {
-	case fault.StreamNotFound:
-		done(errBucketNotFound(s.name))
-		return
-	case fault.NoResponders:
-	default:
-		done(err)
-		return
-	}
-	asked := s.js.StreamState(s.stream, "", func(_ js.StreamState, answer error) {
-		if fault.CodeOf(answer) == fault.StreamNotFound {
+	s.js.Missing(s.stream, err, time.Now(), func(missing bool, _ *js.StreamState) {
+		if missing {
 			err = errBucketNotFound(s.name)
 		}
 		done(err)
 	})
-	if asked != nil {
-		done(err)
-	}
 }
 
 // Config says what a store is to be like. A field that is nil is not given: the default holds for a new
@@ -79,7 +66,7 @@ type Config struct {
 	MaxBytes    *int64         // of all objects with their infos; -1: no limit
 	Storage     *string        // "file", the default, or "memory"; it cannot be changed
 	Replicas    *int64
-	Placement   dict.Dict // cluster, tags, preferred
+	Placement   dict.Dict // cluster, tags, preferred; empty: anywhere
 	Compression *string   // "none" or "s2"
 	Metadata    dict.Dict
 }
@@ -106,7 +93,11 @@ func (c *Config) apply(d *dict.Dict) {
 	if c.Replicas != nil {
 		d.Set("num_replicas", max(*c.Replicas, 1))
 	}
-	if c.Placement != nil {
+	switch {
+	case c.Placement == nil:
+	case len(c.Placement) == 0:
+		*d = d.Without("placement")
+	default:
 		d.Set("placement", c.Placement)
 	}
 	if c.Compression != nil {

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package object
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"natstcl/kv/dict"
+	"natstcl/kv/fault"
+	"natstcl/kv/wire"
+)
+
+// stragglers is how long messages may take to be stored that a connection had sent before it was lost: a server that was
+// frozen reads what it has of that one beside the connection that came after.
+const stragglers = 3 * time.Second
+
+// tie tells the connections apart that have come one after another.
+func (s *Store) tie() uint64 { return s.js.Conn().Statistics().Reconnects }
+
+// doubt is an info that was published in the place of old, of which nobody knows whether it is stored.
+type doubt struct {
+	store    *Store
+	old, now *Info
+	failure  error
+	tie      uint64 // of the connection that it was sent by
+	late     func(error)
+	done     func(old, now *Info, err error)
+}
+
+// look finds out whether the info is stored: then done gets no error, else the failure. late is told the failure where
+// that takes long, and it alone where nobody finds out: then all stays as it is, rather chunks too many than an object
+// without.
+func (d *doubt) look() {
+	s := d.store
+	read := func(done func(*Info, error)) error {
+		return s.settle(s.infoSubject(d.now.Name), func(err error) {
+			if err == nil {
+				err = s.info(d.now.Name, true, done)
+			}
+			if err != nil {
+				done(nil, err)
+			}
+		})
+	}
+	atLast(s, read, func(error) { d.late(d.failure) }, func(is *Info, err error) {
+		switch tie := s.tie(); {
+		case err != nil:
+			d.late(d.failure)
+		case is.follows(d.old, d.now):
+			d.now.revision, d.now.Modified = is.revision, is.Modified
+			d.done(d.old, d.now, nil)
+		case is.place() != d.old.place():
+			d.late(d.failure)
+			s.sweep(d.old, d.now)
+		case tie != d.tie: // it may still come
+			d.late(d.failure)
+			d.tie = tie
+			time.AfterFunc(stragglers, func() { s.js.Conn().Guarded(d.look) })
+		default:
+			d.done(d.old, d.now, d.failure)
+		}
+	})
+}
+
+// follows tells whether an info is the one that was to take the place of old: perhaps as somebody has changed it since,
+// where only one can have its NUID.
+func (i *Info) follows(old, now *Info) bool {
+	switch {
+	case i == nil || i.revision == old.place() || i.NUID != now.NUID:
+		return false
+	case old == nil || old.NUID != now.NUID:
+		return true
+	}
+	return bytes.Equal(i.json(), now.json())
+}
+
+// sweep removes the chunks of the objects that a name had before somebody else took it. The one who has taken it removes
+// those that he saw, and he may have seen either. An object that was renamed meanwhile keeps its chunks.
+func (s *Store) sweep(objects ...*Info) {
+	list := func(done func([]*Info, error)) error { return s.List(false, done) }
+	atLast(s, list, func(error) {}, func(all []*Info, err error) {
+		if err != nil {
+			return
+		}
+		named := map[string]bool{}
+		for _, i := range all {
+			named[i.NUID] = true
+		}
+		for _, i := range objects {
+			if i != nil && !named[i.NUID] {
+				named[i.NUID] = true
+				s.purgeAtLast(s.chunkSubject(i.NUID), func(error) {})
+			}
+		}
+	})
+}
+
+// settle has done called when the stream has dealt with all that this connection has sent it before. A server answers
+// requests of its API beside its streams: one that was frozen, or has too much to do, may purge or read a stream before
+// it stores what came earlier. But a stream answers its messages in order, also this one, which it refuses because it
+// is for another stream.
+func (s *Store) settle(subject string, done func(error)) error {
+	m := &nats.Msg{Subject: subject, Header: nats.Header{"Nats-Expected-Stream": {"-"}}}
+	_, err := s.js.Publish(m, s.js.Timeout(), wire.Retry{}, func(_ dict.Dict, err error) {
+		if fault.CodeOf(err) == fault.JSResponse && !leaderless(err) {
+			err = nil
+		}
+		done(err)
+	})
+	return err
+}

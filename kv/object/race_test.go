@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package object_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"natstcl/kv/fault"
+	"natstcl/kv/internal/natstest"
+	"natstcl/kv/object"
+)
+
+// The request that removes the old name's info.
+const removing = "STREAM.MSG.DELETE"
+
+func (b *between) rename(from, to string) func(func(*object.Info, error)) error {
+	return func(done func(*object.Info, error)) error {
+		return b.mine.UpdateMeta(from, object.MetaChange{Name: &to}, done)
+	}
+}
+
+// without checks that a name is none.
+func (b *between) without(t *testing.T, name string) {
+	t.Helper()
+	fails(t, fault.ObjectNotFound, func(done func(*object.Info, error)) error { return b.store.Info(name, true, done) })
+}
+
+func (b *between) is(t *testing.T, name, text string) {
+	t.Helper()
+	if got := string(get(t, b.store, name)); got != text {
+		t.Errorf("%s is %q, want %q", name, got, text)
+	}
+}
+
+func TestRenameOfWhatOthersChangeMeanwhile(t *testing.T) {
+	other := "c"
+	text := "described"
+	for _, c := range []struct {
+		what   string
+		change func(t *testing.T, b *between)
+		code   string
+		want   map[string]string // the objects that are there in the end
+	}{
+		{"put anew", func(t *testing.T, b *between) { put(t, b.store, "a", []byte("two")) }, "", map[string]string{"b": "two"}},
+		{"deleted", func(t *testing.T, b *between) {
+			natstest.Do(t, func(done func(error)) error { return b.store.Delete("a", done) })
+		}, fault.ObjectDeleted, nil},
+		{"renamed", func(t *testing.T, b *between) {
+			natstest.Wait(t, func(done func(*object.Info, error)) error {
+				return b.store.UpdateMeta("a", object.MetaChange{Name: &other}, done)
+			})
+		}, fault.ObjectNotFound, map[string]string{"c": "one"}},
+		{"described", func(t *testing.T, b *between) {
+			natstest.Wait(t, func(done func(*object.Info, error)) error {
+				return b.store.UpdateMeta("a", object.MetaChange{Description: &text}, done)
+			})
+		}, "", map[string]string{"b": "one"}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			b := startBetween(t, natstest.Patience)
+			put(t, b.store, "a", []byte("one"))
+			b.others(removing, func() { c.change(t, b) })
+			_, err := natstest.Await(t, b.rename("a", "b"))
+			if fault.CodeOf(err) != c.code {
+				t.Errorf("got %v, want %s", err, c.code)
+			}
+			for name, text := range c.want {
+				b.is(t, name, text)
+			}
+			there := natstest.Wait(t, func(done func([]*object.Info, error)) error { return b.store.List(false, done) })
+			if len(there) != len(c.want) || b.chunks(t) != len(c.want) {
+				t.Errorf("%d objects with %d chunks are there, want %d", len(there), b.chunks(t), len(c.want))
+			}
+			if c.what == "described" && info(t, b.store, "b").Description != text {
+				t.Error("what the other has changed is lost")
+			}
+		})
+	}
+}
+
+func TestRenameOfWhatOthersChangeEachTime(t *testing.T) {
+	b := startBetween(t, natstest.Patience)
+	put(t, b.store, "a", []byte("one"))
+	for range 100 {
+		b.others(removing, func() {
+			natstest.Wait(t, func(done func(*object.Info, error)) error { return b.store.UpdateMeta("a", object.MetaChange{}, done) })
+		})
+	}
+	fails(t, fault.WrongLastSequence, b.rename("a", "b"))
+	b.is(t, "a", "one")
+	b.without(t, "b")
+}
+
+// Nobody is told that the old name is removed, and it is.
+func TestRenameWhoseLastAnswerIsLost(t *testing.T) {
+	b := startBetween(t, 2*time.Second)
+	put(t, b.store, "a", []byte("one"))
+	b.lose(removing, false)
+	fails(t, fault.Timeout, b.rename("a", "b"))
+	natstest.Eventually(t, "the renaming is over", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.passed["STREAM.MSG.GET"] > 0
+	})
+	b.without(t, "a")
+	b.is(t, "b", "one")
+}
+
+// An info that is stored counts, whether or not its acknowledgement comes.
+func TestInfosWhoseAcknowledgementIsLost(t *testing.T) {
+	b := startBetween(t, 2*time.Second)
+	put(t, b.store, "a", []byte("one"))
+	b.lose(storing, false)
+	put(t, b.mine, "a", []byte("two"))
+	b.is(t, "a", "two")
+	b.lose(storing, false)
+	natstest.Wait(t, b.rename("a", "b"))
+	b.is(t, "b", "two")
+	b.without(t, "a")
+	b.lose(storing, false)
+	natstest.Do(t, func(done func(error)) error { return b.mine.Delete("b", done) })
+	if got := b.chunks(t); got != 0 {
+		t.Errorf("%d chunks are left", got)
+	}
+}
+
+// A put whose info has no answer, and another one of the same name, before it can be seen whether it was stored.
+func TestPutsOfOneNameWhoseAcknowledgementIsLost(t *testing.T) {
+	for _, unsent := range []bool{false, true} {
+		b := startBetween(t, 2*time.Second)
+		put(t, b.store, "a", []byte("one"))
+		b.lose(storing, unsent)
+		b.others("STREAM.MSG.GET", func() { put(t, b.store, "a", []byte("three")) })
+		fails(t, fault.Timeout, func(done func(*object.Info, error)) error {
+			return b.mine.PutBytes(object.Meta{Name: "a"}, []byte("two"), object.PutOptions{}, done)
+		})
+		natstest.Eventually(t, "the chunks of the others are removed", func() bool { return b.chunks(t) == 1 })
+		b.is(t, "a", "three")
+	}
+}
+
+// The same, and what had the name has another one since.
+func TestPutWhoseAcknowledgementIsLostLeavesWhatWasRenamed(t *testing.T) {
+	b := startBetween(t, 2*time.Second)
+	put(t, b.store, "a", []byte("one"))
+	b.lose(storing, true)
+	b.others("STREAM.MSG.GET", func() {
+		other := "c"
+		natstest.Wait(t, func(done func(*object.Info, error)) error {
+			return b.store.UpdateMeta("a", object.MetaChange{Name: &other}, done)
+		})
+	})
+	fails(t, fault.Timeout, func(done func(*object.Info, error)) error {
+		return b.mine.PutBytes(object.Meta{Name: "a"}, []byte("two"), object.PutOptions{}, done)
+	})
+	natstest.Eventually(t, "the chunks of the put are removed", func() bool { return b.chunks(t) == 1 })
+	b.is(t, "c", "one")
+}
+
+// A put has succeeded when its info is stored: what is removed behind it may take longer than its time.
+func TestPutWhoseTimeIsOverBehindItsInfo(t *testing.T) {
+	b := startBetween(t, 10*natstest.Patience)
+	put(t, b.store, "a", []byte("one"))
+	b.lose("STREAM.PURGE", true)
+	natstest.Wait(t, func(done func(*object.Info, error)) error {
+		return b.mine.PutBytes(object.Meta{Name: "a"}, []byte("two"), object.PutOptions{Timeout: 3 * time.Second}, done)
+	})
+	b.is(t, "a", "two")
+}
+
+// The store goes before the last request of an operation.
+func TestStoreThatGoesInTheMiddle(t *testing.T) {
+	for _, c := range []struct {
+		request   string
+		operation func(b *between) func(func(*object.Info, error)) error
+	}{
+		{"STREAM.PURGE", func(b *between) func(func(*object.Info, error)) error {
+			return func(done func(*object.Info, error)) error {
+				return b.mine.Delete("a", func(err error) { done(nil, err) })
+			}
+		}},
+		{removing, func(b *between) func(func(*object.Info, error)) error { return b.rename("a", "b") }},
+	} {
+		b := startBetween(t, natstest.Patience)
+		put(t, b.store, "a", []byte("one"))
+		b.others(c.request, func() {
+			if err := b.api.DeleteObjectStore(context.Background(), "files"); err != nil {
+				t.Error(err)
+			}
+		})
+		fails(t, fault.BucketNotFound, c.operation(b))
+	}
+}
