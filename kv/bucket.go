@@ -251,25 +251,30 @@ func (b *Bucket) Create(key string, value []byte, done func(uint64, error), opti
 			done(revision, refusal)
 			return
 		}
-		b.createOver(key, value, w, 0, refusal, done)
+		b.createOver(key, value, w, nil, refusal, done)
 	})
 }
 
-// createOver goes on with Create behind a refusal: over the marker of a deletion, where there is one and no value. before is the
-// revision that it was tried over already, 0 for none: another marker may have come meanwhile.
-func (b *Bucket) createOver(key string, value []byte, w write, before uint64, refusal error, done func(uint64, error)) {
+// createOver goes on with Create behind a refusal: over the marker of a deletion, or where nothing is left of the key. before
+// is the revision that it was tried over already, nil for none: another marker may have come meanwhile. Where nobody answers
+// what is there, that is the error, for the key need not exist.
+func (b *Bucket) createOver(key string, value []byte, w write, before *uint64, refusal error, done func(uint64, error)) {
 	err := b.lastWritten(key, func(e Entry, err error) {
 		gone := fault.CodeOf(err) == fault.KeyNotFound // the marker, too
-		if !gone && (err != nil || e.Operation == Put) || before > 0 && e.Revision == before {
-			if err == nil && e.Operation == Put {
-				refusal = fault.New(fault.WrongLastSequence, "Key "+key+" exists in bucket "+b.name+": "+refusal.Error())
-			}
+		switch {
+		case unanswered(err):
+			done(0, err)
+			return
+		case err == nil && e.Operation == Put:
+			done(0, fault.New(fault.WrongLastSequence, "Key "+key+" exists in bucket "+b.name+": "+refusal.Error()))
+			return
+		case err != nil && !gone || before != nil && e.Revision == *before:
 			done(0, refusal)
 			return
 		}
 		err = b.publish(key, value, nil, &e.Revision, w, func(revision uint64, again error) {
-			if fault.CodeOf(again) == fault.WrongLastSequence && e.Revision > 0 {
-				b.createOver(key, value, w, e.Revision, again, done)
+			if fault.CodeOf(again) == fault.WrongLastSequence {
+				b.createOver(key, value, w, &e.Revision, again, done)
 				return
 			}
 			done(revision, again)
@@ -281,6 +286,15 @@ func (b *Bucket) createOver(key string, value []byte, w write, before uint64, re
 	if err != nil {
 		done(0, err)
 	}
+}
+
+// unanswered tells whether an error of a request leaves open what the server would have said.
+func unanswered(err error) bool {
+	switch fault.CodeOf(err) {
+	case fault.Timeout, fault.NoResponders, fault.ConnectionClosed:
+		return true
+	}
+	return false
 }
 
 // Delete deletes a key and keeps its history; with a revision above 0 on condition that

@@ -5,6 +5,7 @@ package kv_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"natstcl/kv/fault"
 	"natstcl/kv/internal/jstest"
 	"natstcl/kv/internal/natstest"
+	"natstcl/kv/js"
+	"natstcl/kv/server"
 )
 
 // try is wait for operations that may fail.
@@ -212,5 +215,56 @@ func TestManyPutsStopWhereTheyAreCanceledOrTheBucketIsGone(t *testing.T) {
 	codes = run(kv.ManyOptions{InFlight: 10})
 	if codes["ErrBucketNotFound"] == 0 || codes["ErrBucketNotFound"]+codes["ErrCanceled"] != len(pairs) {
 		t.Errorf("gone: %v", codes)
+	}
+}
+
+// A refusal alone does not say that the key exists: its deletion may have left a marker. Where nobody answers what is there,
+// create and atomic say that, and updates alone that they were refused.
+func TestACreateWhoseReasonIsUnknownDoesNotSayThatTheKeyExists(t *testing.T) {
+	s := jstest.StartServer(t, server.Options{})
+	b := create(t, jstest.Connect(t, s.URL(), natstest.Patience), kv.BucketConfig{Bucket: "test", AllowAtomic: true})
+	natstest.Wait(t, func(done func(uint64, error)) error { return b.Put("k", []byte("v"), done) })
+	natstest.Do(t, func(done func(error)) error { return b.Delete("k", 0, done) })
+	other := jstest.Native(t, s.URL())
+	if _, err := other.Subscribe("mute.>", func(m *nats.Msg) {
+		subject := strings.TrimPrefix(m.Subject, "mute.")
+		if strings.HasPrefix(subject, "STREAM.MSG.GET.") {
+			return
+		}
+		if !strings.HasPrefix(subject, "$KV.") {
+			subject = "$JS.API." + subject
+		}
+		_ = other.PublishMsg(&nats.Msg{Subject: subject, Reply: m.Reply, Header: m.Header, Data: m.Data})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	// As long as the rest of it needs on a busy machine.
+	j, err := js.New(jstest.Dial(t, s.URL()), js.Options{Timeout: 2 * time.Second, APIPrefix: "mute"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mute := natstest.Wait(t, func(done func(*kv.Bucket, error)) error { return kv.BindBucket(j, "test", done) })
+	revision := uint64(1)
+	creates, updates := kv.Change{What: "create", Key: "k"}, kv.Change{What: "update", Key: "k", Revision: &revision}
+	for _, test := range []struct {
+		name, code string
+		start      func(done func(error)) error
+	}{
+		{"create", "ErrTimeout", func(done func(error)) error {
+			return mute.Create("k", nil, func(_ uint64, err error) { done(err) })
+		}},
+		{"atomic create", "ErrTimeout", func(done func(error)) error {
+			return mute.Atomic([]kv.Change{creates}, func(_ []uint64, err error) { done(err) })
+		}},
+		{"atomic update", "ErrWrongLastSequence", func(done func(error)) error {
+			return mute.Atomic([]kv.Change{updates}, func(_ []uint64, err error) { done(err) })
+		}},
+	} {
+		if err := natstest.Ended(t, test.start); fault.CodeOf(err) != test.code {
+			t.Errorf("%s: got %s %v, want %s", test.name, fault.CodeOf(err), err, test.code)
+		}
 	}
 }
