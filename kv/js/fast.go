@@ -47,6 +47,7 @@ type FastPublisher struct {
 	flow     uint64 // messages for an acknowledgement, as the server has it
 	answered bool   // the server has taken the first
 	subject  string // of the last message
+	reply    []byte // room for the next reply subject
 	queue    []fastTurn
 	commit   func(dict.Dict, error) // who waits for the end; nil: nobody yet
 	failed   error                  // why it is over; nil: it is not
@@ -110,20 +111,33 @@ func (f *FastPublisher) TryAdd(m *nats.Msg) (bool, error) {
 // Add adds a message when there is room for it; done is called when it is sent, that of the first one when
 // the server has taken it. Messages go out in the order of the calls.
 func (f *FastPublisher) Add(m *nats.Msg, done func(error)) error {
+	told, err := f.enqueue(m, done)
+	for _, tell := range told {
+		tell()
+	}
+	return err
+}
+
+// enqueue is Add, and returns what is to be called without the lock. Acknowledgements may have made room since a TryAdd
+// that found none, and perhaps no other one is to come.
+func (f *FastPublisher) enqueue(m *nats.Msg, done func(error)) (told []func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.usableLocked(); err != nil {
-		return err
+		return nil, err
 	}
 	if f.sent == 0 {
 		if err := f.sendLocked(m, fastStart); err != nil {
-			return err
+			return nil, err
 		}
 		m = nil
 	}
 	f.queue = append(f.queue, fastTurn{m, done})
+	if f.answered {
+		told = f.drainLocked()
+	}
 	f.attendLocked()
-	return nil
+	return told, nil
 }
 
 // Commit ends the batch with a last message, or with nil without one, behind those that wait; done gets the
@@ -158,13 +172,21 @@ func (f *FastPublisher) Commit(m *nats.Msg, done func(dict.Dict, error)) error {
 
 // sendLocked sends the next message of the batch.
 func (f *FastPublisher) sendLocked(m *nats.Msg, op int) error {
-	m.Reply = f.prefix + strconv.FormatUint(f.sent+1, 10) + "." + strconv.Itoa(op) + ".$FI"
+	m.Reply = f.replyLocked(f.sent+1, op)
 	if err := f.js.conn.Publish(m); err != nil {
 		return err
 	}
 	f.sent++
 	f.subject = m.Subject
 	return nil
+}
+
+// replyLocked is the reply subject of a message, which tells its number in the batch and its operation.
+func (f *FastPublisher) replyLocked(seq uint64, op int) string {
+	f.reply = strconv.AppendUint(append(f.reply[:0], f.prefix...), seq, 10)
+	f.reply = append(f.reply, '.', '0'+byte(op))
+	f.reply = append(f.reply, ".$FI"...)
+	return string(f.reply)
 }
 
 // receive takes what the server says; the connection's reader calls it.
@@ -334,8 +356,7 @@ func (f *FastPublisher) tick() {
 	late := time.Since(f.lastSeen) >= f.config.Timeout
 	if !late {
 		if f.answered && f.commit == nil {
-			reply := f.prefix + strconv.FormatUint(f.sent, 10) + "." + strconv.Itoa(fastPing) + ".$FI"
-			_ = f.js.conn.Publish(&nats.Msg{Subject: f.subject, Reply: reply}) // where the connection has gone, the time goes on
+			_ = f.js.conn.Publish(&nats.Msg{Subject: f.subject, Reply: f.replyLocked(f.sent, fastPing)}) // where the connection has gone, the time goes on
 		}
 		f.attendLocked()
 	}
