@@ -64,7 +64,8 @@ help:
 	@echo "                its charts. CASES=\"put keys\" runs some and writes nothing, CASES=list names"
 	@echo "                them; ROUNDS=n; BIG=1 adds buckets of 1,000,000 keys; CPU=1 measures the"
 	@echo "                processors' time instead of the time that passes, on a busy machine; OTHER=dir times another"
-	@echo "                implementation of the package nats beside it (a case that it cannot run is left out)"
+	@echo "                implementation of the package nats beside it (a case that it cannot run is left out);"
+	@echo "                OTHER=tests/bench/floor the least that some of them can cost in Tcl"
 	@echo "make manual     make manual pages and HTML of docs/manual, into build/man and build/html"
 	@echo "make install    install the package where this Tcl looks (DESTDIR and prefix are honoured)"
 	@echo "make uninstall  remove it from there"
@@ -148,9 +149,15 @@ natsh-all:
 			-o build/natsh-$$os-$$arch$$(test $$os = windows && echo .exe) ./tclbind/natsh || exit 1; \
 	done
 
+# The least that Tcl's own part of some cases of the benchmark costs.
+build/floor$(suffix): tests/bench/floor/floor.c
+	@mkdir -p build
+	$(compiler) -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -shared -fPIC -DUSE_TCL_STUBS -DUSE_TCLOO_STUBS \
+		$(call config,TCL_INCLUDE_SPEC) -o $@ $< $(call config,TCL_STUB_LIB_SPEC)
+
 # Tcl and the same programs in Go, in turn (tests/bench).
 ROUNDS ?= 7
-bench: all natsh build/nats-server
+bench: all natsh build/nats-server $(if $(filter %bench/floor,$(OTHER)),build/floor$(suffix))
 	@$(GO) build -o build/bench ./tests/bench
 	@build/bench $(if $(filter list,$(CASES)),-list,-tclsh "$(TCLSH)" -rounds $(ROUNDS) \
 		-cases "$(CASES)" -docs docs -other "$(OTHER)" $(if $(BIG),-big) $(if $(CPU),-cpu))

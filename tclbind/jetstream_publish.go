@@ -83,6 +83,9 @@ func cmdJSPublishMsg(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 
 // stamp makes headers of the options that are some.
 func stamp(m *nats.Msg, o option.Values) error {
+	if len(o) == 0 {
+		return nil
+	}
 	for i := range messageOptions {
 		row := &messageOptions[i]
 		if !o.Has(row.Name) {

@@ -3,11 +3,13 @@
 package js
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/nats-io/nats.go"
@@ -230,6 +232,10 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry
 			done(dict.Dict{}, nil)
 			return
 		}
+		if stream, seq, ok := plainAck(reply.Data); ok {
+			done(dict.Dict{{Key: "stream", Value: string(stream)}, {Key: "seq", Value: dict.Number(seq)}}, nil)
+			return
+		}
 		ack, err := parseReply(subject, reply.Data, aText("stream"), aCount("seq"))
 		done(ack, err)
 	})
@@ -267,9 +273,35 @@ func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
 	return err
 }
 
+// plainAck reads an acknowledgement of which stream and seq are all there is, in the form in which servers write it. Where
+// ok is false it is another one, or none, and has to be parsed.
+func plainAck(ack []byte) (stream, seq []byte, ok bool) {
+	rest, isOne := bytes.CutPrefix(ack, []byte(`{"stream":"`))
+	name, rest, named := bytes.Cut(rest, []byte(`","seq":`))
+	digits, ended := bytes.CutSuffix(rest, []byte("}"))
+	const most = 19 // digits that every uint64 has room for
+	if !isOne || !named || !ended || len(name) == 0 || len(digits) == 0 || len(digits) > most || digits[0] == '0' {
+		return nil, nil, false
+	}
+	for _, c := range name {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return nil, nil, false
+		}
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return nil, nil, false
+		}
+	}
+	return name, digits, true
+}
+
 // ackedSeq reads the sequence number of an acknowledgement without making a Dict of it;
 // false where it is a refusal, or none at all.
 func ackedSeq(ack []byte) (seq uint64, ok bool) {
+	if _, digits, plain := plainAck(ack); plain {
+		return decimal(string(digits))
+	}
 	if !dict.Valid(ack) {
 		return 0, false
 	}

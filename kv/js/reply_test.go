@@ -67,6 +67,32 @@ func TestAReplyThatLacksWhatIsWantedIsRefused(t *testing.T) {
 	}
 }
 
+// An acknowledgement that is read without parsing it says the same as one that is parsed.
+func FuzzPlainAck(f *testing.F) {
+	for text, plain := range map[string]bool{
+		`{"stream":"S","seq":1}`: true, `{"stream":"A_b-9","seq":1234567890123456789}`: true,
+		`{"stream":"S", "seq":1}`: false, `{"stream":"","seq":1}`: false, `{"stream":"S","seq":}`: false, `{"stream":"S","seq":01}`: false,
+		`{"stream":"S","seq":-1}`: false, `{"stream":"S","seq":1.0}`: false, `{"stream":"S","seq":12345678901234567890}`: false,
+		`{"stream":"S","seq":1`: false, `{"stream":"S\u0041","seq":1}`: false, `{"stream":"S","seq":1,"duplicate":true}`: false,
+		`{"stream":"S","domain":"d","seq":1}`: false, `{"stream":"S","seq":1}}`: false, `{"error":{"code":400},"stream":"S","seq":1}`: false, ``: false,
+	} {
+		if _, _, ok := plainAck([]byte(text)); ok != plain {
+			f.Errorf("%s: %v", text, ok)
+		}
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, ack []byte) {
+		stream, seq, ok := plainAck(ack)
+		if !ok {
+			return
+		}
+		parsed, err := parseReply("S", ack, aText("stream"), aCount("seq"))
+		if err != nil || len(parsed) != 2 || parsed.Text("stream") != string(stream) || parsed.Text("seq") != string(seq) {
+			t.Fatalf("%s: %s and %s, parsed %v, %v", ack, stream, seq, parsed, err)
+		}
+	})
+}
+
 // What is no consumer's reply subject is told, and the numbers of one are in it.
 func FuzzMetadata(f *testing.F) {
 	for _, s := range []string{"$JS.ACK.S.C.1.2.3.4.5", "$JS.ACK.D.H.S.C.1.2.3.4.5", "$JS.ACK._.H.S.C.1.2.3.4.5.T", "$JS.ACK", "", "$JS.ACK........."} {

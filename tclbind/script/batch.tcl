@@ -47,7 +47,11 @@ oo::class create ::nats::core::gatherer {
     #
     # args - the options of publish that are about the message, and ?-header dict?
     method add {subject message args} {
-        ::nats::core::do ${core}_add $handle $subject $message {*}$args
+        if {[info coroutine] eq ""} { ;# as do has it, without the call of a procedure for each message
+            ::nats::core::now ${core}_add $handle $subject $message {*}$args
+        } else {
+            ::nats::core::do ${core}_add $handle $subject $message {*}$args
+        }
         return
     }
 

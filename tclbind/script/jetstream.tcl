@@ -80,6 +80,9 @@ oo::class create ::nats::jet_stream {
     # args - ?-timeout ms? ?-callback cmdPrefix? ?-stream name? ?-msg_id id? ?-expect_last_seq n?
     #        ?-expect_last_subject_seq n? ?-expect_last_msg_id id? ?-ttl ms? ?-header dict?
     method publish {subject message args} {
+        if {[info coroutine] eq ""} { ;# as do has it, without the call of a procedure for each message
+            return [::nats::core::now js_publish $handle $subject $message {*}$args]
+        }
         return [::nats::core::do js_publish $handle $subject $message {*}$args]
     }
 

@@ -34,8 +34,8 @@ func (t Table) Parse(args []bridge.Value) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range t {
-		if row.Required && !given.Has(row.Name) {
+	for i := range t {
+		if row := &t[i]; row.Required && !given.Has(row.Name) {
 			return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Option " + row.Name + " is required", Help: row.missing()}
 		}
 	}

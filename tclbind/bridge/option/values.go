@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/big"
+	"strconv"
 	"time"
 )
 
@@ -15,8 +16,8 @@ type Values map[string]any
 
 // OrDefaults adds the defaults of what was not given.
 func (o Values) OrDefaults(t Table) Values {
-	for _, row := range t {
-		if row.Default != nil && !o.Has(row.Name) {
+	for i := range t {
+		if row := &t[i]; row.Default != nil && !o.Has(row.Name) {
 			o[row.Name] = row.Default
 		}
 	}
@@ -50,6 +51,9 @@ func (o Values) Duration(name string) time.Duration {
 // Int returns an Int or a Natural, 0 for none; one beyond int64 becomes the nearest that is not.
 func (o Values) Int(name string) int64 {
 	text, _ := o[name].(json.Number)
+	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		return n
+	}
 	n, ok := new(big.Int).SetString(string(text), 10)
 	if !ok {
 		return 0
