@@ -4,6 +4,7 @@
 #     tclsh examples/bucket_backup.tcl ?-server url?
 #
 # Values are bytes, so the connection has no -utf8_convert, and the file is binary-safe by Tcl's own quoting.
+# What is saved are keys and values: headers, the history, and the time to live of single keys are not.
 
 package require nats
 

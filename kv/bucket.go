@@ -3,6 +3,7 @@
 package kv
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -127,6 +128,9 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 		if err == nil && e.Operation != Put && !o.Deleted {
 			err = fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
 		}
+		if o.Revision > 0 {
+			err = b.ofRevision(o.Revision, m, err)
+		}
 		b.told(begun, false, err, func(err error) {
 			if direct && fault.CodeOf(err) == fault.NoResponders && !b.direct.Load() {
 				// Somebody has switched direct gets off since the bucket was bound.
@@ -150,6 +154,22 @@ func (b *Bucket) found(key string, m *js.Message, err error) (Entry, error) {
 		return Entry{}, fault.New(fault.KeyNotFound, "Expected "+subject+", got "+m.Subject)
 	}
 	return b.stored(m), nil
+}
+
+// ofRevision adds to the error of a read by revision that it is the revision which is not there, and not the key.
+func (b *Bucket) ofRevision(revision uint64, m *js.Message, err error) error {
+	var e *fault.Error
+	if fault.CodeOf(err) != fault.KeyNotFound || !errors.As(err, &e) {
+		return err
+	}
+	number := strconv.FormatUint(revision, 10)
+	switch {
+	case m == nil:
+		e.Help = "bucket " + b.name + " has no revision " + number + ", or has not got it any more"
+	case strings.HasPrefix(e.Text, "Expected"):
+		e.Help = "revision " + number + " is one of another key: " + b.keyOf(m.Subject)
+	}
+	return e
 }
 
 // lastWritten reads the last entry of a key, or the marker of its deletion, from the leader of the stream
@@ -182,6 +202,9 @@ func (b *Bucket) publish(key string, value []byte, header nats.Header, expected 
 			if tooLongValue(err) {
 				b.tellLimit(m, err, func(err error) { done(0, err) })
 				return
+			}
+			if e := (*fault.Error)(nil); expected != nil && fault.CodeOf(err) == fault.WrongLastSequence && errors.As(err, &e) {
+				e.Help = "revision " + strconv.FormatUint(*expected, 10) + " is not the last one of key " + key + ": get it again, and decide anew"
 			}
 			b.told(begun, true, b.late(key, err), func(err error) { done(seq, err) })
 		})

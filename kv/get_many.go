@@ -62,8 +62,8 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 		}
 	}
 	if at := s.UpToTime; at != "" {
-		if _, err := time.Parse(time.RFC3339, at); err != nil {
-			return invalid("Invalid time " + at + ": a time with its zone is needed, such as 2026-01-01T00:00:00Z")
+		if err := js.CheckTime(at); err != nil {
+			return err
 		}
 	}
 	if !b.direct.Load() && s.past() {

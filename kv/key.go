@@ -17,7 +17,7 @@ import (
 func invalid(text string) error { return fault.New(fault.InvalidArg, text) }
 
 // keyRule is the rule in words.
-const keyRule = "a key consists of letters, digits and - / _ = . with no dot at either end, and does not begin with _kv"
+const keyRule = "a key consists of ASCII letters, digits and - / _ = . with no dot at either end, and does not begin with _kv"
 
 // checkKey is the rule for keys (docs/key-value.md "Entries", ADR-6).
 func checkKey(key string) error {

@@ -190,7 +190,7 @@ func (b *Bucket) KeysMatching(filters []string, done func([]string, error)) erro
 	s = b.eachKey(filters, func(c keyChange) { changes = append(changes, c) }, func(err error) {
 		keys := currentKeys(changes, s.initial.again)
 		if err == nil && len(keys) == 0 {
-			err = b.noKeys()
+			err = b.NoKeys()
 		}
 		done(keys, err)
 	})
@@ -212,7 +212,7 @@ func (b *Bucket) EachKey(filters []string, take func(key string) (more bool), do
 		}
 	}, func(err error) {
 		if err == nil && len(told) == 0 {
-			err = b.noKeys()
+			err = b.NoKeys()
 		}
 		done(err)
 	})
@@ -234,7 +234,8 @@ func (s *snapshot) startKeys(filters []string) error {
 	return s.start(filters, js.OrderedConfig{DeliverPolicy: "last_per_subject", HeadersOnly: true})
 }
 
-func (b *Bucket) noKeys() error {
+// NoKeys is the error of Keys where there are none.
+func (b *Bucket) NoKeys() error {
 	return fault.New(fault.KeyNotFound, "No keys found in bucket "+b.name)
 }
 

@@ -3,6 +3,7 @@
 package tclbind
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -90,6 +91,10 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	}
 	o, err := loggerOptions.Parse(args)
 	if err != nil {
+		var e *bridge.Fault
+		if errors.As(err, &e) && e.Help == "" {
+			e.Help = "new takes a name, which may be left out, and then -logger, -log_chan and -log_level"
+		}
 		return nil, err
 	}
 	c := &connection{

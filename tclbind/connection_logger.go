@@ -5,6 +5,7 @@ package tclbind
 import (
 	"fmt"
 
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -41,7 +42,7 @@ func newLogger(p *bridge.Package, o option.Values) (logger, error) {
 	}
 	level, ok := logLevels[wire.Level(o.Text("log_level"))]
 	if !ok {
-		return logger{}, invalid("Invalid -log_level " + o.Text("log_level"))
+		return logger{}, &fault.Error{Code: fault.InvalidArg, Text: "Invalid -log_level " + o.Text("log_level"), Help: "error, warn, info and debug are the levels"}
 	}
 	return logger{channel: o.Text("log_chan"), level: level}, nil
 }

@@ -3,6 +3,7 @@
 package tclbind
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"strconv"
@@ -246,6 +247,10 @@ func cmdConfigure(p *bridge.Package, c *connection, args []bridge.Value) (any, e
 		return nil, err
 	}
 	if err := c.change(p, given, false); err != nil {
+		var e *fault.Error
+		if said != nil && c.status != wire.Closed && errors.As(err, &e) && e.Help != "" {
+			e.Help = "a context sets the servers: call disconnect first"
+		}
 		return nil, err
 	}
 	if said != nil {

@@ -27,11 +27,20 @@ func acknowledgement(word string) func(*bridge.Package, []bridge.Value) (any, er
 }
 
 func (j *jetStream) answer(msg bridge.Value, word string) error {
-	reply, err := messageField(msg, "reply")
+	reply, err := ackSubject(msg)
 	if err != nil {
 		return err
 	}
 	return j.c.wire.Publish(&nats.Msg{Subject: reply, Data: []byte(word)})
+}
+
+// ackSubject is where the acknowledgement of a message goes. One that has no reply subject wants none.
+func ackSubject(msg bridge.Value) (string, error) {
+	reply, err := messageField(msg, "reply")
+	if err == nil && reply == "" {
+		err = notFromConsumer(msg)
+	}
+	return reply, err
 }
 
 var nakOptions = option.Table{{Name: "delay", Kind: serverWait, About: "how long to wait before the message comes again"}}
@@ -65,7 +74,7 @@ func cmdTerm(_ *bridge.Package, j *jetStream, args []bridge.Value) (any, error) 
 
 // cmdAckSync waits until the server has taken the acknowledgement.
 func cmdAckSync(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	reply, err := messageField(args[0], "reply")
+	reply, err := ackSubject(args[0])
 	if err != nil {
 		return nil, err
 	}

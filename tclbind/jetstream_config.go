@@ -19,7 +19,7 @@ import (
 // the order in which the JSON has them; behind metadata those that the pure-Tcl client does not have.
 var streamOptions = option.Table{
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
-	{Name: "subjects", Kind: option.List, About: "what the stream listens to; a mirror has none"},
+	{Name: "subjects", Kind: option.List, About: "what the stream listens to; without it the subject that is its name; a mirror has none"},
 	{Name: "retention", Kind: option.Enum, Allowed: []string{"limits", "interest", "workqueue"}, Default: "limits", About: "limits: messages stay until a limit is reached; interest: until all consumers have acknowledged them; workqueue: until one has"},
 	{Name: "max_consumers", Kind: option.Int, About: "how many consumers the stream may have; -1: no limit"},
 	{Name: "max_msgs", Kind: option.Int, About: "how many messages the stream keeps; -1: no limit"},
@@ -71,7 +71,7 @@ var consumerOptions = option.Table{
 	{Name: "opt_start_time", Kind: option.Nonempty, About: "the time, for by_start_time, such as 2026-01-01T00:00:00Z"},
 	{Name: "ack_policy", Kind: option.Enum, Default: "explicit", Allowed: ackPolicies, About: "which messages have to be acknowledged; flow_control: a push consumer's messages are acknowledged by the answer to its flow control"},
 	{Name: "ack_wait", Kind: option.Duration, About: "after which time without an acknowledgement a message comes again"},
-	{Name: "max_deliver", Kind: option.Int, About: "how often a message is delivered at most; -1: no limit"},
+	{Name: "max_deliver", Kind: option.Int, About: "how often a message is delivered at most; -1: no limit. After that it stays in the stream, in one with retention workqueue for ever: the advisory MAX_DELIVERIES names it, and `stream_msg_delete` removes it"},
 	{Name: "filter_subject", Kind: option.Nonempty, About: "the subject of the messages that it gets; may have wildcards"},
 	{Name: "replay_policy", Kind: option.Enum, Default: "instant", Allowed: replayPolicies, About: "instant: messages come at once; original: as slowly as they were published"},
 	{Name: "rate_limit_bps", Kind: option.Int, About: "how many bits per second a push consumer sends at most"},

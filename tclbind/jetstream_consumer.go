@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/js"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -118,8 +119,9 @@ func cmdConsumerNames(p *bridge.Package, j *jetStream, args []bridge.Value) (any
 func cmdPauseConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	until := ""
 	if len(args) > 2 {
-		if until = args[2].Text(); until == "" {
-			return nil, invalid("Invalid time ")
+		until = args[2].Text()
+		if err := js.CheckTime(until); err != nil {
+			return nil, err
 		}
 	}
 	return bridge.Begin(p, func(done func(dict.Dict, error)) error {

@@ -25,12 +25,14 @@ var (
 	scheduleAt = &option.Kind{Word: "timeout", Takes: "ms since 1970", Code: bridge.ErrBadTimeout, Parse: parseScheduleAt}
 	// scheduleEvery is a Natural number of ms, as a schedule has it.
 	scheduleEvery = &option.Kind{Word: "timeout", Takes: "ms", Code: bridge.ErrBadTimeout, Parse: parseScheduleEvery}
+	// positive is a Natural above 0.
+	positive = &option.Kind{Word: "pos_int", Takes: "int, 1 and more", Wants: "a whole number is wanted that is above 0", Parse: parsePositive}
 	// pairs is a dict of texts, as a dict.Dict.
 	pairs = &option.Kind{Word: "dict", Takes: "dict", Parse: parsePairs}
 	// metadata is pairs that are not empty.
 	metadata = &option.Kind{Word: "metadata", Takes: "dict", Parse: parseMetadata}
 	// proxyURL is the URL of a proxy, or "".
-	proxyURL = &option.Kind{Word: "proxy", Takes: "URL", Parse: parseProxyURL}
+	proxyURL = &option.Kind{Word: "proxy", Takes: "URL", Wants: "socks5://host:port or http://host:port is one", Parse: parseProxyURL}
 	// wsHeaders is a dict of headers with one value each, as a dict.Dict.
 	wsHeaders = &option.Kind{Word: "dict", Takes: "dict", Parse: parseWSHeaders}
 	// headers are keys with lists of values, as a nats.Header.
@@ -44,6 +46,13 @@ var (
 func parseSubject(row *option.Row, v bridge.Value) (any, error) {
 	if s := v.Text(); wire.ValidSubject(s, false) {
 		return s, nil
+	}
+	return nil, row.Refuse(v)
+}
+
+func parsePositive(row *option.Row, v bridge.Value) (any, error) {
+	if n, ok := bridge.BigInteger(v.Text()); ok && n.Sign() > 0 {
+		return option.Natural.Parse(row, v)
 	}
 	return nil, row.Refuse(v)
 }

@@ -10,6 +10,7 @@ import (
 
 	"natstcl/kv"
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -94,7 +95,7 @@ var bucketOptions = option.Table{
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
 	{Name: "max_value_size", Kind: option.Int, About: "how many bytes a value may have; -1: no limit"},
 	{Name: "history", Kind: option.Natural, Default: dict.Number("1"), About: "how many revisions of each key are kept, 1 to 64"},
-	{Name: "ttl", Kind: option.Lifetime, About: "how long values live; 0: for ever. When a value expires, watchers and watched arrays are told only if the bucket has `-limit_marker_ttl`"},
+	{Name: "ttl", Kind: option.Lifetime, About: "how long values live, 100 at least; 0: for ever. When a value expires, watchers and watched arrays are told only if the bucket has `-limit_marker_ttl`"},
 	{Name: "max_bucket_size", Kind: option.Int, About: "how many bytes the bucket may have; -1: no limit"},
 	{Name: "storage", Kind: option.Enum, Allowed: []string{"memory", "file"}, Default: "file", About: "where values are kept"},
 	{Name: "num_replicas", Kind: option.Int, Default: dict.Number("1"), About: "how many copies there are in a cluster"},
@@ -114,8 +115,8 @@ var bucketOptions = option.Table{
 
 // codecOptions go with the making of a key_value object, and are the client's alone.
 var codecOptions = option.Table{
-	{Name: "key_codec", Kind: option.List, About: "how keys are stored: base64, path, a command prefix, or a list of these"},
-	{Name: "value_codec", Kind: option.List, About: "how values are stored: base64, path, a command prefix, or a list of these"},
+	{Name: "key_codec", Kind: option.List, About: "how keys are stored: base64, path, a command prefix, or a list of these. A prefix of several words is one element of the list: {{cmd word}}"},
+	{Name: "value_codec", Kind: option.List, About: "how values are stored: base64, path, a command prefix, or a list of these. A prefix of several words is one element of the list: {{cmd word}}"},
 }
 
 // The tables of the methods that make a key_value object, or change a bucket.
@@ -228,6 +229,9 @@ func (j *jetStream) newBucket(p *bridge.Package, o option.Values) func(*kv.Bucke
 
 func cmdCreateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	o, err := madeBucket.Parse(args[1:])
+	if err == nil {
+		err = j.checkCodecs(p, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -240,6 +244,9 @@ func cmdCreateBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 func changeBucket(p *bridge.Package, j *jetStream, args []bridge.Value,
 	change func(*js.JetStream, string, func(*kv.BucketConfig), func(*kv.Bucket, error)) error) (any, error) {
 	given, err := changedBucket.ParseGiven(args[1:])
+	if err == nil {
+		err = j.checkCodecs(p, given)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -282,6 +289,9 @@ func cmdCreateAggregate(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 		}
 	}
 	o, err := parseDerived(derivedWithCodecs, args[3:])
+	if err == nil {
+		err = j.checkCodecs(p, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -367,8 +377,9 @@ func parseOrigin(args []bridge.Value) (option.Values, error) {
 // originOf reads such a dict.
 func originOf(v bridge.Value) (kv.Origin, error) {
 	list, err := v.List()
-	if err != nil {
-		return kv.Origin{}, invalid("Invalid KV origin " + v.Text())
+	if err != nil || len(list)%2 == 1 {
+		return kv.Origin{}, &fault.Error{Code: fault.InvalidArg, Text: "Invalid KV origin " + v.Text(),
+			Help: "an origin is a dict of nats::make_kv_origin, and create_kv_aggregate takes a list of them"}
 	}
 	o, err := parseOrigin(list)
 	if err != nil {
@@ -388,6 +399,9 @@ func originOf(v bridge.Value) (kv.Origin, error) {
 
 func cmdBindBucket(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
 	o, err := codecOptions.Parse(args[1:])
+	if err == nil {
+		err = j.checkCodecs(p, o)
+	}
 	if err != nil {
 		return nil, err
 	}

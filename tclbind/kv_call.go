@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv"
+	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -108,11 +109,14 @@ func revisionOf(n any) (uint64, error) {
 }
 
 // errNoRevision is the error of reading a revision below 1.
-func errNoRevision() error { return invalid("Invalid request") }
+func errNoRevision() error {
+	return &fault.Error{Code: fault.InvalidArg, Text: "Invalid request", Help: "a revision is 1 or more"}
+}
 
 // getEntry begins a get; finish turns the entry into the result.
 func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(*kv.Entry, option.Values) any) (any, error) {
-	key, err := b.encodeKey(args[0].Text())
+	name := args[0].Text()
+	key, err := b.encodeKey(name)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +127,7 @@ func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(*kv
 		}
 		read := kv.ReadOptions{Revision: uint64(wanted), Leader: o.Bool("leader"), Deleted: o.Bool("deleted")}
 		return beginCoded(p, b.coded, func(done func(kv.Entry, error)) error {
-			return core.Read(key, read, done)
+			return core.Read(key, read, func(e kv.Entry, err error) { done(e, named(err, key, name)) })
 		}, func(e kv.Entry) (any, error) {
 			if err := b.coded.decode(&e); err != nil {
 				return nil, err
@@ -160,7 +164,8 @@ func refinements(o option.Values) []kv.WriteOption {
 // write begins the write of a value; options are those that stand behind it.
 func (b *bucket) write(p *bridge.Package, key, value bridge.Value, options []bridge.Value,
 	start func(core *kv.Bucket, key string, value []byte, done func(uint64, error), refined []kv.WriteOption) error) (any, error) {
-	stored, err := b.encodeKey(key.Text())
+	name := key.Text()
+	stored, err := b.encodeKey(name)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +178,7 @@ func (b *bucket) write(p *bridge.Package, key, value bridge.Value, options []bri
 			core = core.Expiring()
 		}
 		return bridge.Begin(p, func(done func(uint64, error)) error {
-			return start(core, stored, data, done, refinements(o))
+			return start(core, stored, data, func(revision uint64, err error) { done(revision, named(err, stored, name)) }, refinements(o))
 		}, bridge.Plain)
 	})
 }
@@ -203,13 +208,17 @@ func cmdUpdate(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		})
 }
 
-// onKey begins an operation on one key that has no value.
-func (b *bucket) onKey(p *bridge.Package, table option.Table, key bridge.Value, options []bridge.Value, begin func(core *kv.Bucket, key string, o option.Values) (any, error)) (any, error) {
-	stored, err := b.encodeKey(key.Text())
+// onKey begins an operation on one key that has no value; called gives its errors the script's name of the key.
+func (b *bucket) onKey(p *bridge.Package, table option.Table, key bridge.Value, options []bridge.Value,
+	begin func(core *kv.Bucket, key string, o option.Values, called func(error) error) (any, error)) (any, error) {
+	name := key.Text()
+	stored, err := b.encodeKey(name)
 	if err != nil {
 		return nil, err
 	}
-	return b.call(p, table, options, func(core *kv.Bucket, o option.Values) (any, error) { return begin(core, stored, o) })
+	return b.call(p, table, options, func(core *kv.Bucket, o option.Values) (any, error) {
+		return begin(core, stored, o, func(err error) error { return named(err, stored, name) })
+	})
 }
 
 func cmdDelete(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
@@ -220,15 +229,15 @@ func cmdDelete(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 			return nil, err
 		}
 	}
-	return b.onKey(p, callOptions, args[0], args[2:], func(core *kv.Bucket, key string, _ option.Values) (any, error) {
+	return b.onKey(p, callOptions, args[0], args[2:], func(core *kv.Bucket, key string, _ option.Values, called func(error) error) (any, error) {
 		return bridge.BeginPlain(p, nil, func(done func(error)) error {
-			return core.Delete(key, expected, done)
+			return core.Delete(key, expected, func(err error) { done(called(err)) })
 		})
 	})
 }
 
 func cmdPurge(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	return b.onKey(p, purgeOptions, args[0], args[1:], func(core *kv.Bucket, key string, o option.Values) (any, error) {
+	return b.onKey(p, purgeOptions, args[0], args[1:], func(core *kv.Bucket, key string, o option.Values, called func(error) error) (any, error) {
 		refined := refinements(o)
 		if o.Has("revision") {
 			expected, err := revisionOf(o["revision"])
@@ -238,15 +247,15 @@ func cmdPurge(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 			refined = append(refined, kv.WithRevision(expected))
 		}
 		return bridge.BeginPlain(p, nil, func(done func(error)) error {
-			return core.Purge(key, done, refined...)
+			return core.Purge(key, func(err error) { done(called(err)) }, refined...)
 		})
 	})
 }
 
 func cmdTouch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
-	return b.onKey(p, touchOptions, args[0], args[1:], func(core *kv.Bucket, key string, o option.Values) (any, error) {
+	return b.onKey(p, touchOptions, args[0], args[1:], func(core *kv.Bucket, key string, o option.Values, called func(error) error) (any, error) {
 		return bridge.Begin(p, func(done func(uint64, error)) error {
-			return core.Touch(key, done, refinements(o)...)
+			return core.Touch(key, func(revision uint64, err error) { done(revision, called(err)) }, refinements(o)...)
 		}, bridge.Plain)
 	})
 }
@@ -259,9 +268,9 @@ func cmdRevert(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.onKey(p, callOptions, args[0], args[2:], func(core *kv.Bucket, key string, _ option.Values) (any, error) {
+	return b.onKey(p, callOptions, args[0], args[2:], func(core *kv.Bucket, key string, _ option.Values, called func(error) error) (any, error) {
 		return bridge.Begin(p, func(done func(uint64, error)) error {
-			return core.Revert(key, wanted, done)
+			return core.Revert(key, wanted, func(revision uint64, err error) { done(revision, called(err)) })
 		}, bridge.Plain)
 	})
 }

@@ -3,6 +3,10 @@
 package tclbind
 
 import (
+	"cmp"
+	"errors"
+	"strings"
+
 	"natstcl/kv"
 	"natstcl/kv/codec"
 	"natstcl/kv/fault"
@@ -27,6 +31,53 @@ func codedBy(p *bridge.Package, o option.Values) *coded {
 	c.keys = c.chain(p, o.List("key_codec"))
 	c.values = c.chain(p, o.List("value_codec"))
 	return c
+}
+
+// checkCodecs refuses codecs that there are not, before anything is sent. A command may be one that Tcl loads when it is
+// needed, by a script that destroys the jet_stream.
+func (j *jetStream) checkCodecs(p *bridge.Package, o option.Values) error {
+	for _, name := range []string{"key_codec", "value_codec"} {
+		for _, word := range o.List(name) {
+			if codec.Named(word) != nil {
+				continue
+			}
+			if there, err := isCommand(p, word); err != nil || !there {
+				return cmp.Or(err, noCodec(name, word, o.List(name)))
+			}
+		}
+	}
+	if !p.Alive(j) {
+		return fault.New(fault.ConnectionClosed, "The jet_stream was destroyed by its codec")
+	}
+	return nil
+}
+
+// isCommand tells whether a command prefix begins with a command, as its calls will find it.
+func isCommand(p *bridge.Package, prefix string) (bool, error) {
+	v := p.Host.NewValue(prefix)
+	defer v.Release()
+	words, err := v.List()
+	if err != nil || len(words) == 0 {
+		return false, nil
+	}
+	question := p.Host.NewValue("::nats::core::is_command")
+	defer question.Release()
+	there, err := p.Host.Invoke(question, words[0].Text())
+	if err != nil {
+		return false, err
+	}
+	defer there.Release()
+	return there.Text() == "1", nil
+}
+
+func noCodec(name, word string, words []string) error {
+	help := "a command prefix of several words is one element of the list: {{" + strings.Join(words, " ") + "}}"
+	if near := option.Near(word, codec.Names); len(near) > 0 {
+		help = "did you mean " + near[0] + "?"
+	} else if len(words) == 1 {
+		help = "the command has to be there already, or be known to auto_load"
+	}
+	return &fault.Error{Code: fault.InvalidArg, Text: "Invalid codec " + word + " of -" + name + ": it is neither base64 nor path, and no command", Help: help}
 }
 
 // chain makes one codec of a list of names and command prefixes.
@@ -120,6 +171,26 @@ func (c *coded) encodeValue(value []byte) ([]byte, error) {
 	defer c.retain().release()
 	stored, err := c.values.EncodeValue(value)
 	return stored, refused("Invalid value", err)
+}
+
+// named has an error call a key as the script does, where it has the name by which the key is stored.
+func named(err error, stored, key string) error {
+	var e *fault.Error
+	if stored == key || !errors.As(err, &e) {
+		return err
+	}
+	other := *e
+	for _, text := range []*string{&other.Text, &other.Help} {
+		for _, word := range []string{"Key ", "key "} {
+			for _, end := range []string{" ", ":"} {
+				*text = strings.Replace(*text, word+stored+end, word+key+end, 1)
+			}
+		}
+	}
+	if other.Text == e.Text && other.Help == e.Help {
+		return err
+	}
+	return &other
 }
 
 // decode turns an entry's key and value into the script's.

@@ -28,7 +28,7 @@ type history struct {
 const chunkSize = 256
 
 var historyOptions = slices.Concat(option.Table{
-	{Name: "keys", Kind: option.List, About: "several patterns, which must not overlap, in place of the one key"},
+	{Name: "keys", Kind: option.List, About: "several patterns, which must not overlap, in place of the one key, for which > is written then"},
 	{Name: "meta_only", Kind: option.Bool, About: "entries come without values, with their `size`"},
 	{Name: "ignore_deletes", Kind: option.Bool, About: "leaves out DEL and PURGE entries"},
 	{Name: "resume_from_revision", Kind: option.Natural, About: "only entries from this revision on"},

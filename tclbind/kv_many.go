@@ -19,12 +19,13 @@ import (
 
 // manyOptions are those of all of them.
 var manyOptions = slices.Concat(option.Table{
-	{Name: "progress", Kind: option.Prefix, Empty: true, About: "called as `cmd done total` now and then; if it does `return -code break`, the method ends with ErrCanceled"},
+	{Name: "progress", Kind: option.Prefix, Empty: true, About: "called as `cmd done total` now and then; `return -code break` of it, or its error, cancels: ErrCanceled"},
 }, callOptions)
 
 var putManyOptions = slices.Concat(option.Table{
-	{Name: "in_flight", Kind: option.Natural, Default: dict.Number("1000"), About: "how many writes may wait for their acknowledgement at a time"},
-}, manyOptions)
+	{Name: "in_flight", Kind: option.Natural, Default: dict.Number("1000"), About: "how many writes may wait for their acknowledgement at a time; 0: the default"},
+	{Name: "progress", Kind: option.Prefix, Empty: true, About: "called as `cmd done total` now and then; after `return -code break` of it, or its error, no more writes are begun: ErrIncomplete, or ErrCanceled where none was made"},
+}, callOptions)
 
 // progress tells a script how far an operation is, as often as the script takes it.
 type progress struct {
@@ -211,14 +212,20 @@ func cmdKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		return b.eachKey(p, o, filters, callback)
 	}
 	return b.callWith(p, o, func(core *kv.Bucket, _ option.Values) (any, error) {
-		return beginCoded(p, b.coded, func(done func([]string, error)) error { return core.KeysMatching(filters, done) }, b.decodeKeys)
+		return beginCoded(p, b.coded, func(done func([]string, error)) error { return core.KeysMatching(filters, done) }, func(stored []string) (any, error) {
+			keys := b.decodeKeys(stored)
+			if len(keys) == 0 {
+				return nil, b.kv.NoKeys() // the codec has made none of them
+			}
+			return keys, nil
+		})
 	}, nil)
 }
 
 // decodeKeys leaves out what the codec has not made, as orbit.go does.
-func (b *bucket) decodeKeys(stored []string) (any, error) {
+func (b *bucket) decodeKeys(stored []string) []string {
 	if b.coded == nil {
-		return stored, nil
+		return stored
 	}
 	keys := make([]string, 0, len(stored))
 	for _, s := range stored {
@@ -226,7 +233,7 @@ func (b *bucket) decodeKeys(stored []string) (any, error) {
 			keys = append(keys, key)
 		}
 	}
-	return keys, nil
+	return keys
 }
 
 // keyStream are keys on their way to a callback.
@@ -244,8 +251,7 @@ type foundKeys struct {
 }
 
 func (f foundKeys) Run(p *bridge.Package) {
-	keys, _ := f.s.b.decodeKeys(f.keys)
-	for _, key := range keys.([]string) {
+	for _, key := range f.s.b.decodeKeys(f.keys) {
 		if f.s.stopped.Load() || f.s.ended || !p.Alive(f.s.b.j.c) {
 			return
 		}
@@ -301,7 +307,7 @@ func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, c
 }
 
 var getManyOptions = slices.Concat(option.Table{
-	{Name: "keys", Kind: option.List, About: "patterns, in place of a list of keys"},
+	{Name: "keys", Kind: option.List, About: "patterns, which may overlap, in place of a list of keys; > is all keys"},
 	{Name: "up_to_revision", Kind: option.Natural, About: "returns the keys as they were when this was the bucket's last revision, as far as the bucket still has them"},
 	{Name: "up_to_time", Kind: option.Nonempty, About: "returns the keys as they were at this time, such as 2026-01-01T00:00:00Z"},
 	{Name: "headers", Kind: option.Bool, About: "entries have the field header"},
@@ -311,7 +317,8 @@ var getManyOptions = slices.Concat(option.Table{
 func cmdGetMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	var selection kv.Selection
 	var headers bool
-	if len(args)%2 == 1 {
+	listed := len(args)%2 == 1
+	if listed {
 		keys, err := bridge.Texts(args[0])
 		if err != nil {
 			return nil, invalid("get_many takes a list of keys")
@@ -328,6 +335,9 @@ func cmdGetMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 	return many(p, b, getManyOptions, args,
 		func(core *kv.Bucket, o option.Values, report func(done, total int) bool, done func([]kv.Entry, error)) error {
 			var err error
+			if !listed && !o.Has("keys") {
+				return invalid("get_many takes a list of keys, or patterns by -keys; -keys > reads all")
+			}
 			if o.Has("keys") {
 				if selection.Filters, err = b.filters("", o); err != nil {
 					return err

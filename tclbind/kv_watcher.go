@@ -49,7 +49,7 @@ var watchOptions = option.Table{
 	{Name: "ignore_deletes", Kind: option.Bool, About: "leaves out DEL and PURGE entries"},
 	{Name: "updates_only", Kind: option.Bool, About: "leaves out what is there now"},
 	{Name: "idle_heartbeat", Kind: option.Duration, About: "how often a silent server shows that it lives; by default 5000"},
-	{Name: "keys", Kind: option.List, About: "several patterns, which must not overlap, in place of the one key"},
+	{Name: "keys", Kind: option.List, About: "several patterns, which must not overlap, in place of the one key, for which > is written then"},
 	{Name: "resume_from_revision", Kind: option.Natural, About: "begins with all entries from this revision on, in place of the current ones"},
 	{Name: "headers", Kind: option.Bool, About: "entries have the field header"},
 	{Name: "description", Kind: option.Nonempty, About: "the consumer's description, for people who look at the server"},
@@ -118,11 +118,14 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		(*kv.Watcher).Stop)
 }
 
-// filters are the patterns that an operation reads, as they are stored.
+// filters are the patterns that an operation reads, as they are stored. With -keys the one key says nothing: only one that
+// takes nothing away from the patterns is let pass.
 func (b *bucket) filters(key string, o option.Values) ([]string, error) {
 	keys := o.List("keys")
 	if keys == nil {
 		keys = []string{key}
+	} else if key != ">" && key != "" {
+		return nil, invalid("-keys stands in place of the key " + key + ": add that to the patterns, and write > for the key")
 	}
 	out := make([]string, len(keys))
 	for i, key := range keys {

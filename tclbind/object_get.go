@@ -14,7 +14,7 @@ import (
 var objectGetOptions = option.Table{
 	{Name: "channel", Kind: option.Nonempty, About: "the channel that gets the bytes; it stays open"},
 	{Name: "callback", Kind: option.Prefix, About: "called as `cmd bytes` for each piece, and with an empty one at the end"},
-	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what has come so far; `return -code break` of it cancels: ErrCanceled"},
+	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` now and then, with what has come so far; `return -code break` of it, or its error, cancels: ErrCanceled"},
 }
 
 // objectReader is an object that is being read. It lives until it is released.

@@ -12,7 +12,7 @@ import (
 
 // transferProgress tells a script how far a transfer has come, by a command that is called with the bytes so far and
 // those in all, -1 where nobody knows. A call may stand for several steps. The command cancels the transfer by
-// `return -code break`.
+// `return -code break`, and so does its error, which goes to interp bgerror.
 type transferProgress struct {
 	c       *connection
 	command bridge.Value // retained; nil for none
@@ -46,7 +46,7 @@ type progressCall struct{ t *transferProgress }
 func (s *progressCall) Run(p *bridge.Package) {
 	t := s.t
 	t.posted.Store(false)
-	if t.ended || t.command == nil {
+	if t.ended || t.command == nil || t.stopped.Load() {
 		return
 	}
 	command := t.command.Retain() // the call may end the transfer
@@ -54,16 +54,16 @@ func (s *progressCall) Run(p *bridge.Package) {
 	t.c.calling++
 	defer t.c.called(p)
 	v, err := p.Host.Invoke(command, t.now.Load(), t.total)
-	switch {
-	case err == nil:
+	if err == nil {
 		v.Release()
-	case err == bridge.ErrBreak:
-		t.stopped.Store(true)
-		if t.cancel != nil && !t.ended {
-			t.cancel(errCanceled())
-		}
-	default:
+		return
+	}
+	t.stopped.Store(true)
+	if err != bridge.ErrBreak {
 		p.Report(err)
+	}
+	if t.cancel != nil && !t.ended {
+		t.cancel(errCanceled())
 	}
 }
 

@@ -22,9 +22,9 @@ var objectPutOptions = option.Table{
 	{Name: "description", Kind: option.Text, About: "a text for people"},
 	{Name: "header", Kind: headers, About: "headers: keys with lists of values"},
 	{Name: "metadata", Kind: pairs, About: "texts for programs"},
-	{Name: "chunk_size", Kind: option.Natural, About: "how many bytes each message has; by default 131072, or what the server takes"},
+	{Name: "chunk_size", Kind: positive, About: "how many bytes each message has; by default 131072, or what the server takes"},
 	{Name: "timeout", Kind: option.Millis, Default: time.Duration(0), About: "how long the whole put may take; 0: no limit, as long as each chunk is acknowledged within the jet_stream's -timeout"},
-	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` with what is stored so far; total is -1 for a channel without -size; `return -code break` of it cancels: ErrCanceled"},
+	{Name: "progress", Kind: option.Prefix, About: "called as `cmd bytes total` now and then, with what is stored so far; total is -1 for a channel without -size; `return -code break` of it, or its error, cancels: ErrCanceled"},
 }
 
 // objectWriter is an object that is being put. It lives until its end is told.
@@ -70,9 +70,6 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	}
 	if o.Has("data") == o.Has("channel") {
 		return nil, invalid("Exactly one of -data and -channel must be given")
-	}
-	if o.Has("chunk_size") && o.Int("chunk_size") == 0 {
-		return nil, invalid("Invalid value for the pos_int option chunk_size : 0")
 	}
 	w := &objectWriter{}
 	w.c, w.total = s.j.c, -1

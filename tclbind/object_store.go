@@ -67,7 +67,7 @@ var objectCommands = []bridge.Command{
 // create_object_store.
 var objectStoreOptions = option.Table{
 	{Name: "description", Kind: option.Text, About: "a text for people"},
-	{Name: "ttl", Kind: option.Duration, About: "how long objects stay; 0: for ever"},
+	{Name: "ttl", Kind: option.Duration, About: "how long objects stay, 100 at least; 0: for ever"},
 	{Name: "max_bytes", Kind: option.Int, About: "how many bytes all objects with their infos may have; -1: no limit"},
 	{Name: "num_replicas", Kind: option.Natural, About: "how many copies there are in a cluster"},
 	{Name: "placement", Kind: nested, Empty: true, About: "the cluster, and the tags of servers, in which the copies are; empty: anywhere", Fields: placementFields},

@@ -20,6 +20,9 @@ type Codec interface {
 	DecodeValue(stored []byte) ([]byte, error)
 }
 
+// Names are those of the codecs that Named returns.
+var Names = []string{"base64", "path"}
+
 // Named returns the codec of that name, nil where there is none.
 func Named(name string) Codec {
 	switch name {

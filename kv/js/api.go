@@ -142,7 +142,7 @@ func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), w
 	}
 	return j.request(send, j.question(subject, body), leaderless, func(m *nats.Msg, err error) {
 		if fault.CodeOf(err) == fault.NoResponders {
-			err = fault.New(fault.JetStreamNotEnabled, "JetStream is not enabled in the server")
+			err = j.notEnabled()
 		}
 		if err != nil {
 			done(nil, err)
@@ -153,6 +153,15 @@ func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), w
 	})
 }
 
+// notEnabled is the error of a request to the API that nobody takes.
+func (j *JetStream) notEnabled() error {
+	e := &fault.Error{Code: fault.JetStreamNotEnabled, Text: "JetStream is not enabled in the server"}
+	if j.Foreign() {
+		e.Help = "nobody answers below " + j.prefix + ": is the domain or the prefix misspelt?"
+	}
+	return e
+}
+
 // naming adds to an error that says that there is no such stream, or consumer, which one was meant: the text is the
 // server's, and names none.
 func (j *JetStream) naming(e endpoint, err error) error {
@@ -161,6 +170,10 @@ func (j *JetStream) naming(e endpoint, err error) error {
 		return err
 	}
 	switch api.cause.Code {
+	case fault.JSResponse:
+		if api.ErrCode == "10003" {
+			api.cause.Help = badRequest(strings.TrimSuffix(e.path, "."+e.names[0]))
+		}
 	case fault.StreamNotFound:
 		api.cause.Help = "no stream " + e.names[0] + " below " + j.prefix
 	case fault.ConsumerNotFound:
@@ -169,6 +182,17 @@ func (j *JetStream) naming(e endpoint, err error) error {
 		}
 	}
 	return err
+}
+
+// badRequest says what may be wrong with a request that a server calls bad and says no more of.
+func badRequest(verb string) string {
+	switch verb {
+	case "STREAM.MSG.GET":
+		return "one of " + fault.Option("seq") + ", " + fault.Option("last_by_subj") + ", " + fault.Option("next_by_subj") + " and " + fault.Option("start_time") + " is needed"
+	case "STREAM.PURGE":
+		return fault.Option("keep") + " and " + fault.Option("seq") + " exclude each other"
+	}
+	return ""
 }
 
 // question is the message of a request to the API. A server reads the level in its header (ADR-44); one that is

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
@@ -130,6 +131,7 @@ func apiError(d dict.Dict) *APIError {
 		text = "JetStream error " + e.Code
 	}
 	e.cause = fault.New(fault.Of(e.ErrCode), text)
+	e.cause.Help = helpFor(text)
 	if e.cause.Code == fault.JSResponse {
 		e.cause.Words = []string{e.Code, e.ErrCode}
 	}
@@ -142,4 +144,33 @@ func number(d dict.Dict, key string) string {
 		return string(n)
 	}
 	return "0"
+}
+
+// helpFor says what would be right where a server's words do not say it to who knows our options, "" elsewhere.
+func helpFor(text string) string {
+	has := func(part string) bool { return strings.Contains(text, part) }
+	switch {
+	case has("stream name already in use with a different configuration"):
+		return "it exists with other settings, which update_stream changes; of a bucket update_kv_bucket, and of an object store update_object_store"
+	case has("subject delete marker TTL must be at least"):
+		return fault.Option("limit_marker_ttl") + " of a bucket, " + fault.Option("subject_delete_marker_ttl") + " of a stream: 1000 ms or more"
+	case has("max age needs to be"):
+		return fault.Option("ttl") + " of a bucket or an object store, " + fault.Option("max_age") + " of a stream: 0, or 100 ms and more"
+	case has("wrong last sequence"):
+		return "the revision that was expected is not the last one: read it again, and decide anew"
+	case has("parsing time"):
+		return timeRule
+	}
+	return ""
+}
+
+// timeRule says what a time is for servers (RFC 3339).
+const timeRule = "a time with its zone is needed, such as 2026-01-01T00:00:00Z"
+
+// CheckTime refuses a text that is no time for servers: ErrInvalidArg.
+func CheckTime(text string) error {
+	if _, err := time.Parse(time.RFC3339, text); err != nil {
+		return fault.New(fault.InvalidArg, "Invalid time "+text+": "+timeRule)
+	}
+	return nil
 }

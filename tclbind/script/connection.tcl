@@ -54,7 +54,7 @@ oo::class create ::nats::connection {
             if {$name eq "-async" && $begin eq "do"} {
                 set begin start
             } elseif {[string trimleft $name -] ne "retry"} {
-                throw {NATS ErrInvalidArg} "Unknown option $name"
+                ::nats::core::refuse "Unknown option $name" "connect takes -async, and -retry with a bool"
             } else {
                 lappend options $name {*}[lrange $args 0 0]
                 set args [lrange $args 1 end]

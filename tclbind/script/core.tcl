@@ -33,6 +33,11 @@ proc ::nats::core::do {command args} {
     return [take $id]
 }
 
+# Throws the error of an argument that is not right in its caller; errorInfo has a line that says what would be.
+proc ::nats::core::refuse {message help} {
+    return -code error -errorcode {NATS ErrInvalidArg} -errorinfo "$message\n    ($help)" $message
+}
+
 # Makes the TclOO object for a handle.
 #
 # class  - a class whose constructor takes the handle

@@ -152,6 +152,14 @@ oo::class create ::nats::key_value {
     }
 }
 
+# Whether there is a command of that name at global level, where a codec's is called, or one that auto_load finds.
+proc ::nats::core::is_command {name} {
+    if {[uplevel #0 [list ::namespace which -command $name]] ne ""} {
+        return 1
+    }
+    return [expr {[info commands ::auto_load] ne "" && [uplevel #0 [list ::auto_load $name]]}]
+}
+
 # Has a watcher write into an array, whose name is resolved where this is called.
 #
 # namespace - of the watcher's object, whose variable values is linked to the array

@@ -18,7 +18,7 @@ namespace eval ::nats::msg {
         foreach {option value} $args {
             ::set name [regsub {^-} $option {}]
             if {$name ni {data reply}} {
-                throw {NATS ErrInvalidArg} "Unknown option $name"
+                ::nats::core::refuse "Unknown option $name" "create takes -data and -reply"
             }
             dict set msg $name $value
         }

@@ -17,6 +17,7 @@ import (
 type Kind struct {
 	Word  string // by which messages name it
 	Takes string // for the documentation: what a value may be
+	Wants string // for errorInfo: what a value has to be, where Word does not say it
 	Code  string // of the error of a bad value, "" for bridge.ErrInvalidArg
 	// Parse reads a value, or refuses it (Row.Refuse).
 	Parse func(*Row, bridge.Value) (any, error)

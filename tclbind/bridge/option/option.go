@@ -136,7 +136,26 @@ func (r *Row) RefuseAs(word string, v bridge.Value) error {
 	if r.Shown != nil {
 		text = r.Shown(text)
 	}
-	return &bridge.Fault{Code: code, Text: "Invalid value for the " + word + " option " + r.Name + " : " + text, Help: wanted[word]}
+	return &bridge.Fault{Code: code, Text: "Invalid value for the " + word + " option " + r.Name + " : " + text, Help: r.wants(word, v)}
+}
+
+// wants says what a value of the row is, where the word of its kind may not.
+func (r *Row) wants(word string, v bridge.Value) string {
+	switch {
+	case len(r.Fields) > 0:
+		names := make([]string, len(r.Fields))
+		for i := range r.Fields {
+			names[i] = r.Fields[i].Name
+		}
+		return "JSON is wanted, or a dict of these: " + strings.Join(names, ", ")
+	case word == "list" && v.Text() == "":
+		return "the list is empty: it needs an element at least"
+	case r.Kind.Code == bridge.ErrBadTimeout:
+		return "a time is a whole number of milliseconds, 0 or more: a minute is 60000"
+	case r.Kind.Wants != "":
+		return r.Kind.Wants
+	}
+	return wanted[word]
 }
 
 // wanted says of the words of kinds what their values are, where the word alone may not.
