@@ -180,7 +180,7 @@ func (t *transaction) judge(last []Entry, failures []error, refusal error) {
 			continue
 		}
 		if err := failures[i]; err != nil && fault.CodeOf(err) != fault.KeyNotFound {
-			if unanswered(err) && slices.ContainsFunc(t.changes, func(c Change) bool { return c.What == "create" }) {
+			if unread(err) && slices.ContainsFunc(t.changes, func(c Change) bool { return c.What == "create" }) {
 				refusal = err // it may have been refused for the marker of a key alone
 			}
 			t.done(nil, refusal)

@@ -279,19 +279,18 @@ func (b *Bucket) Create(key string, value []byte, done func(uint64, error), opti
 }
 
 // createOver goes on with Create behind a refusal: over the marker of a deletion, or where nothing is left of the key. before
-// is the revision that it was tried over already, nil for none: another marker may have come meanwhile. Where nobody answers
-// what is there, that is the error, for the key need not exist.
+// is the revision that it was tried over already, nil for none: another marker may have come meanwhile. Where that cannot
+// be read, its error is the one that is told, for the key need not exist.
 func (b *Bucket) createOver(key string, value []byte, w write, before *uint64, refusal error, done func(uint64, error)) {
 	err := b.lastWritten(key, func(e Entry, err error) {
-		gone := fault.CodeOf(err) == fault.KeyNotFound // the marker, too
 		switch {
-		case unanswered(err):
+		case unread(err):
 			done(0, err)
 			return
 		case err == nil && e.Operation == Put:
 			done(0, fault.New(fault.WrongLastSequence, "Key "+key+" exists in bucket "+b.name+": "+refusal.Error()))
 			return
-		case err != nil && !gone || before != nil && e.Revision == *before:
+		case fault.CodeOf(err) == fault.Permissions || before != nil && e.Revision == *before:
 			done(0, refusal)
 			return
 		}
@@ -311,13 +310,11 @@ func (b *Bucket) createOver(key string, value []byte, w write, before *uint64, r
 	}
 }
 
-// unanswered tells whether an error of a request leaves open what the server would have said.
-func unanswered(err error) bool {
-	switch fault.CodeOf(err) {
-	case fault.Timeout, fault.NoResponders, fault.ConnectionClosed:
-		return true
-	}
-	return false
+// unread tells whether what is there could not be read, for whatever reason: who may not read it is only told that the
+// write was refused.
+func unread(err error) bool {
+	code := fault.CodeOf(err)
+	return err != nil && code != fault.KeyNotFound && code != fault.Permissions
 }
 
 // Delete deletes a key and keeps its history; with a revision above 0 on condition that

@@ -252,7 +252,13 @@ proc writeArrays {} {
 # Connects and finds what the driver has made; that may need some tries.
 set conn [nats::connection new $name -log_level error -log_chan [open $file.log w]]
 $conn configure -servers $urls -max_reconnect_attempts -1 -reconnect_time_wait 100 -ping_interval 500 -connect_timeout 1000
-$conn connect
+# On a busy machine a server may not answer in time.
+for {set tries 1} {[catch {$conn connect} message options]} {incr tries} {
+    if {$tries == 20} {
+        return -options $options $message
+    }
+    after 500
+}
 set js [$conn jet_stream -timeout $timeout]
 set kv [$js bind_kv_bucket $bucket]
 set store [$js bind_object_store $bucket]
