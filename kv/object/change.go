@@ -126,8 +126,17 @@ func (s *Store) Delete(name string, done func(error)) error {
 			tell(err)
 			return
 		}
-		s.purgeAtLast(s.chunkSubject(now.NUID), tell)
+		s.removeChunks(now, tell)
 	})
+}
+
+// removeChunks removes the chunks of an object that has lost its name, unless they have another one, too.
+func (s *Store) removeChunks(i *Info, done func(error)) {
+	if i.renaming != "" {
+		s.sweep(done, i)
+		return
+	}
+	s.purgeAtLast(s.chunkSubject(i.NUID), done)
 }
 
 // MetaChange is what UpdateMeta changes: what is not nil.

@@ -4,6 +4,8 @@ package object
 
 import (
 	"bytes"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -53,7 +55,7 @@ func (d *doubt) look() {
 			d.done(d.old, d.now, nil)
 		case is.place() != d.old.place():
 			d.late(d.failure)
-			s.sweep(d.old, d.now)
+			s.sweep(func(error) {}, d.old, d.now)
 		case tie != d.tie: // it may still come
 			d.late(d.failure)
 			d.tie = tie
@@ -65,35 +67,56 @@ func (d *doubt) look() {
 }
 
 // follows tells whether an info is the one that was to take the place of old: perhaps as somebody has changed it since,
-// where only one can have its NUID.
+// where only one can have its NUID, or of those with one NUID only one comes from this renaming.
 func (i *Info) follows(old, now *Info) bool {
 	switch {
 	case i == nil || i.revision == old.place() || i.NUID != now.NUID:
 		return false
 	case old == nil || old.NUID != now.NUID:
-		return true
+		return i.renaming == now.renaming
 	}
 	return bytes.Equal(i.json(), now.json())
 }
 
 // sweep removes the chunks of the objects that a name had before somebody else took it. The one who has taken it removes
-// those that he saw, and he may have seen either. An object that was renamed meanwhile keeps its chunks.
-func (s *Store) sweep(objects ...*Info) {
+// those that he saw, and he may have seen either. An object that was renamed meanwhile keeps its chunks. done gets the first
+// error when all is done.
+func (s *Store) sweep(done func(error), objects ...*Info) {
+	var once sync.Once
+	tell := func(err error) { once.Do(func() { s.told(err, done) }) }
 	list := func(done func([]*Info, error)) error { return s.List(false, done) }
-	atLast(s, list, func(error) {}, func(all []*Info, err error) {
+	atLast(s, list, tell, func(all []*Info, err error) {
 		if err != nil {
+			tell(err)
 			return
 		}
 		named := map[string]bool{}
 		for _, i := range all {
 			named[i.NUID] = true
 		}
-		for _, i := range objects {
-			if i != nil && !named[i.NUID] {
+		objects = slices.DeleteFunc(objects, func(i *Info) bool {
+			has := i == nil || named[i.NUID]
+			if !has {
 				named[i.NUID] = true
-				s.purgeAtLast(s.chunkSubject(i.NUID), func(error) {})
 			}
+			return has
+		})
+		s.purgeEach(objects, tell)
+	})
+}
+
+// purgeEach removes the chunks of objects, one after the other.
+func (s *Store) purgeEach(objects []*Info, done func(error)) {
+	if len(objects) == 0 {
+		done(nil)
+		return
+	}
+	s.purgeAtLast(s.chunkSubject(objects[0].NUID), func(err error) {
+		if err != nil {
+			done(err)
+			return
 		}
+		s.purgeEach(objects[1:], done)
 	})
 }
 

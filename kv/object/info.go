@@ -37,6 +37,9 @@ type Info struct {
 	Deleted   bool
 	Link      *Link // nil: it is none
 
+	// What tells one renaming from another: the one that gave it its name, or that was begun. Its chunks may then have another
+	// name, too. "": they have this one alone.
+	renaming string
 	revision uint64    // of the message that it stands in, 0: none
 	told     dict.Dict // as it was read; fields of it that are not known here are kept
 }
@@ -99,6 +102,7 @@ func (i *Info) json() []byte {
 	d.Set("chunks", i.Chunks)
 	optional("digest", i.Digest, i.Digest != "")
 	optional("deleted", true, i.Deleted)
+	optional("renaming", i.renaming, i.renaming != "") // other clients pass over it
 	return d.JSON()
 }
 
@@ -132,7 +136,7 @@ func (s *Store) readInfo(m *js.Message) (*Info, error) {
 	if !ok {
 		return bad("it is no JSON object")
 	}
-	i := &Info{Bucket: d.Text("bucket"), NUID: d.Text("nuid"), Digest: d.Text("digest"), Modified: m.Time, revision: m.Seq, told: d}
+	i := &Info{Bucket: d.Text("bucket"), NUID: d.Text("nuid"), Digest: d.Text("digest"), Modified: m.Time, renaming: d.Text("renaming"), revision: m.Seq, told: d}
 	i.Name, i.Description = d.Text("name"), d.Text("description")
 	i.Deleted = d.Path("deleted") == true
 	i.Metadata, _ = d.Path("metadata").(dict.Dict)

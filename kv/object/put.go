@@ -310,7 +310,7 @@ func (w *Writer) replace(old, now *Info) {
 		tell(nil)
 		return
 	}
-	w.store.purgeAtLast(w.store.chunkSubject(old.NUID), tell)
+	w.store.removeChunks(old, tell)
 }
 
 // tell is the end of the put for who waits. What was stored of one that failed may still be on its way out.

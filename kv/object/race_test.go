@@ -80,6 +80,71 @@ func TestRenameOfWhatOthersChangeMeanwhile(t *testing.T) {
 	}
 }
 
+// Who works with the new name before the old one is removed, or takes the place of the old one then, leaves what the other
+// name still stands for.
+func TestRenameWhoseNewNameIsUsedMeanwhile(t *testing.T) {
+	text := "described"
+	rename := func(b *between, from, to string) {
+		natstest.Wait(t, func(done func(*object.Info, error)) error {
+			return b.store.UpdateMeta(from, object.MetaChange{Name: &to}, done)
+		})
+	}
+	describe := func(b *between, name string) {
+		natstest.Wait(t, func(done func(*object.Info, error)) error {
+			return b.store.UpdateMeta(name, object.MetaChange{Description: &text}, done)
+		})
+	}
+	remove := func(b *between, name string) {
+		natstest.Do(t, func(done func(error)) error { return b.store.Delete(name, done) })
+	}
+	for _, c := range []struct {
+		what   string
+		change func(b *between)
+		want   map[string]string
+	}{
+		{"a goes to c, b is put", func(b *between) { rename(b, "a", "c"); put(t, b.store, "b", []byte("new")) }, map[string]string{"b": "new", "c": "one"}},
+		{"a is put, b described", func(b *between) { put(t, b.store, "a", []byte("new")); describe(b, "b") }, map[string]string{"a": "new", "b": "one"}},
+		{"b goes to c, a is put", func(b *between) { rename(b, "b", "c"); put(t, b.store, "a", []byte("new")) }, map[string]string{"b": "new", "c": "one"}},
+		{"b is deleted", func(b *between) { remove(b, "b") }, nil},
+		{"a goes to c, b is deleted", func(b *between) { rename(b, "a", "c"); remove(b, "b") }, map[string]string{"c": "one"}},
+		{"b is put", func(b *between) { put(t, b.store, "b", []byte("new")) }, map[string]string{"b": "new"}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			b := startBetween(t, natstest.Patience)
+			put(t, b.store, "a", []byte("one"))
+			b.others(removing, func() { c.change(b) })
+			_, err := natstest.Await(t, b.rename("a", "b"))
+			there := natstest.Wait(t, func(done func([]*object.Info, error)) error { return b.store.List(false, done) })
+			for _, i := range there {
+				b.is(t, i.Name, c.want[i.Name])
+			}
+			if len(there) != len(c.want) {
+				t.Errorf("%d objects are there, want %v; %v", len(there), c.want, err)
+			}
+			natstest.Eventually(t, "no chunk has no name", func() bool { return b.chunks(t) == len(c.want) })
+		})
+	}
+}
+
+// A renaming that is broken off leaves both names, each of which can be deleted.
+func TestRenameThatIsBrokenOff(t *testing.T) {
+	for _, name := range []string{"a", "b"} {
+		b := startBetween(t, natstest.Patience)
+		put(t, b.store, "a", []byte("one"))
+		b.at(removing, func() (goOn, answer bool) {
+			<-b.conn.Disconnect()
+			return false, false
+		})
+		fails(t, fault.ConnectionClosed, b.rename("a", "b"))
+		natstest.Do(t, func(done func(error)) error { return b.store.Delete(name, done) })
+		b.is(t, map[string]string{"a": "b", "b": "a"}[name], "one")
+		natstest.Do(t, func(done func(error)) error { return b.store.Delete(map[string]string{"a": "b", "b": "a"}[name], done) })
+		if n := b.chunks(t); n != 0 {
+			t.Errorf("%d chunks are left", n)
+		}
+	}
+}
+
 func TestRenameOfWhatOthersChangeEachTime(t *testing.T) {
 	b := startBetween(t, natstest.Patience)
 	put(t, b.store, "a", []byte("one"))

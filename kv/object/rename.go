@@ -3,6 +3,7 @@
 package object
 
 import (
+	"github.com/nats-io/nuid"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
 )
@@ -11,6 +12,9 @@ import (
 // stored under the new name, then the one under the old name is removed, that revision and no other. Where somebody has
 // changed the object in between, that revision is gone: then the new name is taken back, and it all begins again with
 // what is there now.
+//
+// Before that the old info is marked, and the new one is too: whoever takes the place of either, or deletes it, looks
+// whether the chunks have the other name (removeChunks). So it is also where the renaming is broken off.
 type renaming struct {
 	store    *Store
 	from, to string
@@ -23,12 +27,34 @@ func (r *renaming) begin(try int) error {
 	s := r.store
 	// A replica may be behind its leader: then the second try reads there.
 	return s.info(r.from, try > 1 || !s.direct, func(old *Info, err error) {
-		var now *Info
 		if err == nil {
-			now, err = r.next(old)
+			_, err = r.next(old)
 		}
+		switch {
+		case err != nil:
+		case old.renaming != "" || old.Link != nil:
+			err = r.add(old, try)
+		default:
+			err = r.mark(try)
+		}
+		if err != nil {
+			r.done(nil, err)
+		}
+	})
+}
+
+// mark has the info under the old name say that its chunks may have another name.
+func (r *renaming) mark(try int) error {
+	return r.store.change(r.from, func(old *Info) (*Info, error) {
+		if _, err := r.next(old); err != nil {
+			return nil, err
+		}
+		marked := *old
+		marked.renaming = nuid.Next()
+		return &marked, nil
+	}, r.late, func(_, marked *Info, err error) {
 		if err == nil {
-			err = r.add(old, now, try)
+			err = r.add(marked, try)
 		}
 		if err != nil {
 			r.done(nil, err)
@@ -43,8 +69,15 @@ func (r *renaming) late(err error) {
 }
 
 // add stores the info under the new name.
-func (r *renaming) add(old, now *Info, try int) error {
+func (r *renaming) add(old *Info, try int) error {
 	s := r.store
+	now, err := r.next(old)
+	if err != nil {
+		return err
+	}
+	if now.Link == nil {
+		now.renaming = nuid.Next()
+	}
 	return s.change(r.to, func(other *Info) (*Info, error) {
 		if other != nil && !other.Deleted {
 			return nil, errExists(s, r.to)
@@ -58,7 +91,7 @@ func (r *renaming) add(old, now *Info, try int) error {
 		s.removeInfo(old, r.late, func(f fate, err error) {
 			switch f {
 			case removed:
-				s.stamped(now, nil, r.done)
+				r.finish(now)
 			case unknown: // rather two names than none
 				r.done(nil, err)
 			default:
@@ -68,23 +101,48 @@ func (r *renaming) add(old, now *Info, try int) error {
 	})
 }
 
-// takeBack removes the info under the new name, unless somebody has changed it, too. Then the renaming fails with what
-// failure tells, or without one begins again.
+// finish tells that the object has its new name. Who has deleted it there, or put another one, has left the chunks as long
+// as they had the old name.
+func (r *renaming) finish(now *Info) {
+	tell := func() { r.store.stamped(now, nil, r.done) }
+	err := r.store.info(r.to, true, func(is *Info, err error) {
+		if err != nil || is != nil && !is.Deleted && is.NUID == now.NUID || now.Link != nil {
+			tell()
+			return
+		}
+		r.store.sweep(func(error) { tell() }, now)
+	})
+	if err != nil {
+		tell()
+	}
+}
+
+// takeBack removes the info under the new name, unless somebody has changed it, too, and the chunks, if they have no name
+// any more. Then the renaming fails with what failure tells, or without one begins again.
 func (r *renaming) takeBack(now *Info, failure error, try int) {
 	r.store.removeInfo(now, r.late, func(_ fate, err error) {
-		switch {
-		case failure != nil:
-			err = failure
-		case err != nil || r.given:
-		case try == mostTries:
-			err = fault.New(fault.WrongLastSequence, "Object "+r.from+" in bucket "+r.store.name+" was changed by others at each attempt to rename it")
-		default:
-			err = r.begin(try + 1)
+		if now.Link != nil {
+			r.again(err, failure, try)
+			return
 		}
-		if err != nil {
-			r.done(nil, err)
-		}
+		r.store.sweep(func(error) { r.again(err, failure, try) }, now)
 	})
+}
+
+// again begins again, unless there is a failure, or err of taking the name back.
+func (r *renaming) again(err, failure error, try int) {
+	switch {
+	case failure != nil:
+		err = failure
+	case err != nil || r.given:
+	case try == mostTries:
+		err = fault.New(fault.WrongLastSequence, "Object "+r.from+" in bucket "+r.store.name+" was changed by others at each attempt to rename it")
+	default:
+		err = r.begin(try + 1)
+	}
+	if err != nil {
+		r.done(nil, err)
+	}
 }
 
 // fate is what became of an info that was to be removed.
