@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -38,7 +39,7 @@ func (j *jetStream) answer(msg bridge.Value, word string) error {
 func ackSubject(msg bridge.Value) (string, error) {
 	reply, err := messageField(msg, "reply")
 	if err == nil && reply == "" {
-		err = notFromConsumer(msg)
+		err = &fault.Error{Code: fault.BadSubject, Text: "Invalid subject ", Help: "a message without a reply subject wants no acknowledgement"}
 	}
 	return reply, err
 }

@@ -17,7 +17,8 @@ func cmdMetadata(_ *bridge.Package, args []bridge.Value) (any, error) {
 	}
 	m, ok := js.ParseMetadata(reply)
 	if !ok {
-		return nil, notFromConsumer(args[0])
+		subject, _ := messageField(args[0], "subject")
+		return nil, fault.New(fault.NotJSMessage, "Message with subject "+subject+" is not a JetStream message")
 	}
 	out := dict.Dict{
 		{Key: "stream", Value: m.Stream},
@@ -32,10 +33,4 @@ func cmdMetadata(_ *bridge.Package, args []bridge.Value) (any, error) {
 		out.Set("domain", m.Domain)
 	}
 	return out, nil
-}
-
-// notFromConsumer is the error of a message that no consumer delivered.
-func notFromConsumer(msg bridge.Value) error {
-	subject, _ := messageField(msg, "subject")
-	return fault.New(fault.NotJSMessage, "Message with subject "+subject+" is not a JetStream message")
 }

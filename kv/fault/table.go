@@ -145,7 +145,7 @@ var Table = []Row{
 		Do: "send less at a time, use an object store, or raise `max_payload` of the server", Client: []error{nats.ErrMaxPayload}},
 	{Code: HeadersNotSupported, Text: "Headers are not supported by this server", When: "the message has headers, and the server takes none",
 		Do: "leave the headers out, or enable them in the server", Client: []error{nats.ErrHeadersNotSupported}},
-	{Code: NotJSMessage, When: "`nats::metadata` or an acknowledgement was given a message that no consumer delivered",
+	{Code: NotJSMessage, When: "`nats::metadata` was given a message that no consumer delivered",
 		Do: "call it with a message of a consumer or of `fetch`"},
 	{Code: Protocol, When: "the server, or who answers for JetStream, sent something that is not understood",
 		Do: "see the log; a proxy in between may have changed it"},
