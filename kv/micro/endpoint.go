@@ -36,7 +36,7 @@ type Endpoint struct {
 	messages, bytes           atomic.Int64 // that wait for the handler
 	dropping                  atomic.Bool
 
-	stats stats // guarded by service.mu
+	stats *stats // guarded by service.mu, as what is in it
 }
 
 // stats are an endpoint's numbers.
@@ -130,6 +130,7 @@ func (g *Group) AddEndpoint(name string, o EndpointOptions, handle func(*Request
 		o.Subject = name
 	}
 	e := &Endpoint{
+		stats:   &stats{},
 		service: g.service, name: name, subject: join(g.prefix, o.Subject), queue: DefaultQueue, metadata: o.Metadata,
 		handle: handle, limitMessages: o.PendingMessages, limitBytes: o.PendingBytes,
 	}

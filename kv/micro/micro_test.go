@@ -178,6 +178,59 @@ func TestRequestsAreAnsweredAndCounted(t *testing.T) {
 	}
 }
 
+// What a handler had before a reset does not count behind it, so that the numbers fit together.
+func TestResetWhileARequestIsUnderWay(t *testing.T) {
+	conn, nc := start(t)
+	taken := make(chan *micro.Request, 1)
+	s, err := micro.Start(conn, micro.Config{Name: "calc", Version: "1.0.0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddEndpoint("echo", micro.EndpointOptions{}, func(r *micro.Request) {
+		r.Begin()
+		taken <- r
+	}); err != nil {
+		t.Fatal(err)
+	}
+	flush(t, conn)
+	ask := func() chan error {
+		answered := make(chan error, 1)
+		go func() {
+			_, err := nc.Request("echo", nil, natstest.Patience)
+			answered <- err
+		}()
+		return answered
+	}
+	first := ask()
+	r := <-taken
+	s.Reset()
+	second := ask()
+	if err := r.Error("500", "late", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-first; err != nil {
+		t.Fatal(err)
+	}
+	m, err := nc.Request("$SRV.STATS.calc", nil, natstest.Patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stats native.Stats
+	if err := json.Unmarshal(m.Data, &stats); err != nil {
+		t.Fatal(err)
+	}
+	r = <-taken
+	if n := stats.Endpoints[0]; n.NumRequests > 1 || n.NumErrors != 0 || n.ProcessingTime != 0 {
+		t.Errorf("%+v", n)
+	}
+	if err := r.Respond(nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The other side of both: their service, asked and called from here.
 func TestServiceOfTheGoClientIsAskedAndCalled(t *testing.T) {
 	conn, nc := start(t)

@@ -24,6 +24,7 @@ type Request struct {
 	mu      sync.Mutex
 	began   time.Time // zero: the handler has it not yet
 	settled bool
+	stats   *stats // in which it counts: those of its endpoint when it began
 }
 
 // Endpoint is the one that the request came to.
@@ -32,16 +33,16 @@ func (r *Request) Endpoint() *Endpoint { return r.endpoint }
 // Begin tells that the handler has the request: it counts, and its time runs from now on.
 func (r *Request) Begin() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !r.began.IsZero() {
-		r.mu.Unlock()
 		return
 	}
 	r.began = time.Now()
-	r.mu.Unlock()
 	e := r.endpoint
 	e.taken(int64(wire.Size(r.Msg)))
 	e.service.mu.Lock()
-	e.stats.requests++
+	r.stats = e.stats
+	r.stats.requests++
 	e.service.mu.Unlock()
 }
 
@@ -56,11 +57,11 @@ func (r *Request) settle() {
 	r.settled = true
 	took := time.Since(r.began)
 	r.mu.Unlock()
-	e := r.endpoint
-	e.service.mu.Lock()
-	e.stats.time += took
-	e.service.mu.Unlock()
-	e.service.settled()
+	s := r.endpoint.service
+	s.mu.Lock()
+	r.stats.time += took
+	s.mu.Unlock()
+	s.settled()
 }
 
 // Done tells that the handler is through. One who has not answered by then will do so later, unless no
@@ -106,10 +107,11 @@ func (r *Request) Failed(code, text string) {
 }
 
 func (r *Request) count(text string) {
+	r.Begin()
 	s := r.endpoint.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.endpoint.stats.failed(text)
+	r.stats.failed(text)
 }
 
 func (r *Request) reply(m *nats.Msg) error {

@@ -237,13 +237,14 @@ func parsed(json []byte) any {
 	return v
 }
 
-// Reset sets all counts to zero, and the time from which on they count to now.
+// Reset sets all counts to zero, and the time from which on they count to now. What a handler has already is counted no
+// more, neither its time nor an error.
 func (s *Service) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.started = time.Now().UTC()
 	for _, e := range s.endpoints {
-		e.stats = stats{}
+		e.stats = &stats{}
 	}
 }
 
