@@ -129,7 +129,7 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 			err = fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
 		}
 		if o.Revision > 0 {
-			err = b.ofRevision(o.Revision, m, err)
+			err = b.ofRevision(key, o.Revision, m, err)
 		}
 		b.told(begun, false, err, func(err error) {
 			if direct && fault.CodeOf(err) == fault.NoResponders && !b.direct.Load() {
@@ -157,7 +157,7 @@ func (b *Bucket) found(key string, m *js.Message, err error) (Entry, error) {
 }
 
 // ofRevision adds to the error of a read by revision that it is the revision which is not there, and not the key.
-func (b *Bucket) ofRevision(revision uint64, m *js.Message, err error) error {
+func (b *Bucket) ofRevision(key string, revision uint64, m *js.Message, err error) error {
 	var e *fault.Error
 	if fault.CodeOf(err) != fault.KeyNotFound || !errors.As(err, &e) {
 		return err
@@ -166,7 +166,7 @@ func (b *Bucket) ofRevision(revision uint64, m *js.Message, err error) error {
 	switch {
 	case m == nil:
 		e.Help = "bucket " + b.name + " has no revision " + number + ", or has not got it any more"
-	case strings.HasPrefix(e.Text, "Expected"):
+	case m.Subject != b.read+key:
 		e.Help = "revision " + number + " is one of another key: " + b.keyOf(m.Subject)
 	}
 	return e

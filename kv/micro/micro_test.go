@@ -140,6 +140,20 @@ func TestMonitoringAnswersAsGoDoes(t *testing.T) {
 	}
 }
 
+// numbers are those of the first endpoint of the calculator.
+func numbers(t *testing.T, nc *nats.Conn) *native.EndpointStats {
+	t.Helper()
+	m, err := nc.Request("$SRV.STATS.calc", nil, natstest.Patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stats native.Stats
+	if err := json.Unmarshal(m.Data, &stats); err != nil {
+		t.Fatal(err)
+	}
+	return stats.Endpoints[0]
+}
+
 func TestRequestsAreAnsweredAndCounted(t *testing.T) {
 	conn, nc := start(t)
 	s := calculator(t, conn)
@@ -156,24 +170,13 @@ func TestRequestsAreAnsweredAndCounted(t *testing.T) {
 		m.Header.Get(native.ErrorHeader) != "bad" || m.Header.Get(native.ErrorCodeHeader) != "400" {
 		t.Fatalf("%v %v", m, err)
 	}
-	numbers := func() native.EndpointStats {
-		m, err := nc.Request("$SRV.STATS.calc", nil, natstest.Patience)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var stats native.Stats
-		if err := json.Unmarshal(m.Data, &stats); err != nil {
-			t.Fatal(err)
-		}
-		return *stats.Endpoints[0]
-	}
-	n := numbers()
+	n := numbers(t, nc)
 	if n.NumRequests != 4 || n.NumErrors != 1 || n.LastError != "400:bad" || n.ProcessingTime <= 0 ||
 		n.AverageProcessingTime != n.ProcessingTime/4 || n.QueueGroup != "q" || string(n.Data) != `{"of":"echo"}` {
 		t.Errorf("%+v", n)
 	}
 	s.Reset()
-	if n := numbers(); n.NumRequests != 0 || n.NumErrors != 0 || n.LastError != "" || n.Name != "echo" {
+	if n := numbers(t, nc); n.NumRequests != 0 || n.NumErrors != 0 || n.LastError != "" || n.Name != "echo" {
 		t.Errorf("%+v", n)
 	}
 }
@@ -211,16 +214,9 @@ func TestResetWhileARequestIsUnderWay(t *testing.T) {
 	if err := <-first; err != nil {
 		t.Fatal(err)
 	}
-	m, err := nc.Request("$SRV.STATS.calc", nil, natstest.Patience)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stats native.Stats
-	if err := json.Unmarshal(m.Data, &stats); err != nil {
-		t.Fatal(err)
-	}
+	n := numbers(t, nc)
 	r = <-taken
-	if n := stats.Endpoints[0]; n.NumRequests > 1 || n.NumErrors != 0 || n.ProcessingTime != 0 {
+	if n.NumRequests > 1 || n.NumErrors != 0 || n.ProcessingTime != 0 {
 		t.Errorf("%+v", n)
 	}
 	if err := r.Respond(nil, nil); err != nil {

@@ -5,7 +5,6 @@ package object
 import (
 	"bytes"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -82,8 +81,7 @@ func (i *Info) follows(old, now *Info) bool {
 // those that he saw, and he may have seen either. An object that was renamed meanwhile keeps its chunks. done gets the first
 // error when all is done.
 func (s *Store) sweep(done func(error), objects ...*Info) {
-	var once sync.Once
-	tell := func(err error) { once.Do(func() { s.told(err, done) }) }
+	tell := s.tellOnce(done)
 	list := func(done func([]*Info, error)) error { return s.List(false, done) }
 	atLast(s, list, tell, func(all []*Info, err error) {
 		if err != nil {

@@ -56,12 +56,17 @@ func leaderless(err error) bool {
 // purgeAtLast removes the messages of one subject, and has done called with the outcome of the first try. Where that
 // failed for want of a server or a leader, it goes on trying.
 func (s *Store) purgeAtLast(subject string, done func(error)) {
-	var once sync.Once
-	tell := func(err error) { once.Do(func() { s.told(err, done) }) }
+	tell := s.tellOnce(done)
 	atLast(s, func(done func(struct{}, error)) error {
 		s.purge(subject, func(err error) { done(struct{}{}, err) })
 		return nil
 	}, tell, func(_ struct{}, err error) { tell(err) })
+}
+
+// tellOnce is done, of which the first call counts, with the errors of a stream made those of the store.
+func (s *Store) tellOnce(done func(error)) func(error) {
+	var once sync.Once
+	return func(err error) { once.Do(func() { s.told(err, done) }) }
 }
 
 // firstOnly is done, of which the first call counts.

@@ -21,6 +21,12 @@ func (b *between) rename(from, to string) func(func(*object.Info, error)) error 
 	}
 }
 
+// update changes an object as another client does.
+func (b *between) update(t *testing.T, name string, c object.MetaChange) {
+	t.Helper()
+	natstest.Wait(t, func(done func(*object.Info, error)) error { return b.store.UpdateMeta(name, c, done) })
+}
+
 // without checks that a name is none.
 func (b *between) without(t *testing.T, name string) {
 	t.Helper()
@@ -48,14 +54,10 @@ func TestRenameOfWhatOthersChangeMeanwhile(t *testing.T) {
 			natstest.Do(t, func(done func(error)) error { return b.store.Delete("a", done) })
 		}, fault.ObjectDeleted, nil},
 		{"renamed", func(t *testing.T, b *between) {
-			natstest.Wait(t, func(done func(*object.Info, error)) error {
-				return b.store.UpdateMeta("a", object.MetaChange{Name: &other}, done)
-			})
+			b.update(t, "a", object.MetaChange{Name: &other})
 		}, fault.ObjectNotFound, map[string]string{"c": "one"}},
 		{"described", func(t *testing.T, b *between) {
-			natstest.Wait(t, func(done func(*object.Info, error)) error {
-				return b.store.UpdateMeta("a", object.MetaChange{Description: &text}, done)
-			})
+			b.update(t, "a", object.MetaChange{Description: &text})
 		}, "", map[string]string{"b": "one"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -84,16 +86,8 @@ func TestRenameOfWhatOthersChangeMeanwhile(t *testing.T) {
 // name still stands for.
 func TestRenameWhoseNewNameIsUsedMeanwhile(t *testing.T) {
 	text := "described"
-	rename := func(b *between, from, to string) {
-		natstest.Wait(t, func(done func(*object.Info, error)) error {
-			return b.store.UpdateMeta(from, object.MetaChange{Name: &to}, done)
-		})
-	}
-	describe := func(b *between, name string) {
-		natstest.Wait(t, func(done func(*object.Info, error)) error {
-			return b.store.UpdateMeta(name, object.MetaChange{Description: &text}, done)
-		})
-	}
+	rename := func(b *between, from, to string) { b.update(t, from, object.MetaChange{Name: &to}) }
+	describe := func(b *between, name string) { b.update(t, name, object.MetaChange{Description: &text}) }
 	remove := func(b *between, name string) {
 		natstest.Do(t, func(done func(error)) error { return b.store.Delete(name, done) })
 	}
@@ -150,7 +144,7 @@ func TestRenameOfWhatOthersChangeEachTime(t *testing.T) {
 	put(t, b.store, "a", []byte("one"))
 	for range 100 {
 		b.others(removing, func() {
-			natstest.Wait(t, func(done func(*object.Info, error)) error { return b.store.UpdateMeta("a", object.MetaChange{}, done) })
+			b.update(t, "a", object.MetaChange{})
 		})
 	}
 	fails(t, fault.WrongLastSequence, b.rename("a", "b"))
@@ -213,9 +207,7 @@ func TestPutWhoseAcknowledgementIsLostLeavesWhatWasRenamed(t *testing.T) {
 	b.lose(storing, true)
 	b.others("STREAM.MSG.GET", func() {
 		other := "c"
-		natstest.Wait(t, func(done func(*object.Info, error)) error {
-			return b.store.UpdateMeta("a", object.MetaChange{Name: &other}, done)
-		})
+		b.update(t, "a", object.MetaChange{Name: &other})
 	})
 	fails(t, fault.Timeout, func(done func(*object.Info, error)) error {
 		return b.mine.PutBytes(object.Meta{Name: "a"}, []byte("two"), object.PutOptions{}, done)

@@ -27,12 +27,9 @@ func (r *renaming) begin(try int) error {
 	s := r.store
 	// A replica may be behind its leader: then the second try reads there.
 	return s.info(r.from, try > 1 || !s.direct, func(old *Info, err error) {
-		if err == nil {
-			_, err = r.next(old)
-		}
 		switch {
 		case err != nil:
-		case old.renaming != "" || old.Link != nil:
+		case old != nil && (old.renaming != "" || old.Link != nil):
 			err = r.add(old, try)
 		default:
 			err = r.mark(try)
@@ -105,8 +102,12 @@ func (r *renaming) add(old *Info, try int) error {
 // as they had the old name.
 func (r *renaming) finish(now *Info) {
 	tell := func() { r.store.stamped(now, nil, r.done) }
+	if now.Link != nil {
+		tell()
+		return
+	}
 	err := r.store.info(r.to, true, func(is *Info, err error) {
-		if err != nil || is != nil && !is.Deleted && is.NUID == now.NUID || now.Link != nil {
+		if err != nil || is != nil && !is.Deleted && is.NUID == now.NUID {
 			tell()
 			return
 		}

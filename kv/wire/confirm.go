@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"strings"
 	"time"
 
 	"natstcl/kv/fault"
@@ -30,11 +29,4 @@ func (s *Sub) Confirm(timeout time.Duration, done func(error)) error {
 		done(err)
 	})
 	return nil
-}
-
-// queue is the queue group of a subscription that was refused, "" for none.
-func (r *Refusal) queue() string {
-	_, rest, _ := strings.Cut(r.Why.Text, ` using queue "`)
-	queue, _, _ := strings.Cut(rest, `"`)
-	return queue
 }

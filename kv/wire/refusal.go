@@ -55,15 +55,17 @@ func (c *Conn) refused(e *engine, text string) {
 	e.mark(func() {
 		c.mu.Lock()
 		tell := slices.Collect(maps.Values(c.refusals))
-		r := Refusal{subject, publishing, failure}
-		for _, s := range c.subs {
-			if !publishing && s.subject == subject && s.queue == r.queue() {
-				s.refusal.Store(failure)
+		if !publishing {
+			queue := refusedQueue(text)
+			for _, s := range c.subs {
+				if s.subject == subject && s.queue == queue {
+					s.refusal.Store(failure)
+				}
 			}
 		}
 		c.mu.Unlock()
 		for _, f := range tell {
-			f(r)
+			f(Refusal{subject, publishing, failure})
 		}
 		if publishing {
 			c.pending.fail(failure, func(p *Pending) bool { return p.subject == subject })
@@ -93,6 +95,13 @@ func refusedSubject(text string) (subject string, publishing bool) {
 	}
 	subject, _ = strconv.Unquote(quoted)
 	return subject, publishing
+}
+
+// refusedQueue finds the queue group of a subscription in the same words, "" for none.
+func refusedQueue(text string) string {
+	_, rest, _ := strings.Cut(text, ` using queue "`)
+	queue, _, _ := strings.Cut(rest, `"`)
+	return queue
 }
 
 // fail ends the requests that are meant, in the order in which they began.
