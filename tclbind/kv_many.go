@@ -119,12 +119,24 @@ func cmdPutMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 			options := kv.ManyOptions{InFlight: int(min(o.Int("in_flight"), 1<<20)), Progress: report}
 			core.PutMany(pairs, options, func(out []kv.Outcome) { done(out, nil) })
 			return nil
-		}, b.revisions)
+		}, func(out []kv.Outcome, _ bool) (any, error) { return b.revisions(out) })
 }
 
-// many begins an operation on many keys, whose result comes with finish. start is the core's.
+// orCanceled is for results that a progress cancels. The script may have said so after the core had come to its end: what
+// it said counts all the same, so that the answer is the same on a slow machine.
+func orCanceled[T any](finish func(T) (any, error)) func(v T, canceled bool) (any, error) {
+	return func(v T, canceled bool) (any, error) {
+		if canceled {
+			return nil, errCanceled()
+		}
+		return finish(v)
+	}
+}
+
+// many begins an operation on many keys, whose result comes with finish, which is told whether the script's progress has
+// canceled it. start is the core's.
 func many[T any](p *bridge.Package, b *bucket, table option.Table, args []bridge.Value,
-	start func(core *kv.Bucket, o option.Values, report func(done, total int) bool, done func(T, error)) error, finish func(T) (any, error)) (any, error) {
+	start func(core *kv.Bucket, o option.Values, report func(done, total int) bool, done func(T, error)) error, finish func(v T, canceled bool) (any, error)) (any, error) {
 	o, err := table.Parse(args)
 	if err != nil {
 		return nil, err
@@ -136,7 +148,7 @@ func many[T any](p *bridge.Package, b *bucket, table option.Table, args []bridge
 				p.Post(progressEnd{g})
 				done(v, err)
 			})
-		}, finish)
+		}, func(v T) (any, error) { return finish(v, g.stopped.Load()) })
 	}, func() { g.stopped.Store(true) })
 	if err != nil {
 		g.end()
@@ -352,14 +364,14 @@ func cmdGetMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 			selection.Progress = report
 			headers = o.Bool("headers")
 			return core.GetMany(selection, done)
-		}, func(entries []kv.Entry) (any, error) {
+		}, orCanceled(func(entries []kv.Entry) (any, error) {
 			for i := range entries {
 				if err := b.coded.decode(&entries[i]); err != nil {
 					return nil, err
 				}
 			}
 			return &entryRecords{entryRecord: entryRecord{c: b.j.c, bucket: b.word(), headers: headers}, entries: entries}, nil
-		})
+		}))
 }
 
 var deleteKeysOptions = slices.Concat(option.Table{
@@ -378,7 +390,7 @@ func cmdDeleteKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, erro
 				}
 			}
 			return core.DeleteKeys(filters, o.Bool("purge"), kv.ManyOptions{Progress: report}, done)
-		}, bridge.Plain)
+		}, orCanceled(bridge.Plain[int]))
 }
 
 var purgeDeletesOptions = slices.Concat(option.Table{
@@ -390,5 +402,5 @@ func cmdPurgeDeletes(p *bridge.Package, b *bucket, args []bridge.Value) (any, er
 		func(core *kv.Bucket, o option.Values, report func(done, total int) bool, done func(uint64, error)) error {
 			older := option.FromMillis(big.NewInt(o.Int("older_than")))
 			return core.PurgeDeletes(older, kv.ManyOptions{Progress: report}, done)
-		}, bridge.Plain)
+		}, orCanceled(bridge.Plain[uint64]))
 }
