@@ -89,8 +89,10 @@ func storedMessage(reply dict.Dict) (m *Message, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	m.Header, ok = wire.ParseHeader(string(raw))
-	return m, ok
+	if m.Header, ok = wire.ParseHeader(string(raw)); !ok {
+		return nil, false
+	}
+	return m, true
 }
 
 // DirectGet reads one message from any replica or mirror that answers direct gets.
