@@ -71,7 +71,7 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	g := &gathering{bucket: b, begun: time.Now(), selection: s, found: map[string]Entry{}, done: done}
+	g := &gathering{bucket: b, begun: time.Now(), selection: s, places: map[string]int{}, done: done}
 	var parts [][]string
 	for len(names) > 0 {
 		n := partOf(names, len(b.read))
@@ -109,7 +109,8 @@ type gathering struct {
 	looked    int          // how often behind has asked; by one goroutine at a time, for there is one part
 
 	mu      sync.Mutex
-	found   map[string]Entry
+	found   []Entry        // the newest that is known of each key, mostly in the order of their revisions
+	places  map[string]int // where a key's is
 	failure error
 }
 
@@ -142,10 +143,7 @@ func (g *gathering) read(names []string, at moment) error {
 	} else if g.selection.UpToTime != "" {
 		request.Set("up_to_time", g.selection.UpToTime)
 	}
-	return b.js.DirectGetPage(b.stream, request, func(page *js.Page, err error) {
-		for _, m := range page.Messages {
-			g.take(b.stored(m))
-		}
+	return b.js.DirectGetEach(b.stream, request, func(m *js.Message) { g.take(b.stored(m)) }, func(page js.Cursor, err error) {
 		if err == nil && g.goesOn() {
 			var more bool
 			if more, err = g.rest(names, at, page); more && err == nil {
@@ -158,18 +156,17 @@ func (g *gathering) read(names []string, at moment) error {
 
 // rest asks for what a page has left out, as it was at the moment of the first one. What is written anew meanwhile leaves
 // its place there: then the newer value is looked for.
-func (g *gathering) rest(names []string, at moment, page *js.Page) (more bool, err error) {
-	count := uint64(len(page.Messages))
-	if count == 0 && at.from == 0 && g.behind(names, at) {
+func (g *gathering) rest(names []string, at moment, page js.Cursor) (more bool, err error) {
+	if page.Count == 0 && at.from == 0 && g.behind(names, at) {
 		return true, nil
 	}
 	if at.expected == 0 {
-		at.expected = count + page.Pending
+		at.expected = page.Count + page.Pending
 		at.upTo = page.UpTo
 	}
-	at.got += count
+	at.got += page.Count
 	switch {
-	case page.Pending > 0 && count == 0:
+	case page.Pending > 0 && page.Count == 0:
 		return true, fault.New(fault.Protocol, "Invalid reply to a direct get: it brings none of what is there")
 	case page.Pending > 0:
 		at.from = page.Last + 1
@@ -181,7 +178,7 @@ func (g *gathering) rest(names []string, at moment, page *js.Page) (more bool, e
 	}
 	g.mu.Lock()
 	left := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		_, there := g.found[name]
+		_, there := g.places[name]
 		return there
 	})
 	g.mu.Unlock()
@@ -307,9 +304,12 @@ func (g *gathering) readEach(names []string) error {
 // take keeps an entry, where none is known that is newer.
 func (g *gathering) take(e Entry) {
 	g.mu.Lock()
-	if g.found[e.Key].Revision < e.Revision {
-		e.Delta = 0
-		g.found[e.Key] = e
+	e.Delta = 0
+	if place, there := g.places[e.Key]; !there {
+		g.places[e.Key] = len(g.found)
+		g.found = append(g.found, e)
+	} else if g.found[place].Revision < e.Revision {
+		g.found[place] = e
 	}
 	n := len(g.found)
 	g.mu.Unlock()
@@ -342,12 +342,7 @@ func (g *gathering) end(err error) {
 		g.done(nil, g.failure)
 		return
 	}
-	entries := make([]Entry, 0, len(g.found))
-	for _, e := range g.found {
-		if e.Operation == Put {
-			entries = append(entries, e)
-		}
-	}
+	entries := slices.DeleteFunc(g.found, func(e Entry) bool { return e.Operation != Put })
 	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Revision, b.Revision) })
 	g.done(entries, nil)
 }

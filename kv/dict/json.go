@@ -179,9 +179,22 @@ func appendJSON(b []byte, v any) []byte {
 	panic(fmt.Sprintf("dict: a value of type %T", v))
 }
 
+// plain tells whether a text is its own encoding, as subjects and most values are.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // appendText writes a JSON string. Unlike json.Marshal it leaves <, > and & as they
 // are: they are common in subjects.
 func appendText(b []byte, s string) []byte {
+	if plain(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)

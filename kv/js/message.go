@@ -158,9 +158,15 @@ func (j *JetStream) DeleteMsg(stream string, seq uint64, erase bool, done func(e
 // Page is what one request for many messages brings, and where the next one goes on (ADR-31).
 type Page struct {
 	Messages []*Message
-	Pending  uint64 // messages that match and were not sent
-	Last     uint64 // sequence number of the last one sent
-	UpTo     uint64 // the sequence number up to which last messages were looked for; 0: not told
+	Cursor
+}
+
+// Cursor is what the server says of a page beside its messages.
+type Cursor struct {
+	Count   uint64 // how many messages it has
+	Pending uint64 // messages that match and were not sent
+	Last    uint64 // sequence number of the last one sent
+	UpTo    uint64 // the sequence number up to which last messages were looked for; 0: not told
 }
 
 // DirectGetBatch is DirectGetPage for one who wants no more than its messages.
@@ -168,10 +174,19 @@ func (j *JetStream) DirectGetBatch(stream string, batch dict.Dict, done func([]*
 	return j.DirectGetPage(stream, batch, func(page *Page, err error) { done(page.Messages, err) })
 }
 
-// DirectGetPage reads many messages in one request, whose fields are those of ADR-31, from
-// any replica or mirror that answers direct gets. Nothing there: an empty page. Nobody
-// answers: ErrNoResponders. The page is never nil.
+// DirectGetPage is DirectGetEach for one who wants all messages at once. The page is never nil.
 func (j *JetStream) DirectGetPage(stream string, batch dict.Dict, done func(*Page, error)) error {
+	page := &Page{}
+	return j.DirectGetEach(stream, batch, func(m *Message) { page.Messages = append(page.Messages, m) }, func(at Cursor, err error) {
+		page.Cursor = at
+		done(page, err)
+	})
+}
+
+// DirectGetEach reads many messages in one request, whose fields are those of ADR-31, from
+// any replica or mirror that answers direct gets. take gets each message as it comes, and done the end.
+// Nothing there: no message. Nobody answers: ErrNoResponders.
+func (j *JetStream) DirectGetEach(stream string, batch dict.Dict, take func(*Message), done func(Cursor, error)) error {
 	subject, err := j.subject(at("DIRECT.GET", stream))
 	if err != nil {
 		return err
@@ -180,43 +195,45 @@ func (j *JetStream) DirectGetPage(stream string, batch dict.Dict, done func(*Pag
 	if j.options.Trace {
 		j.conn.Logf(wire.LogDebug, ">>> %s %s", request.Subject, request.Data)
 	}
-	page := &Page{}
+	var at Cursor
 	var failure error
 	_, err = j.conn.Collect(request, j.options.Timeout,
 		func(m *nats.Msg) (last bool) {
 			if j.options.Trace {
 				j.conn.Logf(wire.LogDebug, "<<< %s %s", request.Subject, m.Data)
 			}
-			last, failure = page.add(subject, m)
+			var got *Message
+			if got, last, failure = at.next(subject, m); got != nil {
+				take(got)
+			}
 			return last
 		},
 		func(_ *nats.Msg, err error) {
 			if err == nil && fault.CodeOf(failure) != fault.MsgNotFound {
 				err = failure
 			}
-			done(page, err)
+			done(at, err)
 		})
 	return err
 }
 
-// add takes one reply; last where no other comes.
-func (p *Page) add(subject string, m *nats.Msg) (last bool, err error) {
+// next reads one reply: a message, or the end, after which no other comes.
+func (at *Cursor) next(subject string, m *nats.Msg) (got *Message, last bool, err error) {
 	// 204: the end of the batch.
 	if m.Header.Get("Status") == "204" && m.Header.Get("Nats-Sequence") == "" {
-		for key, field := range map[string]*uint64{"Nats-Num-Pending": &p.Pending, "Nats-Last-Sequence": &p.Last, "Nats-UpTo-Sequence": &p.UpTo} {
+		for key, field := range map[string]*uint64{"Nats-Num-Pending": &at.Pending, "Nats-Last-Sequence": &at.Last, "Nats-UpTo-Sequence": &at.UpTo} {
 			if n, ok := decimal(m.Header.Get(key)); ok {
 				*field = n
 			}
 		}
-		return true, nil
+		return nil, true, nil
 	}
-	got, err := directMessage(subject, m)
-	if err != nil {
-		return true, err
+	if got, err = directMessage(subject, m); err != nil {
+		return nil, true, err
 	}
-	p.Last = got.Seq
-	p.Messages = append(p.Messages, got)
-	return false, nil
+	at.Last = got.Seq
+	at.Count++
+	return got, false, nil
 }
 
 // Publish publishes with an acknowledgement, the server's reply; that of a message in a batch
