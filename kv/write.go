@@ -76,7 +76,7 @@ func (w *write) add(h nats.Header) nats.Header {
 	case Forever:
 		h["Nats-TTL"] = []string{"never"}
 	default:
-		h["Nats-TTL"] = []string{w.ttl.String()}
+		h["Nats-TTL"] = []string{js.TTLHeader(w.ttl)}
 	}
 	return h
 }

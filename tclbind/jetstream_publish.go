@@ -30,7 +30,7 @@ var messageOptions = option.Table{
 	{Name: "expect_last_subject_seq", Kind: option.Natural, Sent: "Nats-Expected-Last-Subject-Sequence", About: "the subject's last sequence number has to be this one, or 0 for none, else ErrWrongLastSequence"},
 	{Name: "expect_last_subject", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Subject-Sequence-Subject", About: "the subject that -expect_last_subject_seq is about, if it is another one; may have wildcards"},
 	{Name: "expect_last_msg_id", Kind: option.Nonempty, Sent: "Nats-Expected-Last-Msg-Id", About: "the ID of the stream's last message has to be this one, else an error"},
-	{Name: "ttl", Kind: messageTTL, Sent: "Nats-TTL", About: "how long the message stays, 1000 at least, in a stream with -allow_msg_ttl; never: for ever, whatever the stream's -max_age"},
+	{Name: "ttl", Kind: messageTTL, Sent: "Nats-TTL", About: "how long the message stays, 1000 at least, rounded up to whole seconds, in a stream with -allow_msg_ttl; never: for ever, whatever the stream's -max_age"},
 	{Name: "rollup", Kind: option.Enum, Allowed: []string{"sub", "all"}, Sent: "Nats-Rollup", About: "the message replaces the earlier ones of its subject, or of the whole stream, which needs -allow_rollup_hdrs"},
 	{Name: "schedule", Kind: option.Nonempty, Sent: "Nats-Schedule", About: "when to publish the message, in a stream with -allow_msg_schedules: `@at 2040-01-01T00:00:00Z`, `@every 1h`, `@hourly`, or a cron line of six fields"},
 	{Name: "schedule_at", Kind: scheduleAt, Sent: "Nats-Schedule", About: "in place of -schedule: once, at this time"},
@@ -192,7 +192,9 @@ func headerValue(o option.Values, row *option.Row) string {
 		return text
 	}
 	switch row.Kind {
-	case option.Millis, messageTTL:
+	case messageTTL:
+		return js.TTLHeader(o.Duration(row.Name))
+	case option.Millis:
 		return o.Duration(row.Name).String()
 	case option.Natural:
 		return string(o[row.Name].(dict.Number))

@@ -37,7 +37,7 @@ var lifetime = &option.Kind{Word: "timeout", Takes: "ms or never", Parse: func(r
 }}
 
 var (
-	ttlOption    = option.Row{Name: "ttl", Kind: lifetime, About: "how long the value lives, 1000 at least; the bucket needs -limit_marker_ttl"}
+	ttlOption    = option.Row{Name: "ttl", Kind: lifetime, About: "how long the value lives, 1000 at least, rounded up to whole seconds; the bucket needs -limit_marker_ttl"}
 	headerOption = option.Row{Name: "header", Kind: headers, About: "headers of the message: keys with lists of values"}
 
 	expiresOption = option.Row{Name: "expires", Kind: option.Bool, Default: false, About: "true: what could not be sent within its time, because there was no connection, is never sent. false: it is sent when there is a connection again, so that a write that timed out may still happen"}

@@ -28,6 +28,16 @@ func CheckMarkerTTL(what string, ttl time.Duration) error {
 	return checkTTL(what, ttl, 100*365*24*time.Hour)
 }
 
+// TTLHeader is a time to live as Nats-TTL says it. A server drops what a time has beyond whole seconds (2.15 does), so that
+// the value of a lock would go before its holder believes so: the time is rounded up. Less than a second is left
+// to the server, which refuses it.
+func TTLHeader(ttl time.Duration) string {
+	if rest := ttl % time.Second; ttl > time.Second && rest != 0 {
+		ttl += time.Second - rest
+	}
+	return ttl.String()
+}
+
 func checkTTL(what string, ttl, most time.Duration) error {
 	if ttl <= most {
 		return nil
