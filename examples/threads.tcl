@@ -41,6 +41,8 @@ set worker {
     $conn destroy
 }
 set threads {}
+# Before the first thread is there: `connect` below serves events, and so it counts those that are ready by then.
+set ready 0
 set prelude "[list set auto_path $auto_path]\n[list set url $url]\n[list set main [thread::id]]\n"
 for {set i 0} {$i < 4} {incr i} {
     lappend threads [thread::create -joinable $prelude$worker]
@@ -49,7 +51,6 @@ for {set i 0} {$i < 4} {incr i} {
 set conn [nats::connection new]
 $conn configure -servers [list $url] -utf8_convert true
 $conn connect
-set ready 0
 while {$ready < [llength $threads]} {
     vwait ready
 }

@@ -290,7 +290,10 @@ func (b *Bucket) createOver(key string, value []byte, w write, before *uint64, r
 		case err == nil && e.Operation == Put:
 			done(0, fault.New(fault.WrongLastSequence, "Key "+key+" exists in bucket "+b.name+": "+refusal.Error()))
 			return
-		case fault.CodeOf(err) == fault.Permissions || before != nil && e.Revision == *before:
+		case fault.CodeOf(err) == fault.Permissions:
+			done(0, unseen(key, refusal))
+			return
+		case before != nil && e.Revision == *before:
 			done(0, refusal)
 			return
 		}
@@ -308,6 +311,16 @@ func (b *Bucket) createOver(key string, value []byte, w write, before *uint64, r
 	if err != nil {
 		done(0, err)
 	}
+}
+
+// unseen has a refusal say that nobody knows whether the key is there.
+func unseen(key string, refusal error) error {
+	var e *fault.Error
+	if !errors.As(refusal, &e) {
+		return refusal
+	}
+	return &fault.Error{Code: e.Code, Words: e.Words, Text: e.Text,
+		Help: "the key may be there, or be deleted, which this user may not read: " + key + " cannot be created over its deletion without the permissions that docs/permissions.md names"}
 }
 
 // unread tells whether what is there could not be read, for whatever reason: who may not read it is only told that the

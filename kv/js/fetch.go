@@ -245,7 +245,11 @@ func (f *Fetch) over(status *nats.Msg, err error) {
 	switch {
 	case nobody, late && !came && f.config.Explain && f.js.conn.Status() == wire.Connected:
 		// Nobody was there to take the request, or to answer it: why?
-		f.js.absent(f.stream, f.consumer, func(why error) {
+		asking := f.js
+		if late {
+			asking = asking.WithTimeout(min(askWhy, f.js.options.Timeout))
+		}
+		asking.absent(f.stream, f.consumer, func(why error) {
 			if why != nil || !nobody {
 				f.tell(why)
 				return
@@ -263,6 +267,9 @@ func (f *Fetch) over(status *nats.Msg, err error) {
 		f.finish(status, err)
 	}
 }
+
+// askWhy is how long a fetch whose time is over waits for the reason.
+const askWhy = time.Second
 
 // refusedBy is the error of a status message.
 func refusedBy(status *nats.Msg) *fault.Error {
