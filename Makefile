@@ -155,9 +155,15 @@ build/floor$(suffix): tests/bench/floor/floor.c
 	$(compiler) -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -shared -fPIC -DUSE_TCL_STUBS -DUSE_TCLOO_STUBS \
 		$(call config,TCL_INCLUDE_SPEC) -o $@ $< $(call config,TCL_STUB_LIB_SPEC)
 
+# The least that it costs with a core in Go, as this package has.
+build/floorgo$(suffix): tests/bench/floor/floor.c tests/bench/floorgo/floor.c tests/bench/floorgo/main.go
+	@mkdir -p build
+	CGO_ENABLED=1 CC="$(compiler)" CGO_CFLAGS="-O2 -std=gnu11 -DUSE_TCL_STUBS -DUSE_TCLOO_STUBS $(call config,TCL_INCLUDE_SPEC)" \
+		CGO_LDFLAGS="$(call config,TCL_STUB_LIB_SPEC)" $(GO) build -tags floor -buildmode=c-shared -ldflags "-s -w" -o $@ ./tests/bench/floorgo
+
 # Tcl and the same programs in Go, in turn (tests/bench).
 ROUNDS ?= 7
-bench: all natsh build/nats-server $(if $(filter %bench/floor,$(OTHER)),build/floor$(suffix))
+bench: all natsh build/nats-server $(if $(filter %bench/floor,$(OTHER)),build/floor$(suffix)) $(if $(filter %bench/floorgo,$(OTHER)),build/floorgo$(suffix))
 	@$(GO) build -o build/bench ./tests/bench
 	@build/bench $(if $(filter list,$(CASES)),-list,-tclsh "$(TCLSH)" -rounds $(ROUNDS) \
 		-cases "$(CASES)" -docs docs -other "$(OTHER)" $(if $(BIG),-big) $(if $(CPU),-cpu))

@@ -19,6 +19,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <tclOO.h>
+#ifdef GO_CORE
+#include <sys/eventfd.h>
+#include "_cgo_export.h"
+#endif
 
 #ifndef TCL_SIZE_MAX
 typedef int Tcl_Size;
@@ -82,6 +86,13 @@ static Tcl_Obj *shared[SHARED];
 
 static void ready(void *data, int mask);
 
+#ifdef GO_CORE
+static void flush(void)
+{
+    floorGive(out, outUsed);
+    outUsed = 0;
+}
+#else
 static void flush(void)
 {
     ssize_t n = write(fd, out, outUsed);
@@ -99,6 +110,7 @@ static void flush(void)
         Tcl_CreateFileHandler(fd, TCL_READABLE | (full ? TCL_WRITABLE : 0), ready, NULL);
     }
 }
+#endif
 
 static void room(size_t size)
 {
@@ -332,6 +344,23 @@ static const char *take(const char *p, const char *end)
     return lineEnd + 1 + size + 2;
 }
 
+#ifdef GO_CORE
+/* Takes what has come. */
+static void ready(void *data, int mask)
+{
+    eventfd_t times;
+    const char *p;
+    struct floorTake_return came;
+
+    eventfd_read(fd, &times);
+    came = floorTake(in, inSize, &inUsed);
+    in = came.r0;
+    inSize = came.r1;
+    for (p = in; p < in + inUsed;) {
+        p = take(p, in + inUsed);
+    }
+}
+#else
 /* Reads what has come, and writes what had to wait. */
 static void ready(void *data, int mask)
 {
@@ -362,6 +391,7 @@ static void ready(void *data, int mask)
     inUsed -= (size_t) (p - in);
     memmove(in, p, inUsed);
 }
+#endif
 
 /* The event loop turns. */
 static void turn(void *data, int flags)
@@ -381,23 +411,29 @@ static Tcl_Obj *kept(Tcl_Obj *value)
     return value;
 }
 
-/* floor::begin channel inbox. The greeting is over. */
+/* floor::begin channel inbox. The greeting is over. With a core in Go the server's URL stands for the channel. */
 COMMAND(beginCommand)
 {
+#ifndef GO_CORE
     Tcl_Channel channel;
     void *handle;
     int yes = 1;
+#endif
 
     if (objc != 3 || fd >= 0) {
         Tcl_SetObjResult(interp, Tcl_NewStringObj("the floor has one connection", -1));
         return TCL_ERROR;
     }
+#ifdef GO_CORE
+    fd = floorDial(Tcl_GetString(objv[1]));
+#else
     channel = Tcl_GetChannel(interp, Tcl_GetString(objv[1]), NULL);
     if (channel == NULL || Tcl_GetChannelHandle(channel, TCL_READABLE, &handle) != TCL_OK) {
         return TCL_ERROR;
     }
     fd = (int) (intptr_t) handle;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+#endif
     inbox = Tcl_GetString(kept(objv[2]));
     inboxLength = strlen(inbox);
     Tcl_CreateFileHandler(fd, TCL_READABLE, ready, NULL);

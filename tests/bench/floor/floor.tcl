@@ -4,6 +4,10 @@
 namespace eval ::nats {}
 namespace eval ::floor {
     variable lastID 0
+    variable core
+    if {![info exists core]} {
+        set core c
+    }
 }
 
 oo::class create ::nats::connection {
@@ -15,19 +19,25 @@ oo::class create ::nats::connection {
 
     method connect {} {
         variable server
+        set ::floor::inbox _INBOX.[pid]x[clock microseconds].
+        set ::floor::api [string range $::floor::inbox 0 end-1]api
+        if {$::floor::core eq "go"} {
+            floor::begin $server $::floor::inbox
+            floor::say "SUB $::floor::inbox> 0"
+            floor::subscribe $::floor::api message floor::replied {}
+            return
+        }
         if {![regexp {//(.+):(\d+)} $server -> host port]} {
             error "a URL has a host and a port: $server"
         }
         set channel [socket $host $port]
         fconfigure $channel -blocking true -translation crlf
         gets $channel info
-        set ::floor::inbox _INBOX.[pid]x[clock microseconds].
         puts $channel {CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"protocol":1}}
         puts $channel "SUB $::floor::inbox> 0"
         flush $channel
         fconfigure $channel -blocking false
         floor::begin $channel $::floor::inbox
-        set ::floor::api [string range $::floor::inbox 0 end-1]api
         floor::subscribe $::floor::api message floor::replied {}
     }
 
@@ -134,5 +144,5 @@ proc ::floor::endConsumer {stream consumer id} {
     update
 }
 
-load [file join [file dirname [info script]] ../../../build/floor[info sharedlibextension]] Floor
+load [file join [file dirname [info script]] ../../../build/[dict get {c floor go floorgo} $::floor::core][info sharedlibextension]] Floor
 package provide nats 0
