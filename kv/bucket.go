@@ -126,7 +126,7 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 	return read(b.stream, which, func(m *js.Message, err error) {
 		e, err := b.found(key, m, b.late(key, err))
 		if err == nil && e.Operation != Put && !o.Deleted {
-			err = fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
+			err = deleted(key)
 		}
 		if o.Revision > 0 {
 			err = b.ofRevision(key, o.Revision, m, err)
@@ -154,6 +154,11 @@ func (b *Bucket) found(key string, m *js.Message, err error) (Entry, error) {
 		return Entry{}, fault.New(fault.KeyNotFound, "Expected "+subject+", got "+m.Subject)
 	}
 	return b.stored(m), nil
+}
+
+// deleted is the error of a read that finds a marker.
+func deleted(key string) error {
+	return fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
 }
 
 // ofRevision adds to the error of a read by revision that it is the revision which is not there, and not the key.

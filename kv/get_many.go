@@ -292,7 +292,11 @@ func (g *gathering) readEach(names []string) error {
 	g.open.Add(int64(len(names)) - 1)
 	for _, filter := range names {
 		s := &snapshot{bucket: b, what: "values"}
-		s.take = func(m *nats.Msg, meta js.Metadata) { g.take(b.entryOf(m, meta)) }
+		s.take = func(m *nats.Msg, meta js.Metadata) {
+			if g.take(b.entryOf(m, meta)); !g.goesOn() {
+				s.finish(errCanceled) // the rest is of no use
+			}
+		}
 		s.done = g.end
 		if err := s.start([]string{filter}, js.OrderedConfig{DeliverPolicy: "last_per_subject"}); err != nil {
 			g.end(err)

@@ -169,21 +169,36 @@ func (b *Bucket) Touch(key string, done func(uint64, error), options ...WriteOpt
 	if err != nil {
 		return err
 	}
-	return b.Read(key, ReadOptions{Leader: true}, func(e Entry, err error) {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	return b.touch(key, w, 0, done)
+}
+
+// touch is one attempt. before is the revision of the last one, 0 for none: who is refused over the same revision twice is
+// not refused for somebody's write.
+func (b *Bucket) touch(key string, w write, before uint64, done func(uint64, error)) error {
+	return b.lastWritten(key, func(e Entry, err error) {
+		if err == nil && e.Operation != Put {
+			err = deleted(key)
+		}
+		again := w
+		again.header = e.Header
+		if again.ttl == 0 {
+			again.ttl = e.TTL
+		}
 		if err == nil {
-			ttl := w.ttl
-			if ttl == 0 {
-				ttl = e.TTL
-			}
-			err = b.Update(key, e.Value, e.Revision, func(revision uint64, err error) {
-				if fault.CodeOf(err) == fault.WrongLastSequence {
-					err = b.Touch(key, done, options...)
-					if err == nil {
+			err = b.ttlOfValue(again)
+		}
+		if err == nil {
+			err = b.publish(key, e.Value, nil, &e.Revision, again, func(revision uint64, err error) {
+				if fault.CodeOf(err) == fault.WrongLastSequence && e.Revision != before {
+					if err = b.touch(key, w, e.Revision, done); err == nil {
 						return
 					}
 				}
 				done(revision, err)
-			}, WithTTL(ttl), WithHeader(e.Header))
+			})
 		}
 		if err != nil {
 			done(0, err)

@@ -248,12 +248,52 @@ func (b *bucket) decodeKeys(stored []string) []string {
 	return keys
 }
 
-// keyStream are keys on their way to a callback.
+// keyStream are keys on their way to a callback. The callback, and a codec, may serve events in the middle, and so may
+// be called again before they have returned: whoever comes goes on where the others are, so that no key is left out
+// or comes behind the end.
 type keyStream struct {
 	b        *bucket
 	callback bridge.Value // retained
 	stopped  atomic.Bool
-	ended    bool
+
+	queue    []string // as they are stored
+	decoding int      // keys that were taken from it, and have not come to the callback
+	last     bool     // no more will come
+	err      error    // because of this, nil for the end
+	ended    bool     // the callback knows, and was let go
+}
+
+// advance calls the callback with what is there, and with the end behind it.
+func (s *keyStream) advance(p *bridge.Package) {
+	goesOn := func() bool { return !s.stopped.Load() && !s.ended && p.Alive(s.b.j.c) }
+	for len(s.queue) > 0 && goesOn() {
+		key := s.queue[:1]
+		s.queue = s.queue[1:]
+		s.decoding++
+		found := s.b.decodeKeys(key)
+		s.decoding--
+		if len(found) > 0 && goesOn() {
+			s.b.j.c.call(p, s.callback, found[0])
+		}
+	}
+	if !s.last || s.ended || s.decoding > 0 {
+		return
+	}
+	defer s.letGo()
+	switch s.ended = true; {
+	case !p.Alive(s.b.j.c) || s.stopped.Load():
+	case s.err != nil && fault.CodeOf(s.err) != fault.KeyNotFound:
+		p.Report(s.err)
+	default:
+		s.b.j.c.call(p, s.callback, "")
+	}
+}
+
+// letGo is the end, in the interpreter's thread.
+func (s *keyStream) letGo() {
+	s.ended = true
+	s.callback.Release()
+	s.b.coded.release()
 }
 
 // foundKeys are some of them.
@@ -263,12 +303,8 @@ type foundKeys struct {
 }
 
 func (f foundKeys) Run(p *bridge.Package) {
-	for _, key := range f.s.b.decodeKeys(f.keys) {
-		if f.s.stopped.Load() || f.s.ended || !p.Alive(f.s.b.j.c) {
-			return
-		}
-		f.s.b.j.c.call(p, f.s.callback, key)
-	}
+	f.s.queue = append(f.s.queue, f.keys...)
+	f.s.advance(p)
 }
 
 // eachKey is keys with a callback. It takes as many keys at a time as history takes entries.
@@ -286,12 +322,7 @@ func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, c
 			chunk = nil
 		}
 	}
-	letGo := func() {
-		s.ended = true
-		s.callback.Release()
-		b.coded.release()
-	}
-	id, err := bridge.BeginHolding(p, letGo, func(done func(error, error)) error {
+	id, err := bridge.BeginHolding(p, s.letGo, func(done func(error, error)) error {
 		return core.EachKey(filters, func(key string) bool {
 			if chunk = append(chunk, key); len(chunk) == chunkSize {
 				post()
@@ -302,12 +333,8 @@ func (b *bucket) eachKey(p *bridge.Package, o option.Values, filters []string, c
 			done(err, nil)
 		})
 	}, func(err error) (any, error) {
-		defer letGo()
-		if err != nil && fault.CodeOf(err) != fault.KeyNotFound {
-			p.Report(err)
-		} else {
-			s.b.j.c.call(p, s.callback, "")
-		}
+		s.last, s.err = true, err
+		s.advance(p)
 		return nil, nil
 	})
 	if err != nil {

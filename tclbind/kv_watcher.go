@@ -337,7 +337,7 @@ type replacement struct {
 }
 
 func (r *replacement) Run(p *bridge.Package) {
-	if r.w.ended || r.w.array == "" {
+	if r.w.ended {
 		return
 	}
 	keys := make([]string, 0, len(r.keys))
@@ -346,9 +346,13 @@ func (r *replacement) Run(p *bridge.Package) {
 			keys = append(keys, key)
 		}
 	}
-	keep := p.Host.NewValue([]any{r.w.Namespace() + "::my", "Keep"})
-	defer keep.Release()
-	p.Host.Callback(keep, r.w.values, keys)
+	method, args := "Replaced", []any{}
+	if r.w.array != "" {
+		method, args = "Keep", []any{r.w.values, keys}
+	}
+	call := p.Host.NewValue([]any{r.w.Namespace() + "::my", method})
+	defer call.Release()
+	p.Host.Callback(call, args...)
 }
 
 // store writes an entry into the array, by the script's own name for it, which its traces are called with.

@@ -262,4 +262,7 @@ oo::class create ::nats::kv_watcher {
             }
         }
     }
+
+    # Called in place of Keep where there is no array. nats::tied has a method of its own here.
+    method Replaced {} {}
 }

@@ -16,7 +16,7 @@ oo::class create ::nats::tied {
     # revisions - key -> revision of what the cache has, deleted keys included
     # failures  - key -> error and options of a write that tie's trace has made, for Refuse to throw
     # writing   - key -> how many writes of the script's are on their way
-    # arriving  - the change that is written into the array came from the bucket
+    # arriving  - key -> how many changes are being written into the array that came from the bucket
     variable kv watcher values cache revisions failures writing arriving
 
     # bucket - a key_value object
@@ -27,9 +27,10 @@ oo::class create ::nats::tied {
         array set revisions {}
         array set failures {}
         set writing {}
-        set arriving false
+        set arriving {}
         upvar #0 $array [my varname values]
         set watcher [$kv watch > -callback [::nats::mymethod Arrived]]
+        oo::objdefine $watcher forward Replaced [namespace which my] Renew
         $watcher wait -timeout $timeout
         # tie adds its own trace later, and Tcl calls the younger trace first: when this one runs, setv has
         # been called.
@@ -79,7 +80,7 @@ oo::class create ::nats::tied {
     # An error that is thrown through tie's trace leaves the key locked there, so that later writes of it go nowhere:
     # it waits for Refuse instead.
     method setv {key value} {
-        if {$arriving} return
+        if {[my Counts $arriving $key]} return
         try {
             my Put $key $value
         } on error {message options} {
@@ -93,7 +94,7 @@ oo::class create ::nats::tied {
     # Tcl drops the errors of unset traces (its manual page: "trace"), so a refused one goes where those of callbacks
     # do, and the element comes back.
     method unsetv {key} {
-        if {$arriving || ![info exists cache($key)]} return
+        if {[my Counts $arriving $key] || ![info exists cache($key)]} return
         try {
             my Delete $key
         } on error {message options} {
@@ -130,9 +131,13 @@ oo::class create ::nats::tied {
     }
 
     method Delete {key} {
+        set before [expr {[info exists revisions($key)] ? $revisions($key) : ""}]
         $kv delete $key
-        # The marker's revision comes with the watcher.
-        unset -nocomplain cache($key)
+        if {[namespace which my] eq ""} return
+        # The marker's revision comes with the watcher. What another has put meanwhile has come by it, too.
+        if {![info exists revisions($key)] || $revisions($key) eq $before} {
+            unset -nocomplain cache($key)
+        }
     }
 
     # Returns whether nothing newer is known of the key.
@@ -153,8 +158,9 @@ oo::class create ::nats::tied {
         return -options $options $message
     }
 
-    method Writing {key} {
-        return [expr {[dict exists $writing $key] && [dict get $writing $key] > 0}]
+    # Whether a dict of counts has one for the key.
+    method Counts {counts key} {
+        return [expr {[dict exists $counts $key] && [dict get $counts $key] > 0}]
     }
 
     # Gives an element the value that the bucket has.
@@ -178,17 +184,18 @@ oo::class create ::nats::tied {
 
     # Makes up for what came while the tie was being made.
     method Settle {} {
-        if {![my Tied]} {
+        # A trace of the script's may write another element while the first one is still to be seen.
+        if {![my Tied] || [lsearch -exact -not [dict values $writing] 0] >= 0} {
             after 10 [::nats::mymethod Settle]
             return
         }
         foreach key [array names values] {
-            if {![info exists cache($key)] && ![my Writing $key]} {
+            if {![info exists cache($key)]} {
                 my Hide $key
             }
         }
         foreach key [array names cache] {
-            if {![my Writing $key] && (![info exists values($key)] || $values($key) ne $cache($key))} {
+            if {![info exists values($key)] || $values($key) ne $cache($key)} {
                 my Show $key $cache($key)
             }
         }
@@ -196,14 +203,7 @@ oo::class create ::nats::tied {
 
     # Writes into the array what the bucket has already.
     method Show {key value} {
-        if {![my Tied]} return
-        set before $arriving
-        set arriving true
-        try {
-            set values($key) $value
-        } finally {
-            set arriving $before
-        }
+        my Arriving $key {set values($key) $value}
     }
 
     # The watcher's callback.
@@ -222,13 +222,45 @@ oo::class create ::nats::tied {
 
     # Takes out of the array what the bucket has no more.
     method Hide {key} {
+        my Arriving $key {unset -nocomplain values($key)}
+    }
+
+    # Changes an element as the bucket has it. Traces of the script's may change others meanwhile, which are put as always, and
+    # may wait for it, so that the array is untied when they return.
+    method Arriving {key script} {
         if {![my Tied]} return
-        set before $arriving
-        set arriving true
+        dict incr arriving $key
         try {
-            unset -nocomplain values($key)
+            uplevel 1 $script
         } finally {
-            set arriving $before
+            if {[namespace which my] ne ""} {
+                dict incr arriving $key -1
+            }
+        }
+    }
+
+    # The watcher's word that another bucket has the name, which counts its revisions anew: all of it is read, and what it
+    # lacks is no more.
+    method Renew {} {
+        array unset revisions
+        $kv get_many -keys > -callback [::nats::mymethod Renewed]
+    }
+
+    method Renewed {error entries} {
+        if {$error ne ""} {
+            after 1000 [::nats::mymethod Renew]
+            return
+        }
+        set there {}
+        foreach entry $entries {
+            dict set there [dict get $entry key] {}
+            my Arrived $entry
+        }
+        foreach key [array names cache] {
+            if {![dict exists $there $key] && ![info exists revisions($key)]} {
+                unset cache($key)
+                my Hide $key
+            }
         }
     }
 }
