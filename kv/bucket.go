@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,7 +24,7 @@ type Bucket struct {
 	write  string // and where it is written
 	whole  bool   // all subjects of the stream are keys of the bucket
 
-	direct *atomic.Bool // the stream answers direct gets, as far as is known; shared with its copies
+	direct *js.Direct // shared with its copies
 	// The stream that is written to: a mirror's origin, elsewhere the bucket's own.
 	origin       *js.JetStream
 	originStream string
@@ -39,10 +38,8 @@ type Bucket struct {
 // newBucket finds out where keys are read and written: docs/key-value.md, Domains, prefixes,
 // mirrors.
 func newBucket(j *js.JetStream, name string, info dict.Dict) *Bucket {
-	b := &Bucket{js: j, name: name, stream: streamPrefix + name, direct: new(atomic.Bool)}
 	config, _ := info.Path("config").(dict.Dict)
-	direct, _ := config.Path("allow_direct").(bool)
-	b.direct.Store(direct)
+	b := &Bucket{js: j, name: name, stream: streamPrefix + name, direct: js.DirectOf(config)}
 	b.ttls, _ = config.Path("allow_msg_ttl").(bool)
 	b.atomic, _ = config.Path("allow_atomic").(bool)
 	b.history = integer(config, "max_msgs_per_subject")
@@ -117,13 +114,11 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 	if o.Revision > 0 {
 		which = js.Which{Seq: o.Revision}
 	}
-	read := b.js.MsgGet
-	direct := b.direct.Load() && !o.Leader
-	if direct {
-		read = b.js.DirectGet
+	direct := b.direct
+	if o.Leader {
+		direct = nil
 	}
-	begun := time.Now()
-	return read(b.stream, which, func(m *js.Message, err error) {
+	return b.js.Read(b.stream, which, direct, func(m *js.Message, err error) {
 		e, err := b.found(key, m, b.late(key, err))
 		if err == nil && e.Operation != Put && !o.Deleted {
 			err = deleted(key)
@@ -131,15 +126,10 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 		if o.Revision > 0 {
 			err = b.ofRevision(key, o.Revision, m, err)
 		}
-		b.told(begun, false, err, func(err error) {
-			if direct && fault.CodeOf(err) == fault.NoResponders && !b.direct.Load() {
-				// Somebody has switched direct gets off since the bucket was bound.
-				if again := b.Read(key, o, done); again == nil {
-					return
-				}
-			}
-			done(e, err)
-		})
+		if fault.CodeOf(err) == fault.StreamNotFound {
+			err = errBucketNotFound(b.name)
+		}
+		done(e, err)
 	})
 }
 
@@ -236,7 +226,7 @@ func (b *Bucket) told(begun time.Time, writing bool, err error, done func(error)
 		if state != nil {
 			missing = writing && !state.Takes
 			if !writing {
-				b.direct.Store(state.Direct)
+				b.direct.Learn(state)
 			}
 		}
 		if missing {

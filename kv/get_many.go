@@ -66,7 +66,7 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 			return err
 		}
 	}
-	if !b.direct.Load() && s.past() {
+	if !b.direct.On() && s.past() {
 		return fault.New(fault.NotSupported, "Bucket "+b.name+" has no direct gets (allow_direct): its keys cannot be read as they were")
 	}
 	slices.Sort(names)
@@ -127,7 +127,7 @@ type moment struct {
 // read asks for the last messages of the names, from a sequence number on.
 func (g *gathering) read(names []string, at moment) error {
 	b := g.bucket
-	if !b.direct.Load() {
+	if !b.direct.On() {
 		return g.readEach(names)
 	}
 	subjects := make([]string, len(names))
@@ -246,7 +246,7 @@ func (g *gathering) answered(names []string, err error) {
 		return
 	}
 	g.bucket.told(g.begun, false, err, func(err error) {
-		if fault.CodeOf(err) == fault.NoResponders && !g.bucket.direct.Load() && !g.selection.past() && g.readEach(names) == nil {
+		if fault.CodeOf(err) == fault.NoResponders && !g.bucket.direct.On() && !g.selection.past() && g.readEach(names) == nil {
 			return // somebody has switched direct gets off since the bucket was bound
 		}
 		g.end(err)

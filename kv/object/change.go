@@ -29,7 +29,7 @@ func (s *Store) change(name string, next func(old *Info) (*Info, error), late fu
 
 func (s *Store) tryChange(name string, next func(old *Info) (*Info, error), late func(error), done func(old, now *Info, err error), try int) error {
 	// A replica may be behind its leader: then the second try reads there.
-	return s.info(name, try > 1 || !s.direct, func(old *Info, err error) {
+	return s.info(name, try > 1, func(old *Info, err error) {
 		var now *Info
 		if err == nil {
 			now, err = next(old)
@@ -84,12 +84,8 @@ func (s *Store) stamped(i *Info, err error, done func(*Info, error)) {
 		done(nil, err)
 		return
 	}
-	read := s.js.MsgGet
-	if s.direct {
-		read = s.js.DirectGet
-	}
 	stamped := *i
-	err = read(s.stream, js.Which{Seq: i.revision}, func(m *js.Message, err error) {
+	err = s.js.Read(s.stream, js.Which{Seq: i.revision}, s.direct, func(m *js.Message, err error) {
 		if err == nil {
 			stamped.Modified = m.Time
 		}

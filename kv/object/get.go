@@ -156,7 +156,7 @@ func (r *Reader) ask() {
 	}
 	r.asking = true
 	r.mu.Unlock()
-	if r.store.direct {
+	if r.store.direct.On() {
 		r.askDirect()
 	} else {
 		r.askLeader()
@@ -296,10 +296,13 @@ func (r *Reader) missed(err error) {
 	r.store.told(err, r.finish)
 }
 
-// askWhether finds out whether the bucket is gone, or its server is about to come back.
+// askWhether finds out whether the bucket is gone, its direct gets were switched off, or its server is about to come back.
 func (r *Reader) askWhether() {
-	err := r.store.js.StreamInfo(r.store.stream, func(_ dict.Dict, err error) {
-		if fault.CodeOf(err) == fault.StreamNotFound {
+	err := r.store.js.StreamState(r.store.stream, "", func(state js.StreamState, err error) {
+		switch {
+		case err == nil:
+			r.store.direct.Learn(&state)
+		case fault.CodeOf(err) == fault.StreamNotFound:
 			r.finish(errBucketNotFound(r.store.name))
 			return
 		}

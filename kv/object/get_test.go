@@ -92,11 +92,18 @@ func TestReplacedWhileItIsRead(t *testing.T) {
 	}
 }
 
-// A stream that answers no direct gets is read from its leader.
+// A stream that answers no direct gets is read from its leader, also where they were switched off since it was bound, or in
+// the middle of a read.
 func TestStoreWithoutDirectGets(t *testing.T) {
 	f := start(t, object.Config{})
-	data := noise(1_000_000)
+	data := noise(1_500_000)
 	put(t, f.store, "a", data)
+	other := natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Bind(f.js, "files", done) })
+	r := open(t, f.store, "a")
+	first, err := r.next(t)
+	if err != nil {
+		t.Fatal(err)
+	}
 	stream, err := f.api.Stream(context.Background(), "OBJ_files")
 	if err != nil {
 		t.Fatal(err)
@@ -106,8 +113,17 @@ func TestStoreWithoutDirectGets(t *testing.T) {
 	if _, err := f.api.UpdateStream(context.Background(), config); err != nil {
 		t.Fatal(err)
 	}
-	s := natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Bind(f.js, "files", done) })
-	if got := get(t, s, "a"); !bytes.Equal(got, data) {
-		t.Errorf("%d bytes", len(got))
+	if rest, err := r.rest(t); err != io.EOF || !bytes.Equal(append(first, rest...), data) {
+		t.Errorf("%d bytes of the reader that had begun, %v", len(first)+len(rest), err)
+	}
+	bound := natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Bind(f.js, "files", done) })
+	for _, s := range []*object.Store{other, bound} {
+		if got := get(t, s, "a"); !bytes.Equal(got, data) {
+			t.Errorf("%d bytes", len(got))
+		}
+	}
+	put(t, other, "b", []byte("later"))
+	if got := get(t, other, "b"); string(got) != "later" {
+		t.Errorf("got %q", got)
 	}
 }

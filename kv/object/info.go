@@ -197,7 +197,7 @@ func headerOf(v any) (dict.Dict, bool) {
 // Info returns what is known of an object. ErrObjectNotFound: there is none of that name, or, unless
 // deleted is given, it was deleted.
 func (s *Store) Info(name string, deleted bool, done func(*Info, error)) error {
-	return s.info(name, !s.direct, func(i *Info, err error) {
+	return s.info(name, false, func(i *Info, err error) {
 		if err == nil && (i == nil || i.Deleted && !deleted) {
 			err = errNotFound(s, name)
 		}
@@ -213,19 +213,20 @@ func (s *Store) info(name string, leader bool, done func(*Info, error)) error {
 	if err := checkObject(name); err != nil {
 		return err
 	}
-	read := s.js.DirectGet
+	direct := s.direct
 	if leader {
-		read = s.js.MsgGet
+		direct = nil
 	}
-	return read(s.stream, js.Which{LastBySubject: s.infoSubject(name)}, func(m *js.Message, err error) {
-		if fault.CodeOf(err) == fault.MsgNotFound {
+	return s.js.Read(s.stream, js.Which{LastBySubject: s.infoSubject(name)}, direct, func(m *js.Message, err error) {
+		switch {
+		case fault.CodeOf(err) == fault.MsgNotFound:
 			done(nil, nil)
-			return
+		case fault.CodeOf(err) == fault.StreamNotFound:
+			done(nil, errBucketNotFound(s.name))
+		case err != nil:
+			done(nil, err)
+		default:
+			done(s.readInfo(m))
 		}
-		if err != nil {
-			s.told(err, func(err error) { done(nil, err) })
-			return
-		}
-		done(s.readInfo(m))
 	})
 }

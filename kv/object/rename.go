@@ -26,7 +26,7 @@ type renaming struct {
 func (r *renaming) begin(try int) error {
 	s := r.store
 	// A replica may be behind its leader: then the second try reads there.
-	return s.info(r.from, try > 1 || !s.direct, func(old *Info, err error) {
+	return s.info(r.from, try > 1, func(old *Info, err error) {
 		switch {
 		case err != nil:
 		case old != nil && (old.renaming != "" || old.Link != nil):

@@ -30,16 +30,15 @@ type Store struct {
 	js     *js.JetStream
 	name   string
 	stream string
-	direct bool // the stream answers direct gets
+	direct *js.Direct
 }
 
 // Name of the store.
 func (s *Store) Name() string { return s.name }
 
 func bound(j *js.JetStream, name string, info dict.Dict) *Store {
-	s := &Store{js: j, name: name, stream: streamPrefix + name}
-	s.direct, _ = info.Path("config", "allow_direct").(bool)
-	return s
+	config, _ := info.Path("config").(dict.Dict)
+	return &Store{js: j, name: name, stream: streamPrefix + name, direct: js.DirectOf(config)}
 }
 
 func invalid(text string) error { return fault.New(fault.InvalidArg, text) }
