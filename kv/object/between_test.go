@@ -3,6 +3,7 @@
 package object_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -14,7 +15,6 @@ import (
 	"natstcl/kv/internal/jstest"
 	"natstcl/kv/internal/natstest"
 	"natstcl/kv/object"
-	"natstcl/kv/wire"
 )
 
 // between is a store whose requests to JetStream's API, and whose infos, go through somebody who can do something before
@@ -22,15 +22,18 @@ import (
 type between struct {
 	*fixture
 	mine *object.Store // of the client whose requests are these
-	conn *wire.Conn    // its connection
 
 	mu     sync.Mutex
 	before map[string][]func() (goOn, answer bool) // what happens at the next requests of this kind
 	passed map[string]int                          // how many answers there were, by kind
+	behind bool                                    // see lag
 }
 
 // storing is the kind of a request that stores an info.
 const storing = "INFO"
+
+// listed is the kind of a request that begins a listing.
+const listed = "CONSUMER.CREATE"
 
 func startBetween(t *testing.T, timeout time.Duration) *between {
 	t.Helper()
@@ -57,9 +60,23 @@ func startBetween(t *testing.T, timeout time.Duration) *between {
 		t.Fatal(err)
 	}
 	j := jstest.Connect(t, b.url, timeout).At("API")
-	b.conn = j.Conn()
 	b.mine = natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Bind(j, "files", done) })
 	return b
+}
+
+// lag has consumers be made of a stream that has no infos yet, as on a replica that is behind.
+func (b *between) lag(t *testing.T) {
+	t.Helper()
+	config := jetstream.StreamConfig{
+		Name: "BEHIND", Subjects: []string{"BEHIND.>"},
+		SubjectTransform: &jetstream.SubjectTransformConfig{Source: "BEHIND.>", Destination: "$O.files.M.>"},
+	}
+	if _, err := b.api.CreateStream(context.Background(), config); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.behind = true
 }
 
 // pass hands on requests, and their replies.
@@ -73,6 +90,10 @@ func (b *between) pass(t *testing.T, nc *nats.Conn, subject string, way func(sub
 			if next := b.before[kind]; len(next) > 0 {
 				do, b.before[kind] = next[0], next[1:]
 			}
+			data := m.Data
+			if b.behind && kind == listed {
+				to, data = strings.ReplaceAll(to, "OBJ_files", "BEHIND"), bytes.ReplaceAll(data, []byte("OBJ_files"), []byte("BEHIND"))
+			}
 			b.mu.Unlock()
 			if do != nil {
 				goOn, answer = do()
@@ -80,7 +101,7 @@ func (b *between) pass(t *testing.T, nc *nats.Conn, subject string, way func(sub
 			if !goOn {
 				return
 			}
-			reply, err := nc.RequestMsg(&nats.Msg{Subject: to, Header: m.Header, Data: m.Data}, natstest.Patience)
+			reply, err := nc.RequestMsg(&nats.Msg{Subject: to, Header: m.Header, Data: data}, natstest.Patience)
 			if err == nil && answer {
 				_ = m.RespondMsg(&nats.Msg{Header: reply.Header, Data: reply.Data})
 				b.mu.Lock()

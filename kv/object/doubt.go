@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
 
@@ -82,15 +83,10 @@ func (i *Info) follows(old, now *Info) bool {
 // error when all is done.
 func (s *Store) sweep(done func(error), objects ...*Info) {
 	tell := s.tellOnce(done)
-	list := func(done func([]*Info, error)) error { return s.List(false, done) }
-	atLast(s, list, tell, func(all []*Info, err error) {
+	atLast(s, s.named, tell, func(named map[string]bool, err error) {
 		if err != nil {
 			tell(err)
 			return
-		}
-		named := map[string]bool{}
-		for _, i := range all {
-			named[i.NUID] = true
 		}
 		objects = slices.DeleteFunc(objects, func(i *Info) bool {
 			has := i == nil || named[i.NUID]
@@ -101,6 +97,60 @@ func (s *Store) sweep(done func(error), objects ...*Info) {
 		})
 		s.purgeEach(objects, tell)
 	})
+}
+
+// named returns the NUIDs of the objects that have a name at the moment when it ends.
+//
+// A listing alone does not tell that: it goes through the stream from its beginning, maybe on a replica that is behind, and an
+// object that is renamed meanwhile may have its old name no more when the listing comes to it, and its new one behind its
+// end. What has a name at the end has got it either before the last info that was listed, which came in the order of
+// the stream, or behind that, and there the leader is asked until it has no more.
+func (s *Store) named(done func(map[string]bool, error)) error {
+	return s.List(true, func(all []*Info, err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		last, nuids := uint64(0), map[string]string{}
+		for _, i := range all {
+			last = max(last, i.revision)
+			nuids[i.Name] = i.chunksOf()
+		}
+		s.namedSince(last, nuids, done)
+	})
+}
+
+// namedSince goes on behind a revision with the NUIDs by their names.
+func (s *Store) namedSince(last uint64, nuids map[string]string, done func(map[string]bool, error)) {
+	next := js.Which{Seq: last + 1, NextBySubject: subjectPrefix + s.name + infoPart + ">"}
+	err := s.js.MsgGet(s.stream, next, func(m *js.Message, err error) {
+		switch {
+		case fault.CodeOf(err) == fault.MsgNotFound:
+			named := map[string]bool{}
+			for _, nuid := range nuids {
+				named[nuid] = true
+			}
+			done(named, nil)
+		case err != nil:
+			done(nil, err)
+		default:
+			if i, err := s.readInfo(m); err == nil {
+				nuids[i.Name] = i.chunksOf()
+			}
+			s.namedSince(m.Seq, nuids, done)
+		}
+	})
+	if err != nil {
+		done(nil, err)
+	}
+}
+
+// chunksOf is the NUID of the chunks that an info stands for, "" for none.
+func (i *Info) chunksOf() string {
+	if i.Deleted {
+		return ""
+	}
+	return i.NUID
 }
 
 // purgeEach removes the chunks of objects, one after the other.

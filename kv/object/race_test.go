@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"natstcl/kv/fault"
+	"natstcl/kv/internal/jstest"
 	"natstcl/kv/internal/natstest"
 	"natstcl/kv/object"
 )
@@ -120,22 +121,68 @@ func TestRenameWhoseNewNameIsUsedMeanwhile(t *testing.T) {
 	}
 }
 
+// breakOff renames a to b, by a client that goes when it has both names.
+func (b *between) breakOff(t *testing.T) {
+	t.Helper()
+	j := jstest.Connect(t, b.url, natstest.Patience).At("API")
+	s := natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Bind(j, "files", done) })
+	b.at(removing, func() (goOn, answer bool) {
+		<-j.Conn().Disconnect()
+		return false, false
+	})
+	to := "b"
+	fails(t, fault.ConnectionClosed, func(done func(*object.Info, error)) error {
+		return s.UpdateMeta("a", object.MetaChange{Name: &to}, done)
+	})
+}
+
 // A renaming that is broken off leaves both names, each of which can be deleted.
 func TestRenameThatIsBrokenOff(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		b := startBetween(t, natstest.Patience)
 		put(t, b.store, "a", []byte("one"))
-		b.at(removing, func() (goOn, answer bool) {
-			<-b.conn.Disconnect()
-			return false, false
-		})
-		fails(t, fault.ConnectionClosed, b.rename("a", "b"))
+		b.breakOff(t)
 		natstest.Do(t, func(done func(error)) error { return b.store.Delete(name, done) })
 		b.is(t, map[string]string{"a": "b", "b": "a"}[name], "one")
 		natstest.Do(t, func(done func(error)) error { return b.store.Delete(map[string]string{"a": "b", "b": "a"}[name], done) })
 		if n := b.chunks(t); n != 0 {
 			t.Errorf("%d chunks are left", n)
 		}
+	}
+}
+
+// Of two names of one object one is deleted, and the listing that is to find the other one does not have it: it is of a
+// replica that is behind, or the object gets that name while it runs.
+func TestDeletionOfOneNameOfTwoThatAListingMisses(t *testing.T) {
+	other := "c"
+	for _, c := range []struct {
+		what  string
+		setUp func(b *between)
+		name  string // that is left
+	}{
+		{"a replica is behind", func(b *between) { b.lag(t) }, "b"},
+		{"the other name goes behind the listing", func(b *between) {
+			b.lag(t)
+			b.others(listed, func() { b.update(t, "b", object.MetaChange{Name: &other}) })
+		}, "c"},
+		{"it goes while the leader is asked", func(b *between) {
+			b.lag(t)
+			b.others("STREAM.MSG.GET", func() { b.update(t, "b", object.MetaChange{Name: &other}) })
+		}, "c"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			b := startBetween(t, natstest.Patience)
+			put(t, b.store, "a", []byte("one"))
+			put(t, b.store, "other", []byte("more"))
+			b.breakOff(t)
+			c.setUp(b)
+			natstest.Do(t, func(done func(error)) error { return b.mine.Delete("a", done) })
+			b.is(t, c.name, "one")
+			natstest.Do(t, func(done func(error)) error { return b.mine.Delete(c.name, done) })
+			if n := b.chunks(t); n != 1 {
+				t.Errorf("%d chunks are left, want that of the other object", n)
+			}
+		})
 	}
 }
 
