@@ -42,7 +42,7 @@ func (r *objectReader) Release(*bridge.Package) {
 		r.notify.Release()
 	}
 	r.pieces = nil
-	err := invalid("The object is closed")
+	err := errTransferDestroyed()
 	r.hold.end(err)
 	if r.done != nil {
 		r.done(nil, err)
@@ -89,6 +89,10 @@ func cmdObjectGet(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	return bridge.BeginHolding(p, r.transferProgress.release, func(done func(*object.Reader, error)) error {
 		return s.store.Get(args[0].Text(), func() { p.Post(&readerReady{r}) }, done)
 	}, func(core *object.Reader) (any, error) {
+		if !p.Alive(s) {
+			core.Close()
+			return nil, errTransferDestroyed()
+		}
 		r.r, r.total = core, int64(min(core.Info().Size, math.MaxInt64))
 		return []any{p.Add(r, s), o.Text("channel"), callback}, nil
 	}, (*object.Reader).Close)

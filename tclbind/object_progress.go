@@ -67,6 +67,12 @@ func (s *progressCall) Run(p *bridge.Package) {
 	}
 }
 
+// errTransferDestroyed ends a transfer whose object is destroyed: a nats::object, or with all that came from it an
+// object_store, a jet_stream or a connection. A method that finds its object gone throws the same.
+func errTransferDestroyed() error {
+	return fault.New(fault.ConnectionClosed, "The object was destroyed")
+}
+
 func errCanceled() error { return fault.New(fault.Canceled, "") }
 
 // hold is a wait that a script ends itself, from an event of a channel, or that ends with the transfer.

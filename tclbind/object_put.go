@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"natstcl/kv/fault"
 	"natstcl/kv/object"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -32,6 +31,7 @@ type objectWriter struct {
 	bridge.Object
 	transferProgress
 	hold
+	name  string // of the object
 	w     *object.Writer
 	given bool          // the bytes were given at once, and do not come from a channel
 	data  bridge.Value  // the bytes that were given, or the next ones of the channel, retained; nil when all are handed on
@@ -52,7 +52,7 @@ func (w *objectWriter) Release(*bridge.Package) {
 	if w.over || w.w == nil {
 		return
 	}
-	w.over, w.err = true, fault.New(fault.ConnectionClosed, "The object store was destroyed")
+	w.over, w.err = true, errTransferDestroyed()
 	w.w.Abort(w.err)
 	w.room.end(w.err)
 	w.hold.end(w.err)
@@ -71,12 +71,12 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	if o.Has("data") == o.Has("channel") {
 		return nil, invalid("Exactly one of -data and -channel must be given")
 	}
-	w := &objectWriter{}
+	w := &objectWriter{name: args[0].Text()}
 	w.c, w.total = s.j.c, -1
 	if o.Has("size") {
 		w.total = o.Int("size")
 	}
-	meta := object.Meta{Name: args[0].Text(), Description: o.Text("description"), Metadata: dictOf(o, "metadata")}
+	meta := object.Meta{Name: w.name, Description: o.Text("description"), Metadata: dictOf(o, "metadata")}
 	if header, ok := o["header"].(nats.Header); ok {
 		meta.Header = headerDict(header)
 	}

@@ -147,7 +147,14 @@ func cmdObjectStatus(p *bridge.Package, s *objectStore, _ []bridge.Value) (any, 
 	return bridge.Begin(p, s.store.Status, func(status dict.Dict) (any, error) { return statusInMillis(status), nil })
 }
 
+// cmdObjectSeal refuses while a put is under way: it would fail, and its chunks could never be removed. To wait for it could
+// take for ever, as the put may wait for the very script that seals.
 func cmdObjectSeal(p *bridge.Package, s *objectStore, _ []bridge.Value) (any, error) {
+	for child := range s.Children() {
+		if w, ok := child.(*objectWriter); ok && !w.over {
+			return nil, invalid("The object store has a put under way, of object " + w.name + ": seal it when that has ended")
+		}
+	}
 	return bridge.BeginPlain(p, nil, s.store.Seal)
 }
 

@@ -35,9 +35,16 @@ type Options struct {
 // goroutine may use it.
 type JetStream struct {
 	conn    *wire.Conn
+	asks    asker // conn, or that of By
 	options Options
 	prefix  string
 	pins    *pins // of fetches
+}
+
+// asker makes requests, as a wire.Conn does.
+type asker interface {
+	RequestAgain(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(*nats.Msg, error)) (*wire.Pending, error)
+	RequestLiteral(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(*nats.Msg, error)) (*wire.Pending, error)
 }
 
 // defaultPrefix is the API of the server's own domain.
@@ -54,13 +61,21 @@ func New(conn *wire.Conn, o Options) (*JetStream, error) {
 	case o.APIPrefix != "":
 		prefix = o.APIPrefix
 	}
-	return &JetStream{conn: conn, options: o, prefix: prefix, pins: &pins{}}, nil
+	return &JetStream{conn: conn, asks: conn, options: o, prefix: prefix, pins: &pins{}}, nil
 }
 
 // At is this JetStream under another API prefix, in another domain or account.
 func (j *JetStream) At(prefix string) *JetStream {
 	other := *j
 	other.prefix = prefix
+	return &other
+}
+
+// By is this JetStream whose requests are made by the Farewell of its connection, and what is published for an
+// acknowledgement. All else needs the connection, and fails.
+func (j *JetStream) By(f *wire.Farewell) *JetStream {
+	other := *j
+	other.asks = f
 	return &other
 }
 
@@ -136,9 +151,9 @@ func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), w
 	if err != nil {
 		return err
 	}
-	send := j.conn.RequestAgain
+	send := j.asks.RequestAgain
 	if e.filter != "" {
-		send = j.conn.RequestLiteral
+		send = j.asks.RequestLiteral
 	}
 	return j.request(send, j.question(subject, body), leaderless, func(m *nats.Msg, err error) {
 		if fault.CodeOf(err) == fault.NoResponders {

@@ -109,7 +109,7 @@ func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, er
 		return err
 	}
 	request := j.question(subject, body)
-	return j.request(j.conn.RequestAgain, request, nil, func(m *nats.Msg, err error) {
+	return j.request(j.asks.RequestAgain, request, nil, func(m *nats.Msg, err error) {
 		if err != nil {
 			done(nil, err)
 			return
@@ -242,7 +242,7 @@ func (at *Cursor) next(subject string, m *nats.Msg) (got *Message, last bool, er
 // those aside that needed another attempt.
 func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(dict.Dict, error)) (*wire.Pending, error) {
 	subject, inBatch := m.Subject, m.Header.Get(batchID) != ""
-	return j.conn.RequestAgain(m, timeout, retry, func(reply *nats.Msg, err error) {
+	return j.asks.RequestAgain(m, timeout, retry, func(reply *nats.Msg, err error) {
 		if err != nil {
 			done(nil, unstored(subject, err))
 			return
@@ -274,7 +274,7 @@ func unstored(subject string, err error) error {
 // wire.DefaultRetry.
 func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
 	subject := m.Subject
-	pending, err := j.conn.RequestAgain(m, j.options.Timeout, wire.DefaultRetry, func(reply *nats.Msg, err error) {
+	pending, err := j.asks.RequestAgain(m, j.options.Timeout, wire.DefaultRetry, func(reply *nats.Msg, err error) {
 		if err != nil {
 			done(0, err)
 			return

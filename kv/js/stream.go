@@ -179,7 +179,7 @@ func (j *JetStream) callJSON(e endpoint, body []byte, done func(string, error)) 
 	if err != nil {
 		return err
 	}
-	return j.request(j.conn.RequestAgain, j.question(subject, body), leaderless, func(m *nats.Msg, err error) {
+	return j.request(j.asks.RequestAgain, j.question(subject, body), leaderless, func(m *nats.Msg, err error) {
 		if err == nil {
 			_, err = parseReply(subject, m.Data)
 		}

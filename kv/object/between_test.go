@@ -15,6 +15,7 @@ import (
 	"natstcl/kv/internal/jstest"
 	"natstcl/kv/internal/natstest"
 	"natstcl/kv/object"
+	"natstcl/kv/wire"
 )
 
 // between is a store whose requests to JetStream's API, and whose infos, go through somebody who can do something before
@@ -22,6 +23,7 @@ import (
 type between struct {
 	*fixture
 	mine *object.Store // of the client whose requests are these
+	conn *wire.Conn    // its connection
 
 	mu     sync.Mutex
 	before map[string][]func() (goOn, answer bool) // what happens at the next requests of this kind
@@ -60,6 +62,7 @@ func startBetween(t *testing.T, timeout time.Duration) *between {
 		t.Fatal(err)
 	}
 	j := jstest.Connect(t, b.url, timeout).At("API")
+	b.conn = j.Conn()
 	b.mine = natstest.Wait(t, func(done func(*object.Store, error)) error { return object.Bind(j, "files", done) })
 	return b
 }

@@ -126,6 +126,15 @@ func (s *Store) Delete(name string, done func(error)) error {
 	})
 }
 
+// removeReplaced removes the chunks of what had a name before, if it had any.
+func (s *Store) removeReplaced(old *Info, done func(error)) {
+	if old == nil || old.Deleted || old.Link != nil {
+		done(nil)
+		return
+	}
+	s.removeChunks(old, done)
+}
+
 // removeChunks removes the chunks of an object that has lost its name, unless they have another one, too.
 func (s *Store) removeChunks(i *Info, done func(error)) {
 	if i.renaming != "" {

@@ -57,10 +57,15 @@ func leaderless(err error) bool {
 // failed for want of a server or a leader, it goes on trying.
 func (s *Store) purgeAtLast(subject string, done func(error)) {
 	tell := s.tellOnce(done)
+	s.purgeTold(subject, tell, tell)
+}
+
+// purgeTold is purgeAtLast for one who wants to know of the failure of the first try (late), and of the end, too.
+func (s *Store) purgeTold(subject string, late, done func(error)) {
 	atLast(s, func(done func(struct{}, error)) error {
 		s.purge(subject, func(err error) { done(struct{}{}, err) })
 		return nil
-	}, tell, func(_ struct{}, err error) { tell(err) })
+	}, late, func(_ struct{}, err error) { done(err) })
 }
 
 // tellOnce is done, of which the first call counts, with the errors of a stream made those of the store.

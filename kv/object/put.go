@@ -51,6 +51,7 @@ type Writer struct {
 	told      sync.Once // done was called
 	timer     *time.Timer
 	tie       uint64 // of the connection that it began with
+	forget    func() // of OnDisconnect: nothing is left to be tidied up
 
 	mu       sync.Mutex
 	chunk    []byte   // the next one, as far as it has come
@@ -66,6 +67,7 @@ type Writer struct {
 	failure  error
 	lost     bool // of some chunk nobody knows whether it is stored, or will be
 	finished bool
+	old, now *Info // now was published, or is about to be, in the place of old; nil: neither was
 	result   *Info // it is stored
 }
 
@@ -101,6 +103,7 @@ func (s *Store) Put(meta Meta, o PutOptions, done func(*Info, error)) (*Writer, 
 	case limited && w.chunkSize > most:
 		return nil, fault.New(fault.MaxPayload, "Maximum size of NATS message is "+strconv.Itoa(most))
 	}
+	w.forget = s.js.Conn().OnDisconnect(w.farewell)
 	if o.Timeout > 0 {
 		w.mu.Lock() // it may be over at once
 		defer w.mu.Unlock()
@@ -282,12 +285,18 @@ func (w *Writer) complete() {
 		Meta: w.meta, Bucket: w.store.name, NUID: w.nuid,
 		Size: w.size, Chunks: w.chunks, ChunkSize: uint64(w.chunkSize), Digest: digestOf(w.digest),
 	}
-	next := func(*Info) (*Info, error) {
+	next := func(old *Info) (*Info, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return now, w.failure // of an Abort
+		if w.failure == nil { // of an Abort
+			w.old, w.now = old, now
+		}
+		return now, w.failure
 	}
-	late := func(err error) { w.tell(nil, err) }
+	late := func(err error) {
+		w.forget()
+		w.tell(nil, err)
+	}
 	err := w.store.change(w.meta.Name, next, late, func(old, now *Info, err error) {
 		if err != nil {
 			w.undo(err)
@@ -305,12 +314,10 @@ func (w *Writer) complete() {
 
 // replace removes the chunks of the object that had the name before. The new one is there whether or not that succeeds.
 func (w *Writer) replace(old, now *Info) {
-	tell := func(error) { w.store.stamped(now, nil, w.tell) }
-	if old == nil || old.Deleted || old.Link != nil {
-		tell(nil)
-		return
-	}
-	w.store.removeChunks(old, tell)
+	w.store.removeReplaced(old, func(error) {
+		w.forget()
+		w.store.stamped(now, nil, w.tell)
+	})
 }
 
 // tell is the end of the put for who waits. What was stored of one that failed may still be on its way out.
@@ -325,35 +332,70 @@ func (w *Writer) tell(i *Info, err error) {
 
 // undo removes the chunks, and tells the failure.
 func (w *Writer) undo(failure error) {
-	tell := func(error) { w.store.told(failure, func(err error) { w.tell(nil, err) }) }
-	if w.chunks == 0 {
-		tell(nil)
-		return
+	told := w.store.tellOnce(func(error) { w.store.told(failure, func(err error) { w.tell(nil, err) }) })
+	removed := func(err error) {
+		w.forget()
+		told(err)
 	}
-	if !w.lost {
-		w.store.purgeAtLast(w.subject, tell)
-		return
+	switch {
+	case w.chunks == 0:
+		removed(nil)
+	case !w.lost:
+		w.store.purgeTold(w.subject, told, removed)
+	default:
+		w.store.removeSent(w.subject, told, func(err error) {
+			removed(err)
+			if w.store.tie() != w.tie {
+				time.AfterFunc(stragglers, func() { w.store.js.Conn().Guarded(w.undoAgain) })
+			}
+		})
 	}
-	w.settle(tell, func() {
-		w.store.purgeAtLast(w.subject, tell)
-		if w.store.tie() != w.tie {
-			time.AfterFunc(stragglers, func() { w.store.js.Conn().Guarded(w.undoAgain) })
-		}
-	})
-}
-
-// settle goes on when the chunks that were sent by this connection are dealt with, or nobody answers.
-func (w *Writer) settle(late func(error), goOn func()) {
-	settle := func(done func(struct{}, error)) error {
-		return w.store.settle(w.subject, func(err error) { done(struct{}{}, err) })
-	}
-	atLast(w.store, settle, late, func(struct{}, error) { goOn() })
 }
 
 // undoAgain removes the chunks that another connection had sent.
 func (w *Writer) undoAgain() {
 	ignore := func(error) {}
-	w.settle(ignore, func() { w.store.purgeAtLast(w.subject, ignore) })
+	w.store.removeSent(w.subject, ignore, ignore)
+}
+
+// removeSent removes the chunks of one subject when those that this connection has sent are dealt with, or nobody answers.
+// late is told a failure behind which it goes on.
+func (s *Store) removeSent(subject string, late, done func(error)) {
+	settle := func(done func(struct{}, error)) error {
+		return s.settle(subject, func(err error) { done(struct{}{}, err) })
+	}
+	atLast(s, settle, late, func(struct{}, error) { s.purgeTold(subject, late, done) })
+}
+
+// farewell ends a put whose connection is closed in the middle: its chunks are removed, or those of the object that it has
+// replaced.
+func (w *Writer) farewell(by *wire.Farewell, done func()) {
+	w.Abort(fault.New(fault.ConnectionClosed, "Connection closed"))
+	s := *w.store
+	s.js = s.js.By(by)
+	w.mu.Lock()
+	old, now, stored, chunks := w.old, w.now, w.result != nil, w.chunks
+	w.mu.Unlock()
+	ended := func(error) { done() }
+	switch {
+	case now == nil && chunks == 0:
+		done()
+	case stored:
+		s.removeReplaced(old, ended)
+	case now == nil:
+		s.removeSent(w.subject, ended, ended)
+	default:
+		sent := *now
+		d := &doubt{store: &s, old: old, now: &sent, failure: fault.New(fault.ConnectionClosed, ""), tie: s.tie(), late: ended}
+		d.done = func(old, _ *Info, failure error) {
+			if failure != nil {
+				s.purgeTold(w.subject, ended, ended)
+				return
+			}
+			s.removeReplaced(old, ended)
+		}
+		d.look()
+	}
 }
 
 const digestPrefix = "SHA-256="

@@ -56,7 +56,8 @@ type Conn struct {
 	pings     map[*ping]struct{}
 	watchers  map[int]func(Status) // what OnState was given, by a number
 	lastWatch int
-	refusals  map[int]func(Refusal) // what OnRefusal was given, by numbers of the same series
+	refusals  map[int]func(Refusal)           // what OnRefusal was given, by numbers of the same series
+	farewells map[int]func(*Farewell, func()) // what OnDisconnect was given, likewise
 
 	pending pendings
 	traffic traffic
@@ -93,6 +94,7 @@ func New(options Options, obs Observer) *Conn {
 		obs: obs, options: options, status: Closed, shown: Closed, inbox: newInbox(options.InboxPrefix) + ".",
 		subs: map[int]*Sub{}, internal: map[*Sub]struct{}{},
 		pings: map[*ping]struct{}{}, watchers: map[int]func(Status){}, refusals: map[int]func(Refusal){},
+		farewells: map[int]func(*Farewell, func()){},
 	}
 	c.pending.init(c)
 	return c
@@ -541,7 +543,7 @@ func (c *Conn) forgetLocked(why *fault.Error) (end func()) {
 
 // Disconnect closes the connection: the status is closed when it returns. Pending requests and pings fail with
 // ErrConnectionClosed, and messages that had been received are still delivered. What was published is sent in the
-// background, for two seconds at most; then the returned channel is closed.
+// background, and what OnDisconnect was given is called, for two seconds at most; then the returned channel is closed.
 func (c *Conn) Disconnect() <-chan struct{} {
 	ended := make(chan struct{})
 	c.mu.Lock()
@@ -558,6 +560,8 @@ func (c *Conn) Disconnect() <-chan struct{} {
 		return ended
 	}
 	e := c.engine
+	farewells := c.farewells
+	c.farewells = map[int]func(*Farewell, func()){}
 	if e != nil {
 		c.obs.Log(LogInfo, "Closing connection to "+e.server.address())
 	}
@@ -574,9 +578,10 @@ func (c *Conn) Disconnect() <-chan struct{} {
 		return ended
 	}
 	// The goroutine ends when what was published is sent and the socket is closed, after flushTimeout at the latest.
+	last := e.leave(farewells)
 	go c.Guarded(func() {
 		defer close(ended)
-		e.close()
+		last.end()
 	})
 	return ended
 }

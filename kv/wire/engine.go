@@ -498,14 +498,10 @@ func (e *engine) subscribe(s *Sub, left int) error {
 	return nil
 }
 
-// close flushes what was published, for a bounded time, and closes the connection. It
-// blocks: it has a goroutine of its own. What was received before it began is
-// delivered.
-func (e *engine) close() { _ = e.closeFlushed() }
-
-// closeFlushed is close; false: the server may not have taken all that was published.
-func (e *engine) closeFlushed() bool {
-	err := e.nc.FlushTimeout(flushTimeout)
+// closeFlushed flushes what was published, as long as ctx lasts, and closes the connection; false: the server may not have
+// taken all. It blocks. What was received before it began is delivered.
+func (e *engine) closeFlushed(ctx context.Context) bool {
+	err := e.nc.FlushWithContext(ctx)
 	e.nc.Close()
 	<-e.drained
 	e.cancel()

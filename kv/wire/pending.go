@@ -318,10 +318,14 @@ func (c *Conn) replied(number string, m *nats.Msg) {
 	if p := c.pending.remove(id); p != nil {
 		var failure error
 		if IsNoResponders(m) {
-			failure = fault.New(fault.NoResponders, "No responders available for request to "+p.subject)
+			failure = noResponders(p.subject)
 		}
 		p.finish(m, failure)
 	}
+}
+
+func noResponders(subject string) *fault.Error {
+	return fault.New(fault.NoResponders, "No responders available for request to "+subject)
 }
 
 // IsNoResponders tells whether a message is the server's word that nobody listens.
@@ -350,7 +354,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	first := true
 	sub, err := c.listenLocked(m.Reply, "", func(reply *nats.Msg) {
 		if first && IsNoResponders(reply) {
-			finish(reply, fault.New(fault.NoResponders, "No responders available for request to "+p.subject))
+			finish(reply, noResponders(p.subject))
 			return
 		}
 		first = false

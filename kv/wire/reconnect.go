@@ -94,7 +94,9 @@ func (c *Conn) Reconnect() error {
 		// A script that does nothing else must not make a storm of connections.
 		defer close(left)
 		time.Sleep(time.Until(e.since.Add(leastPause)))
-		if !e.closeFlushed() {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		defer cancel()
+		if !e.closeFlushed(ctx) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.logLostLocked(e)

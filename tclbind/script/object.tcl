@@ -220,6 +220,10 @@ oo::class create ::nats::object {
     destructor {
         if {[info exists turn]} {
             after cancel $turn
+            if {$watched} {
+                # Who waits for the channel learns by reading that it has ended.
+                after 0 [list ::nats::core::wake_channel $channel]
+            }
         }
         next
     }
@@ -320,7 +324,14 @@ proc ::nats::core::drive_object {namespace what chan args} {
         return [${namespace}::my Drive $what $chan {*}$args]
     }
     if {$what eq "read"} {
-        throw {NATS ErrInvalidArg} "The object is closed"
+        throw {NATS ErrConnectionClosed} "The object was destroyed"
+    }
+}
+
+# The channel may be closed by now.
+proc ::nats::core::wake_channel {channel} {
+    if {$channel in [chan names $channel]} {
+        chan postevent $channel read
     }
 }
 

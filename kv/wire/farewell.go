@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Farewell is a connection that Disconnect is about to end, for what is left to be tidied up on the server. Its requests
+// reach the server behind all that was published. They fail with ErrConnectionClosed when its time is over.
+type Farewell struct {
+	e      *engine
+	ctx    context.Context
+	cancel context.CancelFunc
+	open   sync.WaitGroup // of those that OnDisconnect was given
+}
+
+// OnDisconnect has f called when Disconnect ends the connection while there is a server, unless forget was called before.
+// Pending requests have failed then. f must not block; it calls done when it has no more requests. The connection ends
+// when all have done so, after two seconds at the latest.
+func (c *Conn) OnDisconnect(f func(by *Farewell, done func())) (forget func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastWatch++
+	n := c.lastWatch
+	c.farewells[n] = f
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.farewells, n)
+	}
+}
+
+// leave begins the end of a connection, which takes flushTimeout at most, with what OnDisconnect was given.
+func (e *engine) leave(given map[int]func(*Farewell, func())) *Farewell {
+	f := &Farewell{e: e}
+	f.ctx, f.cancel = context.WithTimeout(context.Background(), flushTimeout)
+	for _, do := range given {
+		f.open.Add(1)
+		e.conn.Guarded(func() { do(f, sync.OnceFunc(f.open.Done)) })
+	}
+	return f
+}
+
+// end waits until no request is left, flushes what was published, and closes the connection. What was received before
+// is delivered. It blocks: it has a goroutine of its own.
+func (f *Farewell) end() {
+	defer f.cancel()
+	all := make(chan struct{})
+	go func() {
+		f.open.Wait()
+		close(all)
+	}()
+	select {
+	case <-all:
+	case <-f.ctx.Done():
+	}
+	f.e.closeFlushed(f.ctx)
+}
+
+func (e *engine) close() { e.leave(nil).end() }
+
+// RequestAgain is that of a Conn, but that it is not made again, and that it may take as long as the Farewell.
+func (f *Farewell) RequestAgain(m *nats.Msg, _ time.Duration, _ Retry, done func(*nats.Msg, error)) (*Pending, error) {
+	go f.e.conn.Guarded(func() {
+		reply, err := f.ask(m)
+		switch {
+		case err != nil:
+			done(nil, errDisconnected)
+		case IsNoResponders(reply):
+			done(reply, noResponders(m.Subject))
+		default:
+			done(reply, nil)
+		}
+	})
+	return &Pending{conn: f.e.conn, place: -1}, nil
+}
+
+func (f *Farewell) ask(m *nats.Msg) (*nats.Msg, error) {
+	m.Reply = newInbox(f.e.options.InboxPrefix)
+	replies, err := f.e.nc.SubscribeSync(m.Reply)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.e.nc.PublishMsg(m); err != nil {
+		return nil, err
+	}
+	return replies.NextMsgWithContext(f.ctx)
+}
+
+// RequestLiteral is RequestAgain.
+func (f *Farewell) RequestLiteral(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
+	return f.RequestAgain(m, timeout, retry, done)
+}
