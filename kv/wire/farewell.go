@@ -51,10 +51,10 @@ func (e *engine) leave(given map[int]func(*Farewell, func())) *Farewell {
 func (f *Farewell) end() {
 	defer f.cancel()
 	all := make(chan struct{})
-	go func() {
+	go f.e.conn.Guarded(func() {
 		f.open.Wait()
 		close(all)
-	}()
+	})
 	select {
 	case <-all:
 	case <-f.ctx.Done():
