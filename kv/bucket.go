@@ -121,7 +121,7 @@ func (b *Bucket) Read(key string, o ReadOptions, done func(Entry, error)) error 
 	return b.js.Read(b.stream, which, direct, func(m *js.Message, err error) {
 		e, err := b.found(key, m, b.late(key, err))
 		if err == nil && e.Operation != Put && !o.Deleted {
-			err = deleted(key)
+			err = errDeleted(key, o.Revision)
 		}
 		if o.Revision > 0 {
 			err = b.ofRevision(key, o.Revision, m, err)
@@ -146,9 +146,13 @@ func (b *Bucket) found(key string, m *js.Message, err error) (Entry, error) {
 	return b.stored(m), nil
 }
 
-// deleted is the error of a read that finds a marker.
-func deleted(key string) error {
-	return fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
+// errDeleted is the error of reading a marker: the key's last entry, or the revision that was asked for.
+func errDeleted(key string, revision uint64) error {
+	e := fault.New(fault.KeyNotFound, "Key "+key+" was deleted or purged")
+	if revision > 0 {
+		e.Help = "revision " + strconv.FormatUint(revision, 10) + " is a deletion, and has no value; delete makes another one"
+	}
+	return e
 }
 
 // ofRevision adds to the error of a read by revision that it is the revision which is not there, and not the key.
@@ -223,13 +227,18 @@ func (b *Bucket) told(begun time.Time, writing bool, err error, done func(error)
 		j, stream = b.origin, b.originStream
 	}
 	j.Missing(stream, err, begun, func(missing bool, state *js.StreamState) {
+		closed := false // to writes
 		if state != nil {
-			missing = writing && !state.Takes
+			closed = writing && !state.Takes
 			if !writing {
 				b.direct.Learn(state)
 			}
 		}
-		if missing {
+		switch {
+		case closed:
+			err = &fault.Error{Code: fault.BucketNotFound, Text: errBucketNotFound(b.name).Error(),
+				Help: "the bucket is there, and takes no writes: an aggregate is writable that was created so, and a mirror by its origin"}
+		case missing:
 			err = errBucketNotFound(b.name)
 		}
 		done(err)

@@ -53,7 +53,7 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 	}
 	for _, filter := range s.Filters {
 		if !wire.ValidSubject(b.read+filter, true) {
-			return fault.New(fault.BadSubject, "Invalid subject "+b.read+filter)
+			return wire.BadSubject(b.read+filter, true)
 		}
 	}
 	if s.UpToRevision > 0 {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"natstcl/kv/fault"
+	"natstcl/kv/wire"
 )
 
 func invalid(text string) error { return fault.New(fault.InvalidArg, text) }
@@ -28,10 +29,10 @@ func checkKey(key string) error {
 			c == '-' || c == '/' || c == '_' || c == '=' || c == '.')
 	}
 	if bad {
-		return &fault.Error{Code: fault.InvalidArg, Text: "Invalid key name " + key, Help: keyRule}
+		return &fault.Error{Code: fault.InvalidArg, Text: "Invalid key name " + key, Help: keyRule + "; " + fault.Option("key_codec") + " base64 takes any text"}
 	}
 	if strings.Contains(key, "..") {
-		return fault.New(fault.BadSubject, "Invalid subject "+key)
+		return wire.BadSubject(key, false)
 	}
 	return nil
 }

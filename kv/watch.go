@@ -121,7 +121,7 @@ func (b *Bucket) consume(keys []string, i *initial, config js.OrderedConfig, don
 	for i, key := range keys {
 		subjects[i] = b.read + key
 		if !wire.SafeSubject(subjects[i]) || !wire.ValidSubject(subjects[i], true) {
-			return fault.New(fault.BadSubject, "Invalid subject "+subjects[i])
+			return wire.BadSubject(subjects[i], true)
 		}
 	}
 	if len(subjects) == 1 {

@@ -180,7 +180,7 @@ func (b *Bucket) Touch(key string, done func(uint64, error), options ...WriteOpt
 func (b *Bucket) touch(key string, w write, before uint64, done func(uint64, error)) error {
 	return b.lastWritten(key, func(e Entry, err error) {
 		if err == nil && e.Operation != Put {
-			err = deleted(key)
+			err = errDeleted(key, 0)
 		}
 		again := w
 		again.header = e.Header

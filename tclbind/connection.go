@@ -92,7 +92,7 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	o, err := loggerOptions.Parse(args)
 	if err != nil {
 		var e *bridge.Fault
-		if errors.As(err, &e) && e.Help == "" {
+		if errors.As(err, &e) && !strings.HasPrefix(e.Help, "did you mean") {
 			e.Help = "new takes a name, which may be left out, and then -logger, -log_chan and -log_level"
 		}
 		return nil, err

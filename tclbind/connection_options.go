@@ -322,7 +322,7 @@ func cmdCget(_ *bridge.Package, c *connection, args []bridge.Value) (any, error)
 
 // noOption is the error of cget and reset.
 func noOption(written, name string) error {
-	return &fault.Error{Code: fault.InvalidArg, Text: "Invalid option " + written, Help: connectionOptions.Meant(name)}
+	return &fault.Error{Code: fault.InvalidArg, Text: "Invalid option " + written, Help: connectionOptions.Instead(name)}
 }
 
 func cmdReset(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {

@@ -186,6 +186,18 @@ func (c *connection) askLogin(p *bridge.Package) func(context.Context, dict.Dict
 	}
 }
 
+// loginKeys are those of the dict that -auth_callback returns.
+var loginKeys = []string{"user", "password", "token", "jwt", "nkey", "sig"}
+
+// meant says which of them may have been meant. It does not repeat what was written, which may be a secret in the
+// wrong place.
+func meant(key string) string {
+	if near := option.Near(key, loginKeys); len(near) > 0 {
+		return "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return ""
+}
+
 // readLogin reads a dict: user password token jwt nkey sig. Its errors do not repeat what is secret.
 func readLogin(v bridge.Value) (l wire.Login, err error) {
 	d, err := textDict(v)
@@ -194,13 +206,13 @@ func readLogin(v bridge.Value) (l wire.Login, err error) {
 	}
 	fields := map[string]*string{"user": &l.User, "password": &l.Password, "token": &l.Token, "jwt": &l.JWT, "nkey": &l.NKey}
 	for _, f := range d {
-		text := f.Value.(string)
-		if place := fields[strings.TrimPrefix(f.Key, "-")]; place != nil {
+		text, key := f.Value.(string), strings.TrimPrefix(f.Key, "-")
+		if place := fields[key]; place != nil {
 			*place = strings.TrimSpace(text)
 			continue
 		}
-		if f.Key != "sig" {
-			return wire.Login{}, fault.New(fault.Authorization, "The command of -auth_callback returned an unknown key: user, password, token, jwt, nkey and sig there are")
+		if key != "sig" {
+			return wire.Login{}, fault.New(fault.Authorization, "The command of -auth_callback returned a key that is none of these: "+strings.Join(loginKeys, ", ")+meant(key))
 		}
 		if l.Signature, err = readSignature(text); err != nil {
 			return wire.Login{}, err

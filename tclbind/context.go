@@ -9,6 +9,7 @@ import (
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
+	"strconv"
 )
 
 var contextCommands = []bridge.Command{
@@ -48,9 +49,12 @@ func loadContext(p *bridge.Package, name string) (*natscontext.Context, error) {
 		return nil, fault.New(fault.ContextNotFound, "There are no contexts: neither XDG_CONFIG_HOME nor HOME is set")
 	}
 	file := dir + "/context/" + name + ".json"
-	text, err := p.Host.ReadFile(file, mostOfContext)
+	text, err := p.Host.ReadFile(file, mostOfContext+1)
 	if err != nil {
 		return nil, fault.New(fault.ContextNotFound, "The context "+name+" cannot be read: "+err.Error())
+	}
+	if len(text) > mostOfContext {
+		return nil, invalid("The context " + name + " is broken: its file is longer than " + strconv.Itoa(mostOfContext) + " bytes")
 	}
 	return natscontext.Parse(name, text, p.Host.Getenv)
 }

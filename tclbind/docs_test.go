@@ -66,6 +66,7 @@ var references = map[string]map[string]option.Table{
 		"get":           getOptions,
 		"put":           writeOptions,
 		"touch":         touchOptions,
+		"delete":        deleteOptions,
 		"purge":         purgeOptions,
 		"origin":        originOptions,
 		"watch_wait":    watchWaitOptions,

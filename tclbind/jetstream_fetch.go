@@ -20,7 +20,7 @@ var fetchCommands = []bridge.Command{
 }
 
 var fetchOptions = append(option.Table{
-	{Name: "batch_size", Kind: option.Natural, About: "how many messages to fetch at most; by default 1, or with -max_bytes as many as there is room for"},
+	{Name: "batch_size", Kind: positive, About: "how many messages to fetch at most; by default 1, or with -max_bytes as many as there is room for"},
 	{Name: "timeout", Kind: option.Millis, About: "how long the client waits; 0: no limit; without the option the method returns what is there now"},
 	{Name: "expires", Kind: option.Millis, About: "with -timeout: after which time the server ends the request; by default 10 ms less than -timeout"},
 	{Name: "callback", Kind: option.Prefix, About: "called as `cmd timedOut message`"},
@@ -44,8 +44,6 @@ func fetchConfig(o option.Values) (c js.FetchConfig, err error) {
 		c.Batch = small(o.Int("batch_size"))
 	}
 	switch {
-	case c.Batch < 1:
-		return c, invalid("Invalid value for the pos_int option batch_size : 0")
 	case o.Has("expires") && c.NoWait:
 		return c, invalid("-expires requires -timeout")
 	case c.IdleHeartbeat > 0 && c.NoWait:

@@ -18,13 +18,18 @@ var (
 	// subject is a subject without wildcards.
 	subject = &option.Kind{Word: "subject", Takes: "subject, no wildcards", Parse: parseSubject}
 	// messageTTL is a Natural number of ms, or "never".
-	messageTTL = &option.Kind{Word: "timeout", Takes: "ms, or never", Code: bridge.ErrBadTimeout, Parse: parseMessageTTL}
+	messageTTL = &option.Kind{Word: "timeout", Takes: "ms, or never", Wants: lifetimeRule, Code: bridge.ErrBadTimeout, Parse: parseMessageTTL}
 	// serverWait is a Natural number of ms that the server adds to the present.
 	serverWait = &option.Kind{Word: "timeout", Takes: "ms", Code: bridge.ErrBadTimeout, Parse: parseServerWait}
 	// scheduleAt is a time, in ms since the epoch, as a schedule has it (ADR-51); the year 2262 is the last.
-	scheduleAt = &option.Kind{Word: "timeout", Takes: "ms since 1970", Code: bridge.ErrBadTimeout, Parse: parseScheduleAt}
+	scheduleAt = &option.Kind{Word: "timeout", Takes: "ms since 1970", Code: bridge.ErrBadTimeout, Parse: parseScheduleAt,
+		Wants: "a whole number of milliseconds since 1970 is wanted, " + strconv.FormatInt(js.LastMoment.UnixMilli(), 10) + ", in the year 2262, at most"}
 	// scheduleEvery is a Natural number of ms, as a schedule has it.
-	scheduleEvery = &option.Kind{Word: "timeout", Takes: "ms", Code: bridge.ErrBadTimeout, Parse: parseScheduleEvery}
+	scheduleEvery = &option.Kind{Word: "timeout", Takes: "ms", Wants: "a whole number of milliseconds is wanted, 1000 or more", Code: bridge.ErrBadTimeout, Parse: parseScheduleEvery}
+	// revisions is a Natural from 1 to 64; others are refused by kv, in a text of its own.
+	revisions = &option.Kind{Word: "pos_int", Takes: "int, 1 to 64", Parse: option.Natural.Parse}
+	// portNumber is a Natural up to 65535; others are refused by kv/server, in a text of its own.
+	portNumber = &option.Kind{Word: "pos_int", Takes: "int, 0 to 65535", Parse: option.Natural.Parse}
 	// positive is a Natural above 0.
 	positive = &option.Kind{Word: "pos_int", Takes: "int, 1 and more", Wants: "a whole number is wanted that is above 0", Parse: parsePositive}
 	// pairs is a dict of texts, as a dict.Dict.
@@ -42,6 +47,9 @@ var (
 	// nestedIn is a list of those, as a []any.
 	nestedIn = &option.Kind{Word: "list", Parse: parseNestedIn}
 )
+
+// lifetimeRule says what a time to live is.
+const lifetimeRule = "a whole number of milliseconds is wanted, 1000 or more, or never"
 
 func parseSubject(row *option.Row, v bridge.Value) (any, error) {
 	if s := v.Text(); wire.ValidSubject(s, false) {

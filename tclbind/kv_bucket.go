@@ -94,7 +94,7 @@ var bucketCommands = []bridge.Command{
 var bucketOptions = option.Table{
 	{Name: "description", Kind: option.Nonempty, About: "a text for people"},
 	{Name: "max_value_size", Kind: option.Int, About: "how many bytes a value may have; -1: no limit"},
-	{Name: "history", Kind: option.Natural, Default: dict.Number("1"), About: "how many revisions of each key are kept, 1 to 64"},
+	{Name: "history", Kind: revisions, Default: dict.Number("1"), About: "how many revisions of each key are kept"},
 	{Name: "ttl", Kind: option.Lifetime, About: "how long values live, 100 at least; 0: for ever. When a value expires, watchers and watched arrays are told only if the bucket has `-limit_marker_ttl`"},
 	{Name: "max_bucket_size", Kind: option.Int, About: "how many bytes the bucket may have; -1: no limit"},
 	{Name: "storage", Kind: option.Enum, Allowed: []string{"memory", "file"}, Default: "file", About: "where values are kept"},

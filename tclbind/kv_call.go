@@ -24,7 +24,7 @@ var callOptions = option.Table{
 }
 
 // lifetime is a time to live: ms, or never. It is a time.Duration.
-var lifetime = &option.Kind{Word: "timeout", Takes: "ms or never", Parse: func(r *option.Row, v bridge.Value) (any, error) {
+var lifetime = &option.Kind{Word: "timeout", Takes: "ms or never", Wants: lifetimeRule, Parse: func(r *option.Row, v bridge.Value) (any, error) {
 	text := v.Text()
 	if text == "never" {
 		return kv.Forever, nil
@@ -42,11 +42,12 @@ var (
 
 	expiresOption = option.Row{Name: "expires", Kind: option.Bool, Default: false, About: "true: what could not be sent within its time, because there was no connection, is never sent. false: it is sent when there is a connection again, so that a write that timed out may still happen"}
 
-	writeOptions = slices.Concat(option.Table{ttlOption, headerOption, expiresOption}, callOptions)
-	touchOptions = slices.Concat(option.Table{ttlOption}, callOptions)
-	purgeOptions = slices.Concat(option.Table{ttlOption, {Name: "revision", Kind: option.Natural, About: "purges only if this is the key's last revision, else ErrWrongLastSequence"}}, callOptions)
-	getOptions   = slices.Concat(option.Table{{Name: "revision", Kind: option.Int, About: "reads this revision in place of the last one"}}, readOptions, callOptions)
-	readOptions  = option.Table{
+	writeOptions  = slices.Concat(option.Table{ttlOption, headerOption, expiresOption}, callOptions)
+	touchOptions  = slices.Concat(option.Table{ttlOption}, callOptions)
+	deleteOptions = slices.Concat(option.Table{{Name: "revision", Kind: option.Natural, About: "as the revision behind the key: deletes only if this is the key's last one, else ErrWrongLastSequence; 0: no condition"}}, callOptions)
+	purgeOptions  = slices.Concat(option.Table{ttlOption, {Name: "revision", Kind: option.Natural, About: "purges only if this is the key's last revision, else ErrWrongLastSequence"}}, callOptions)
+	getOptions    = slices.Concat(option.Table{{Name: "revision", Kind: option.Int, About: "reads this revision in place of the last one"}}, readOptions, callOptions)
+	readOptions   = option.Table{
 		{Name: "leader", Kind: option.Bool, About: "asks the leader of the bucket, which has every acknowledged write; other replicas and mirrors may be behind"},
 		{Name: "deleted", Kind: option.Bool, About: "a key that was deleted or purged is not an error: the method returns its marker"},
 		{Name: "headers", Kind: option.Bool, About: "the entry has the field header"},
@@ -229,7 +230,17 @@ func cmdDelete(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 			return nil, err
 		}
 	}
-	return b.onKey(p, callOptions, args[0], args[2:], func(core *kv.Bucket, key string, _ option.Values, called func(error) error) (any, error) {
+	positional := args[1].Text() != ""
+	return b.onKey(p, deleteOptions, args[0], args[2:], func(core *kv.Bucket, key string, o option.Values, called func(error) error) (any, error) {
+		if o.Has("revision") {
+			if positional {
+				return nil, invalid("The revision is given twice: behind the key, and by -revision")
+			}
+			var err error
+			if expected, err = revisionOf(o["revision"]); err != nil {
+				return nil, err
+			}
+		}
 		return bridge.BeginPlain(p, nil, func(done func(error)) error {
 			return core.Delete(key, expected, func(err error) { done(called(err)) })
 		})

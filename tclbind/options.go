@@ -113,7 +113,7 @@ var optionTables = map[string]map[string]option.Table{
 		"update":        writeOptions,
 		"revert":        callOptions,
 		"touch":         touchOptions,
-		"delete":        callOptions,
+		"delete":        deleteOptions,
 		"purge":         purgeOptions,
 		"atomic":        callOptions,
 		"put_many":      putManyOptions,

@@ -7,7 +7,7 @@ import "natstcl/tclbind/bridge/option"
 // serverOptions are also those of a library without the server, whose options can be asked for all the same.
 var serverOptions = option.Table{
 	{Name: "host", Kind: option.Nonempty, About: "the address to listen on; by default 127.0.0.1"},
-	{Name: "port", Kind: option.Natural, About: "the TCP port; by default a free one"},
+	{Name: "port", Kind: portNumber, About: "the TCP port; by default, and with 0, a free one"},
 	{Name: "listen", Kind: option.Bool, Default: true, About: "false: no TCP port at all, for connections with -in_process; then there is neither -host nor -port"},
 	{Name: "jetstream", Kind: option.Bool, About: "by default true; with -config what the file says, unless -store_dir is given"},
 	{Name: "store_dir", Kind: option.Nonempty, About: "the directory of JetStream's data, which one server uses at a time: a second one throws ErrServer. By default a temporary directory, which is deleted with the server"},

@@ -10,6 +10,7 @@ package js
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,13 +116,16 @@ type endpoint struct {
 	filter string   // of a consumer, behind the names: its wildcards stand for themselves
 }
 
+// kinds are what the names of an endpoint are of.
+var kinds = [...]string{"stream", "consumer"}
+
 // at is the endpoint for a stream, or for a consumer of a stream.
 func at(verb string, names ...string) endpoint {
 	e := endpoint{path: verb, names: names}
 	for i, name := range names {
 		e.path += "." + name
 		if e.dotted == "" && strings.Contains(name, ".") {
-			e.dotted, e.what = name, [...]string{"stream", "consumer"}[i]
+			e.dotted, e.what = name, kinds[i]
 		}
 	}
 	return e
@@ -135,13 +139,18 @@ func (j *JetStream) subject(e endpoint) (string, error) {
 	if e.filter != "" {
 		subject += "." + e.filter
 	}
+	if i := slices.Index(e.names, ""); i >= 0 {
+		bad := wire.BadSubject(subject, false)
+		bad.Help = "the name of the " + kinds[i] + " is missing"
+		return "", bad
+	}
 	switch {
 	case e.dotted == "":
 		return subject, nil
 	case wire.ValidSubject(e.dotted, false):
-		return "", fault.New(fault.InvalidArg, "Invalid "+e.what+" name "+e.dotted)
+		return "", badName(e.what, e.dotted)
 	}
-	return "", fault.New(fault.BadSubject, "Invalid subject "+subject)
+	return "", wire.BadSubject(subject, false)
 }
 
 // call sends a request to the API, and has done called with the reply: every field that the

@@ -7,13 +7,12 @@ import (
 	"strings"
 
 	"natstcl/kv/dict"
-	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
 func checkConsumerName(name string) error {
 	if !validName(name) {
-		return fault.New(fault.InvalidArg, "Invalid consumer name "+name)
+		return badName("consumer", name)
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, er
 	request := j.question(subject, body)
 	return j.request(j.asks.RequestAgain, request, nil, func(m *nats.Msg, err error) {
 		if err != nil {
-			done(nil, err)
+			done(nil, indirect(stream, err))
 			return
 		}
 		out, err := directMessage(subject, m)
@@ -212,7 +212,7 @@ func (j *JetStream) DirectGetEach(stream string, batch dict.Dict, take func(*Mes
 			if err == nil && fault.CodeOf(failure) != fault.MsgNotFound {
 				err = failure
 			}
-			done(at, err)
+			done(at, indirect(stream, err))
 		})
 	return err
 }
@@ -260,14 +260,23 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry
 	})
 }
 
+// indirect has the error of a direct get that nobody answers say what may be missing.
+func indirect(stream string, err error) error {
+	return unanswered(err, "there is no stream "+stream+" with "+fault.Option("allow_direct")+", or its server is away")
+}
+
 // unstored has the error of a message that nobody takes say what is missing.
 func unstored(subject string, err error) error {
+	return unanswered(err, "no stream has a subject that "+subject+" matches, or its server is away")
+}
+
+// unanswered gives the error of a request that nobody has taken its help.
+func unanswered(err error, help string) error {
 	var e *fault.Error
 	if !errors.As(err, &e) || e.Code != fault.NoResponders {
 		return err
 	}
-	return &fault.Error{Code: e.Code, Words: e.Words, Text: e.Text,
-		Help: "no stream has a subject that " + subject + " matches, or its server is away"}
+	return &fault.Error{Code: e.Code, Words: e.Words, Text: e.Text, Help: help}
 }
 
 // PublishForSeq is Publish for one who wants no more than the sequence number, with

@@ -156,12 +156,33 @@ func helpFor(text string) string {
 		return fault.Option("limit_marker_ttl") + " of a bucket, " + fault.Option("subject_delete_marker_ttl") + " of a stream: 1000 ms or more"
 	case has("max age needs to be"):
 		return fault.Option("ttl") + " of a bucket or an object store, " + fault.Option("max_age") + " of a stream: 0, or 100 ms and more"
+	case has("per-message TTL is disabled"):
+		return disabled("allow_msg_ttl", "limit_marker_ttl")
+	case has("message schedules is disabled"):
+		return disabled("allow_msg_schedules", "")
+	case has("message counters is disabled"):
+		return disabled("allow_msg_counter", "")
+	case has("atomic publish is disabled"):
+		return disabled("allow_atomic", "allow_atomic")
+	case has("batch publish is disabled"):
+		return disabled("allow_batched", "")
+	case has("rollup not permitted"):
+		return "a header Nats-Rollup needs a stream with " + fault.Option("allow_rollup_hdrs") + ", and without " + fault.Option("deny_purge")
 	case has("wrong last sequence"):
 		return "the revision that was expected is not the last one: read it again, and decide anew"
 	case has("parsing time"):
 		return timeRule
 	}
 	return ""
+}
+
+// disabled says which option of a stream allows what a server refuses, and which one of a bucket, "" for none.
+func disabled(ofStream, ofBucket string) string {
+	help := fault.Option(ofStream) + " of the stream allows it (update_stream)"
+	if ofBucket != "" {
+		help += ", and " + fault.Option(ofBucket) + " of a bucket (update_kv_bucket)"
+	}
+	return help
 }
 
 // timeRule says what a time is for servers (RFC 3339).

@@ -19,9 +19,15 @@ func validName(name string) bool {
 		!strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
+// badName is the error of a name that is none of a stream or a consumer.
+func badName(what, name string) error {
+	return &fault.Error{Code: fault.InvalidArg, Text: "Invalid " + what + " name " + name,
+		Help: "it is one word of ASCII, without blanks, dots and any of * > / \\ \" '"}
+}
+
 func checkStreamName(name string) error {
 	if !validName(name) {
-		return fault.New(fault.InvalidArg, "Invalid stream name "+name)
+		return badName("stream", name)
 	}
 	return nil
 }
@@ -34,7 +40,7 @@ func CheckBucketName(name string) error {
 		bad = !('0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '_')
 	}
 	if bad {
-		return fault.New(fault.InvalidArg, "Invalid bucket name "+name)
+		return &fault.Error{Code: fault.InvalidArg, Text: "Invalid bucket name " + name, Help: "it consists of ASCII letters, digits, - and _"}
 	}
 	return nil
 }

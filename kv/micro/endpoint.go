@@ -93,7 +93,7 @@ func (s *Service) Group(prefix string, queue *string) (*Group, error) {
 // Group makes one within another.
 func (g *Group) Group(prefix string, queue *string) (*Group, error) {
 	if prefix != "" && !wire.ValidSubject(prefix, true) {
-		return nil, fault.New(fault.BadSubject, "Invalid subject "+prefix)
+		return nil, wire.BadSubject(prefix, true)
 	}
 	inner := &Group{service: g.service, prefix: join(g.prefix, prefix), queue: g.queue}
 	if queue != nil {
@@ -135,7 +135,7 @@ func (g *Group) AddEndpoint(name string, o EndpointOptions, handle func(*Request
 		handle: handle, limitMessages: o.PendingMessages, limitBytes: o.PendingBytes,
 	}
 	if !wire.ValidSubject(e.subject, true) {
-		return nil, fault.New(fault.BadSubject, "Invalid subject "+e.subject)
+		return nil, wire.BadSubject(e.subject, true)
 	}
 	switch {
 	case o.Queue != nil:

@@ -89,7 +89,7 @@ func Start(conn *wire.Conn, c Config) (*Service, error) {
 		return nil, invalid("Invalid version " + c.Version + ": 1.2.3 or alike is needed, see semver.org")
 	}
 	if c.Queue != nil && *c.Queue != "" && !wire.SafeSubject(*c.Queue) {
-		return nil, fault.New(fault.BadQueueName, "Invalid queue "+*c.Queue)
+		return nil, wire.BadQueue(*c.Queue)
 	}
 	c.Metadata = c.Metadata.Without() // a copy, and never null in JSON
 	s := &Service{conn: conn, config: c, id: nuid.Next(), started: time.Now().UTC()}

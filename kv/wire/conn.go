@@ -194,7 +194,7 @@ func (c *Conn) CurrentServer() (host string, port int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() || c.current == nil {
-		return "", 0, NoConnection()
+		return "", 0, c.noServerLocked()
 	}
 	return c.current.host, c.current.port, nil
 }
@@ -202,6 +202,17 @@ func (c *Conn) CurrentServer() (host string, port int, err error) {
 // NoConnection is the error of a call that needs a connection, of a Conn that is closed.
 func NoConnection() error {
 	return &fault.Error{Code: fault.ConnectionClosed, Text: "No connection to NATS server", Help: "call connect first"}
+}
+
+// nowhere says what connect cannot mend: it was called already.
+const nowhere = "there is no connection to a NATS server at the moment"
+
+// noServerLocked is NoConnection of a Conn that may be connecting or reconnecting.
+func (c *Conn) noServerLocked() error {
+	if c.closedLocked() {
+		return NoConnection()
+	}
+	return &fault.Error{Code: fault.ConnectionClosed, Text: NoConnection().Error(), Help: nowhere}
 }
 
 // Info returns the last INFO as it was sent; it is kept after a disconnect.

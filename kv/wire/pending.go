@@ -139,7 +139,7 @@ func (p *Pending) late() error {
 	case unsent:
 		cause.Help = "it was not sent, and will not be"
 	case !p.conn.connected():
-		cause.Help = "there is no connection to a NATS server at the moment"
+		cause.Help = nowhere
 	}
 	return &deadlineError{cause}
 }

@@ -31,7 +31,7 @@ func (c *Conn) RTT(timeout time.Duration, done func(took time.Duration, err erro
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.shown != Connected {
-		return NoConnection()
+		return c.noServerLocked()
 	}
 	if timeout <= 0 {
 		return errPingTimeout()

@@ -38,10 +38,13 @@ type server struct {
 // defaultPorts are those of the schemes.
 var defaultPorts = map[string]int{"nats": 4222, "tls": 4222, "ws": 80, "wss": 443}
 
+// urlRule says what a URL of a server is.
+const urlRule = "one is nats://host:4222, tls://user:password@host:4222, ws://host:80/path or wss://host; a host alone is one, too"
+
 // parseServer reads the URL of a server. The credentials in it are taken literally: nothing in
 // them is escaped.
 func parseServer(text string) (*server, error) {
-	bad := fault.New(fault.InvalidArg, "Invalid URL "+Redacted(text))
+	bad := &fault.Error{Code: fault.InvalidArg, Text: "Invalid URL " + Redacted(text), Help: urlRule}
 	s := &server{scheme: "nats", url: text}
 	rest := text
 	if scheme, after, ok := strings.Cut(rest, "://"); ok {

@@ -63,7 +63,7 @@ func (c *Conn) mayKeepLocked(m *nats.Msg) error {
 		return nil
 	}
 	if most == 0 {
-		return NoConnection()
+		return c.noServerLocked()
 	}
 	if keptSize(m) > most-c.keptBytes {
 		return tooMuch(most)

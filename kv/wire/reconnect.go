@@ -158,15 +158,18 @@ func (c *Conn) SetInProcess(dial func() (net.Conn, error)) error {
 
 // reconnect tries the servers in turn until one is connected or none is left.
 func (c *Conn) reconnect(ctx context.Context) error {
+	var last *fault.Error // of the attempts
 	for {
 		s, err := c.awaitTurn(ctx)
 		if err == nil {
 			if err = c.try(ctx, s, true); err == nil {
 				return nil
 			}
-			if !c.refusedAgain(s) {
+			if last = err; !c.refusedAgain(s) {
 				continue
 			}
+		} else if err.Code == fault.NoServers && last != nil {
+			err.Help = "every server has left it, after as many failed attempts as " + fault.Option("max_reconnect_attempts") + " allows; the last: " + last.Text
 		}
 		if ctx.Err() != nil {
 			return errDisconnected

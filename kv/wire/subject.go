@@ -85,14 +85,35 @@ func checkSubject(what, subject string, check, wildcards bool) error {
 		ok = SafeSubject(subject)
 	}
 	if !ok {
-		return badSubject(what, subject)
+		return badSubject(what, subject, check, wildcards)
 	}
 	return nil
+}
+
+// BadSubject is the error of a subject that is not made of tokens; wildcards tells whether * and > may be some.
+func BadSubject(subject string, wildcards bool) *fault.Error {
+	return badSubject("subject", subject, true, wildcards)
 }
 
 // hasEmptyToken tells whether nats.go refuses to subscribe to a subject, and a server would.
 func hasEmptyToken(subject string) bool { return slices.Contains(strings.Split(subject, "."), "") }
 
-func badSubject(what, subject string) error {
-	return fault.New(fault.BadSubject, "Invalid "+what+" "+subject)
+// badSubject is the error of a subject; check tells by which of the two rules.
+func badSubject(what, subject string, check, wildcards bool) *fault.Error {
+	help := tokensRule + "; * and > stand in subscriptions alone"
+	switch {
+	case !check:
+		help = "a subject is not empty, and has no blanks"
+	case wildcards:
+		help = tokensRule + "; * is one, and > the last one"
+	}
+	return &fault.Error{Code: fault.BadSubject, Text: "Invalid " + what + " " + subject, Help: help}
+}
+
+// tokensRule says what a subject is.
+const tokensRule = "a subject is words with dots between them, which have no blanks"
+
+// BadQueue is the error of a queue's name that is none.
+func BadQueue(queue string) error {
+	return &fault.Error{Code: fault.BadQueueName, Text: "Invalid queue " + queue, Help: "a queue is one word, without blanks and dots"}
 }

@@ -54,7 +54,7 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 		return nil, err
 	}
 	if queue != "" && (!SafeSubject(queue) || check && !ValidQueue(queue)) {
-		return nil, fault.New(fault.BadQueueName, "Invalid queue "+queue)
+		return nil, BadQueue(queue)
 	}
 	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver}
 	s.most.Store(int64(max))
@@ -89,10 +89,10 @@ func (c *Conn) listenLocked(subject, queue string, deliver Deliver) (*Sub, error
 		return nil, NoConnection()
 	}
 	if !SafeSubject(subject) || hasEmptyToken(subject) {
-		return nil, badSubject("subject", subject)
+		return nil, BadSubject(subject, true)
 	}
 	if queue != "" && !SafeSubject(queue) {
-		return nil, fault.New(fault.BadQueueName, "Invalid queue "+queue)
+		return nil, BadQueue(queue)
 	}
 	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver}
 	if err := c.startLocked(s); err != nil {

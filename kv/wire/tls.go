@@ -80,7 +80,7 @@ func (c *Conn) TLSState() (dict.Dict, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() || c.current == nil {
-		return nil, NoConnection()
+		return nil, c.noServerLocked()
 	}
 	return c.secured, nil
 }

@@ -52,9 +52,9 @@ oo::class create ::nats::key_value {
         return [::nats::core::do kv_touch $handle $key {*}$args]
     }
 
-    # args - ?revision? ?-callback? ?-timeout?
+    # args - ?revision? ?-revision n? ?-callback? ?-timeout?
     method delete {key args} {
-        set revision 0
+        set revision {}
         if {[llength $args] % 2} {
             set args [lassign $args revision]
         }

@@ -287,7 +287,12 @@ proc ::nats::core::tie {name kv args} {
 
 # Made known to tie by `package require nats::tie`.
 proc ::nats::core::provide_tie {version} {
-    package require tie
+    try {
+        package require tie
+    } trap {TCL PACKAGE UNFOUND} message {
+        # The code stays: a script that can do without tcllib asks for it.
+        throw {TCL PACKAGE UNFOUND} "$message; it is tcllib's, whose directory TCLLIBPATH or auto_path has to name"
+    }
     ::tie::register ::nats::core::tie as nats
     package provide nats::tie $version
 }

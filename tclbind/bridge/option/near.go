@@ -34,22 +34,26 @@ func Near(word string, names []string) []string {
 	return out
 }
 
-// distance is that of Levenshtein: how many letters are put in, taken out or exchanged.
+// distance is that of Damerau and Levenshtein: how many letters are put in, taken out or exchanged, and how many
+// pairs of neighbours have changed their places.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1) // of a less two letters, and less one
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		next := make([]int, len(b)+1)
+		next[0] = i + 1
 		for j := range len(b) {
-			next := diagonal
+			next[j+1] = row[j]
 			if a[i] != b[j] {
-				next = 1 + min(diagonal, row[j], row[j+1])
+				next[j+1] = 1 + min(row[j], next[j], row[j+1])
+				if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+					next[j+1] = min(next[j+1], 1+before[j-1])
+				}
 			}
-			diagonal, row[j+1] = row[j+1], next
 		}
+		before, row = row, next
 	}
 	return row[len(b)]
 }

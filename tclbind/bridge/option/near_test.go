@@ -8,7 +8,7 @@ import (
 )
 
 func TestNearNamesAreThoseThatMayHaveBeenMeant(t *testing.T) {
-	names := []string{"servers", "secure", "user", "connect_timeout", "request_timeout", "kv_buckets"}
+	names := []string{"servers", "secure", "user", "connect_timeout", "request_timeout", "kv_buckets", "port"}
 	for _, c := range []struct {
 		word string
 		want []string
@@ -17,6 +17,7 @@ func TestNearNamesAreThoseThatMayHaveBeenMeant(t *testing.T) {
 		{"Servers", []string{"servers"}},
 		{"timeout", []string{"connect_timeout", "request_timeout"}},
 		{"usr", []string{"user"}},
+		{"prot", []string{"port"}},
 		{"kvbuckets", []string{"kv_buckets"}},
 		{"quux", nil},
 		{"", nil},

@@ -70,7 +70,7 @@ func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
 			if lax {
 				continue
 			}
-			return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Unknown option " + name, Help: t.Meant(name)}
+			return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Unknown option " + name, Help: t.Instead(name)}
 		}
 		v, err := row.Parse(args[i+1])
 		if err != nil {
@@ -108,6 +108,21 @@ func (t Table) Meant(name string) string {
 		return ""
 	}
 	return "did you mean " + strings.Join(near, " or ") + "?"
+}
+
+// Instead is Meant, or where no name is near all options that there are.
+func (t Table) Instead(name string) string {
+	if meant := t.Meant(name); meant != "" {
+		return meant
+	}
+	names := make([]string, len(t))
+	for i := range t {
+		names[i] = "-" + t[i].Name
+	}
+	if len(names) == 1 {
+		return "there is " + names[0] + " alone"
+	}
+	return "there are " + strings.Join(names, ", ")
 }
 
 // Row finds an option by its name without the dash. It is nil where there is none.
@@ -150,10 +165,10 @@ func (r *Row) wants(word string, v bridge.Value) string {
 		return "JSON is wanted, or a dict of these: " + strings.Join(names, ", ")
 	case word == "list" && v.Text() == "":
 		return "the list is empty: it needs an element at least"
-	case r.Kind.Code == bridge.ErrBadTimeout:
-		return "a time is a whole number of milliseconds, 0 or more: a minute is 60000"
 	case r.Kind.Wants != "":
 		return r.Kind.Wants
+	case r.Kind.Code == bridge.ErrBadTimeout:
+		return "a time is a whole number of milliseconds, 0 or more: a minute is 60000"
 	}
 	return wanted[word]
 }
