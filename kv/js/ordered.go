@@ -88,6 +88,7 @@ type OrderedConsumer struct {
 	streamSeq   uint64    // the stream sequence of the last message that was delivered
 	consumerSeq uint64    // and its consumer sequence
 	from        uint64    // the stream sequence at which the first start began
+	empty       bool      // there was nothing that the first start was to deliver
 	policy      string    // the deliver policy of a start that does not begin at a sequence number
 	made        string    // when the stream was created, "" if that is not known
 	lastSeen    time.Time // when the server has last sent anything
@@ -232,6 +233,7 @@ func (c *OrderedConsumer) started(generation int, reply dict.Dict) bool {
 	if !c.created {
 		// The server counts all messages before the consumer's first one as delivered.
 		c.from = count(reply, "delivered", "stream_seq") + 1
+		c.empty = count(reply, "num_pending") == 0
 	}
 	c.name, c.info = reply.Text("name"), reply
 	c.created, c.restarting, c.retrying = true, false, false
@@ -386,7 +388,7 @@ func (c *OrderedConsumer) restart(code string) {
 	if c.streamSeq > 0 {
 		from = c.streamSeq + 1
 		again = from
-	} else if c.policy == "last_per_subject" {
+	} else if c.policy == "last_per_subject" && !c.empty {
 		again = 0 // nothing was delivered yet, so it begins as it did at first
 	}
 	sub := c.sub
@@ -445,7 +447,7 @@ func (c *OrderedConsumer) renew() {
 	c.restarting, c.retrying = true, false
 	c.name = ""
 	c.generation++
-	c.streamSeq, c.from = 0, 1
+	c.streamSeq, c.from, c.empty = 0, 1, false
 	if c.policy != "last_per_subject" {
 		c.policy = "all" // all messages of the new stream have come since
 	}

@@ -89,6 +89,9 @@ func (c *goClient) obey() error {
 		if words[0] == "stop" {
 			c.stopped.Store(true)
 			c.tasks.Wait()
+			for !c.sent() {
+				time.Sleep(20 * time.Millisecond)
+			}
 			fmt.Println("stopped")
 			continue
 		}
@@ -109,6 +112,19 @@ func (c *goClient) obey() error {
 		fmt.Println("settled")
 	}
 	return nil
+}
+
+// sent tells whether all that was kept for a connection has gone out, so that who reads behind it has it.
+func (c *goClient) sent() bool {
+	conn := c.client.Conn()
+	if conn.Status() != wire.Connected {
+		return false
+	}
+	_, err := await(func(done func(time.Duration, error)) error { return conn.RTT(c.timeout, done) })
+	if err == nil {
+		_, err = await(func(done func(js.StreamState, error)) error { return c.js.StreamState("KV_"+c.prefix, "", done) })
+	}
+	return err == nil
 }
 
 func (c *goClient) connect(urls []string, bucket string) error {

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -193,6 +194,9 @@ func (r *round) await(answer string) error {
 				return fmt.Errorf("%s said %q, not %s", w.name, line, answer)
 			}
 		case <-late:
+			// A program of Go's writes what each goroutine does, and ends.
+			_ = w.process.Process.Signal(syscall.SIGQUIT)
+			time.Sleep(2 * time.Second)
 			return fmt.Errorf("%s did not say %s in %v", w.name, answer, patience)
 		}
 	}

@@ -208,7 +208,11 @@ proc told {} {
     switch [lindex $line 0] {
         stop {
             set ::running 0
-            until {expr {$::active == 0}} {
+            # A write that timed out without a connection goes out with the next one: what is read behind this has it.
+            until {expr {$::active == 0 && [$::conn status] eq "connected" && ![catch {
+                $::conn ping -timeout 5000
+                $::js stream_info KV_$::bucket
+            }]}} {
                 puts stopped
             }
         }
