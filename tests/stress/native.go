@@ -133,7 +133,11 @@ func (c *goClient) connect(urls []string, bucket string) error {
 	o := wire.DefaultOptions()
 	o.MaxReconnectAttempts, o.ReconnectTimeWait, o.PingInterval, o.ConnectTimeout = -1, 100*time.Millisecond, 500*time.Millisecond, time.Second
 	var err error
-	if c.client, err = client.ConnectWith(ctx, o, urls...); err != nil {
+	// On a busy machine a server may not answer in time.
+	for c.client, err = client.ConnectWith(ctx, o, urls...); err != nil && ctx.Err() == nil; c.client, err = client.ConnectWith(ctx, o, urls...) {
+		time.Sleep(500 * time.Millisecond)
+	}
+	if err != nil {
 		return err
 	}
 	if c.js, err = js.New(c.client.Conn(), js.Options{Timeout: c.timeout}); err != nil {

@@ -225,11 +225,19 @@ func (r *round) examine(ctx context.Context) error {
 	if err := r.cluster.whole(ctx, r.js, r.streams()); err != nil {
 		return fmt.Errorf("waiting for the replicas: %w", err)
 	}
-	var err error
-	if r.check.kv, err = readStream(ctx, r.js, "KV_"+r.bucket, "$KV."+r.bucket+"."); err != nil {
+	// On a busy machine nats.go may not have its answers in time.
+	err := eventually(ctx, patience, func(ctx context.Context) (err error) {
+		r.check.kv, err = readStream(ctx, r.js, "KV_"+r.bucket, "$KV."+r.bucket+".")
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("reading the bucket: %w", err)
 	}
-	if r.check.published, err = readStream(ctx, r.js, "S_"+r.bucket, ""); err != nil {
+	err = eventually(ctx, patience, func(ctx context.Context) (err error) {
+		r.check.published, err = readStream(ctx, r.js, "S_"+r.bucket, "")
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("reading what was published: %w", err)
 	}
 	if r.check.digests, err = r.objects(ctx); err != nil {
