@@ -78,6 +78,9 @@ func (c *Conn) Reconnect() error {
 		c.nudgeLocked()
 		return nil
 	}
+	if c.shown == Connecting {
+		return nil // it has just been made, which the caller does not know yet
+	}
 	c.engine = nil
 	e.settling.Stop()
 	c.obs.Log(LogInfo, "Leaving the server at "+e.server.address())
