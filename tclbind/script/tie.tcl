@@ -201,8 +201,10 @@ oo::class create ::nats::tied {
         }
     }
 
-    # Writes into the array what the bucket has already.
+    # Writes into the array what the bucket has already. What is there is not written again: Tcl calls no trace of an element
+    # while one is being run that waits, so that the echo of the script's own write would hide the next change from it.
     method Show {key value} {
+        if {[info exists values($key)] && $values($key) eq $value} return
         my Arriving $key {set values($key) $value}
     }
 
