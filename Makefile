@@ -163,7 +163,7 @@ build/floorgo$(suffix): tests/bench/floor/floor.c tests/bench/floorgo/floor.c te
 
 # Tcl and the same programs in Go, in turn (tests/bench).
 ROUNDS ?= 7
-bench: all natsh build/nats-server $(if $(filter %bench/floor,$(OTHER)),build/floor$(suffix)) $(if $(filter %bench/floorgo,$(OTHER)),build/floorgo$(suffix))
+bench: all natsh build/nats-server $(patsubst %,build/%$(suffix),$(notdir $(filter %bench/floor %bench/floorgo,$(OTHER))))
 	@$(GO) build -o build/bench ./tests/bench
 	@build/bench $(if $(filter list,$(CASES)),-list,-tclsh "$(TCLSH)" -rounds $(ROUNDS) \
 		-cases "$(CASES)" -docs docs -other "$(OTHER)" $(if $(BIG),-big) $(if $(CPU),-cpu))

@@ -295,7 +295,9 @@ func (b *Bucket) createOver(key string, value []byte, w write, before *uint64, r
 			done(0, fault.New(fault.WrongLastSequence, "Key "+key+" exists in bucket "+b.name+": "+refusal.Error()))
 			return
 		case fault.CodeOf(err) == fault.Permissions:
-			done(0, unseen(key, refusal))
+			// Nobody knows whether the key is there.
+			done(0, fault.Helped(refusal, "the key may be there, or be deleted, which this user may not read: "+key+
+				" cannot be created over its deletion without the permissions that docs/permissions.md names"))
 			return
 		case before != nil && e.Revision == *before:
 			done(0, refusal)
@@ -315,16 +317,6 @@ func (b *Bucket) createOver(key string, value []byte, w write, before *uint64, r
 	if err != nil {
 		done(0, err)
 	}
-}
-
-// unseen has a refusal say that nobody knows whether the key is there.
-func unseen(key string, refusal error) error {
-	var e *fault.Error
-	if !errors.As(refusal, &e) {
-		return refusal
-	}
-	return &fault.Error{Code: e.Code, Words: e.Words, Text: e.Text,
-		Help: "the key may be there, or be deleted, which this user may not read: " + key + " cannot be created over its deletion without the permissions that docs/permissions.md names"}
 }
 
 // unread tells whether what is there could not be read, for whatever reason: who may not read it is only told that the

@@ -156,6 +156,20 @@ func (c *coded) encodeFilter(pattern string) (string, error) {
 	return stored, refused("Invalid key filter "+pattern, err)
 }
 
+// decodeKeys leaves out what the codec has not made, as orbit.go does.
+func (c *coded) decodeKeys(stored []string) []string {
+	if c == nil {
+		return stored
+	}
+	keys := make([]string, 0, len(stored))
+	for _, s := range stored {
+		if key, err := c.decodeKey(s); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 func (c *coded) decodeKey(stored string) (string, error) {
 	if c == nil || c.keys == nil {
 		return stored, nil

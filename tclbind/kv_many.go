@@ -225,27 +225,13 @@ func cmdKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	}
 	return b.callWith(p, o, func(core *kv.Bucket, _ option.Values) (any, error) {
 		return beginCoded(p, b.coded, func(done func([]string, error)) error { return core.KeysMatching(filters, done) }, func(stored []string) (any, error) {
-			keys := b.decodeKeys(stored)
+			keys := b.coded.decodeKeys(stored)
 			if len(keys) == 0 {
 				return nil, b.kv.NoKeys() // the codec has made none of them
 			}
 			return keys, nil
 		})
 	}, nil)
-}
-
-// decodeKeys leaves out what the codec has not made, as orbit.go does.
-func (b *bucket) decodeKeys(stored []string) []string {
-	if b.coded == nil {
-		return stored
-	}
-	keys := make([]string, 0, len(stored))
-	for _, s := range stored {
-		if key, err := b.coded.decodeKey(s); err == nil {
-			keys = append(keys, key)
-		}
-	}
-	return keys
 }
 
 // keyStream are keys on their way to a callback. The callback, and a codec, may serve events in the middle, and so may
@@ -267,13 +253,13 @@ type keyStream struct {
 func (s *keyStream) advance(p *bridge.Package) {
 	goesOn := func() bool { return !s.stopped.Load() && !s.ended && p.Alive(s.b.j.c) }
 	for len(s.queue) > 0 && goesOn() {
-		key := s.queue[:1]
+		stored := s.queue[0]
 		s.queue = s.queue[1:]
 		s.decoding++
-		found := s.b.decodeKeys(key)
+		key, err := s.b.coded.decodeKey(stored)
 		s.decoding--
-		if len(found) > 0 && goesOn() {
-			s.b.j.c.call(p, s.callback, found[0])
+		if err == nil && goesOn() {
+			s.b.j.c.call(p, s.callback, key)
 		}
 	}
 	if !s.last || s.ended || s.decoding > 0 {

@@ -340,15 +340,9 @@ func (r *replacement) Run(p *bridge.Package) {
 	if r.w.ended {
 		return
 	}
-	keys := make([]string, 0, len(r.keys))
-	for _, stored := range r.keys {
-		if key, err := r.w.coded.decodeKey(stored); err == nil {
-			keys = append(keys, key)
-		}
-	}
 	method, args := "Replaced", []any{}
 	if r.w.array != "" {
-		method, args = "Keep", []any{r.w.values, keys}
+		method, args = "Keep", []any{r.w.values, r.w.coded.decodeKeys(r.keys)}
 	}
 	call := p.Host.NewValue([]any{r.w.Namespace() + "::my", method})
 	defer call.Release()

@@ -35,6 +35,17 @@ func New(code, text string) *Error {
 
 func (e *Error) Error() string { return e.Text }
 
+// Helped returns an error with this help. One that is no Error stays as it is.
+func Helped(err error, help string) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	helped := *e
+	helped.Help = help
+	return &helped
+}
+
 // Is has errors.Is compare by Code, and by Words, where target has any.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)

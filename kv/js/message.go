@@ -5,7 +5,6 @@ package js
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -272,11 +271,10 @@ func unstored(subject string, err error) error {
 
 // unanswered gives the error of a request that nobody has taken its help.
 func unanswered(err error, help string) error {
-	var e *fault.Error
-	if !errors.As(err, &e) || e.Code != fault.NoResponders {
+	if fault.CodeOf(err) != fault.NoResponders {
 		return err
 	}
-	return &fault.Error{Code: e.Code, Words: e.Words, Text: e.Text, Help: help}
+	return fault.Helped(err, help)
 }
 
 // PublishForSeq is Publish for one who wants no more than the sequence number, with

@@ -5,6 +5,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -235,16 +236,22 @@ func (c *Conn) Status() Status {
 func (c *Conn) OnState(f func(Status)) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastWatch++
-	n := c.lastWatch
-	c.watchers[n] = f
+	stop = enlistLocked(c, c.watchers, f)
 	if c.untold != nil {
 		f(Closed)
 	}
+	return stop
+}
+
+// enlistLocked puts a function into a table of the Conn, until stop is called.
+func enlistLocked[F any](c *Conn, table map[int]F, f F) (stop func()) {
+	c.lastWatch++
+	n := c.lastWatch
+	table[n] = f
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		delete(c.watchers, n)
+		delete(table, n)
 	}
 }
 
@@ -571,8 +578,8 @@ func (c *Conn) Disconnect() <-chan struct{} {
 		return ended
 	}
 	e := c.engine
-	farewells := c.farewells
-	c.farewells = map[int]func(*Farewell, func()){}
+	farewells := maps.Clone(c.farewells)
+	clear(c.farewells)
 	if e != nil {
 		c.obs.Log(LogInfo, "Closing connection to "+e.server.address())
 	}

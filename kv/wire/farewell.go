@@ -25,14 +25,7 @@ type Farewell struct {
 func (c *Conn) OnDisconnect(f func(by *Farewell, done func())) (forget func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastWatch++
-	n := c.lastWatch
-	c.farewells[n] = f
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.farewells, n)
-	}
+	return enlistLocked(c, c.farewells, f)
 }
 
 // leave begins the end of a connection, which takes flushTimeout at most, with what OnDisconnect was given.
@@ -47,8 +40,8 @@ func (e *engine) leave(given map[int]func(*Farewell, func())) *Farewell {
 }
 
 // end waits until no request is left, flushes what was published, and closes the connection. What was received before
-// is delivered. It blocks: it has a goroutine of its own.
-func (f *Farewell) end() {
+// is delivered. false: the server may not have taken all that was published. It blocks: it has a goroutine of its own.
+func (f *Farewell) end() bool {
 	defer f.cancel()
 	all := make(chan struct{})
 	go f.e.conn.Guarded(func() {
@@ -59,7 +52,7 @@ func (f *Farewell) end() {
 	case <-all:
 	case <-f.ctx.Done():
 	}
-	f.e.closeFlushed(f.ctx)
+	return f.e.closeFlushed(f.ctx)
 }
 
 func (e *engine) close() { e.leave(nil).end() }

@@ -97,9 +97,7 @@ func (c *Conn) Reconnect() error {
 		// A script that does nothing else must not make a storm of connections.
 		defer close(left)
 		time.Sleep(time.Until(e.since.Add(leastPause)))
-		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
-		defer cancel()
-		if !e.closeFlushed(ctx) {
+		if !e.leave(nil).end() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.logLostLocked(e)

@@ -29,14 +29,7 @@ type Refusal struct {
 func (c *Conn) OnRefusal(f func(Refusal)) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastWatch++
-	n := c.lastWatch
-	c.refusals[n] = f
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.refusals, n)
-	}
+	return enlistLocked(c, c.refusals, f)
 }
 
 // refused is called by an engine's reader at each such -ERR.

@@ -15,7 +15,7 @@ oo::class create ::nats::tied {
     # cache     - key -> value, as the bucket has it
     # revisions - key -> revision of what the cache has, deleted keys included
     # failures  - key -> error and options of a write that tie's trace has made, for Refuse to throw
-    # writing   - key -> how many writes of the script's are on their way
+    # writing   - how many writes of the script's are on their way
     # arriving  - key -> how many changes are being written into the array that came from the bucket
     variable kv watcher values cache revisions failures writing arriving
 
@@ -26,7 +26,7 @@ oo::class create ::nats::tied {
         array set cache {}
         array set revisions {}
         array set failures {}
-        set writing {}
+        set writing 0
         set arriving {}
         upvar #0 $array [my varname values]
         set watcher [$kv watch > -callback [::nats::mymethod Arrived]]
@@ -80,7 +80,7 @@ oo::class create ::nats::tied {
     # An error that is thrown through tie's trace leaves the key locked there, so that later writes of it go nowhere:
     # it waits for Refuse instead.
     method setv {key value} {
-        if {[my Counts $arriving $key]} return
+        if {[my Arrives $key]} return
         try {
             my Put $key $value
         } on error {message options} {
@@ -94,7 +94,7 @@ oo::class create ::nats::tied {
     # Tcl drops the errors of unset traces (its manual page: "trace"), so a refused one goes where those of callbacks
     # do, and the element comes back.
     method unsetv {key} {
-        if {[my Counts $arriving $key] || ![info exists cache($key)]} return
+        if {[my Arrives $key] || ![info exists cache($key)]} return
         try {
             my Delete $key
         } on error {message options} {
@@ -115,12 +115,12 @@ oo::class create ::nats::tied {
 
     # Events are served meanwhile: what another has written before or after may arrive, and the array may be untied.
     method Put {key value} {
-        dict incr writing $key
+        incr writing
         try {
             set revision [$kv put $key $value]
         } finally {
             if {[namespace which my] ne ""} {
-                dict incr writing $key -1
+                incr writing -1
             }
         }
         if {[namespace which my] eq ""} return
@@ -158,9 +158,9 @@ oo::class create ::nats::tied {
         return -options $options $message
     }
 
-    # Whether a dict of counts has one for the key.
-    method Counts {counts key} {
-        return [expr {[dict exists $counts $key] && [dict get $counts $key] > 0}]
+    # Whether what is written into an element now comes from the bucket.
+    method Arrives {key} {
+        return [expr {[dict exists $arriving $key] && [dict get $arriving $key] > 0}]
     }
 
     # Gives an element the value that the bucket has.
@@ -185,7 +185,7 @@ oo::class create ::nats::tied {
     # Makes up for what came while the tie was being made.
     method Settle {} {
         # A trace of the script's may write another element while the first one is still to be seen.
-        if {![my Tied] || [lsearch -exact -not [dict values $writing] 0] >= 0} {
+        if {![my Tied] || $writing > 0} {
             after 10 [::nats::mymethod Settle]
             return
         }
@@ -195,9 +195,7 @@ oo::class create ::nats::tied {
             }
         }
         foreach key [array names cache] {
-            if {![info exists values($key)] || $values($key) ne $cache($key)} {
-                my Show $key $cache($key)
-            }
+            my Show $key $cache($key)
         }
     }
 

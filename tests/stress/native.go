@@ -132,11 +132,11 @@ func (c *goClient) connect(urls []string, bucket string) error {
 	defer cancel()
 	o := wire.DefaultOptions()
 	o.MaxReconnectAttempts, o.ReconnectTimeWait, o.PingInterval, o.ConnectTimeout = -1, 100*time.Millisecond, 500*time.Millisecond, time.Second
-	var err error
 	// On a busy machine a server may not answer in time.
-	for c.client, err = client.ConnectWith(ctx, o, urls...); err != nil && ctx.Err() == nil; c.client, err = client.ConnectWith(ctx, o, urls...) {
-		time.Sleep(500 * time.Millisecond)
-	}
+	err := eventually(ctx, patience, func(ctx context.Context) (err error) {
+		c.client, err = client.ConnectWith(ctx, o, urls...)
+		return err
+	})
 	if err != nil {
 		return err
 	}
