@@ -194,7 +194,10 @@ func (r *round) await(answer string) error {
 				return fmt.Errorf("%s said %q, not %s", w.name, line, answer)
 			}
 		case <-late:
-			// A program of Go's writes what each goroutine does, and ends.
+			// It tells what it waits for, if its event loop runs. A program of Go's then writes what each goroutine does,
+			// and ends.
+			_, _ = fmt.Fprintln(w.in, "why")
+			time.Sleep(2 * time.Second)
 			_ = w.process.Process.Signal(syscall.SIGQUIT)
 			time.Sleep(2 * time.Second)
 			return fmt.Errorf("%s did not say %s in %v", w.name, answer, patience)

@@ -6,8 +6,8 @@
 #
 # It reads lines from its standard input: "stop" has it begin nothing more, and it writes "stopped"
 # when all calls have ended; "settle KV STREAM" has it wait until its watchers and its consumer have
-# come to those sequence numbers, and it writes "settled", after what its arrays hold. It ends with its
-# standard input. native.go does the same in Go.
+# come to those sequence numbers, and it writes "settled", after what its arrays hold; "why" has it tell on its standard
+# error what it waits for. It ends with its standard input. native.go does the same in Go.
 #
 # A line of FILE has fields with tabs between: what was done, when it began and ended (µs since 1970), the key,
 # the value, the revision that was expected, ok or the errorCode, and the revision or what else came of it.
@@ -215,6 +215,11 @@ proc told {} {
             }]}} {
                 puts stopped
             }
+        }
+        why {
+            flush $::log
+            puts stderr "$::name: running $::running, active $::active, [$::conn status], seen $::seen,\
+                array [$::second revision], taken $::taken\n[nats::core::stats]\n[join [info commands ::*#*] " "]"
         }
         settle {
             lassign $line - kv stream
