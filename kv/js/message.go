@@ -5,6 +5,7 @@ package js
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,12 +114,18 @@ func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, er
 			done(nil, indirect(stream, err))
 			return
 		}
-		out, err := directMessage(subject, m)
+		out, err := directMessage(subject, m, directHeaders)
 		done(out, err)
 	})
 }
 
-func directMessage(subject string, m *nats.Msg) (*Message, error) {
+// The headers that the server adds to a message that it sends by itself, and to one of a page.
+var (
+	directHeaders = []string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"}
+	pageHeaders   = append(slices.Clone(directHeaders), "Nats-Num-Pending", "Nats-Last-Sequence")
+)
+
+func directMessage(subject string, m *nats.Msg, added []string) (*Message, error) {
 	status := m.Header.Get("Status")
 	if m.Header.Get("Nats-Sequence") != "" {
 		status = "" // a header of the message's own
@@ -132,17 +139,31 @@ func directMessage(subject string, m *nats.Msg) (*Message, error) {
 	default:
 		return nil, &fault.Error{Code: fault.JSResponse, Words: []string{status, "0"}, Text: m.Header.Get("Description")}
 	}
-	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
-	stamp := m.Header.Get("Nats-Time-Stamp")
+	seq, err := strconv.ParseUint(lastValue(m.Header, "Nats-Sequence"), 10, 64)
+	stamp := lastValue(m.Header, "Nats-Time-Stamp")
 	at, timeErr := time.Parse(time.RFC3339Nano, stamp)
 	if err != nil || timeErr != nil {
 		return nil, badReply(subject, "its headers tell no message")
 	}
-	out := &Message{Subject: m.Header.Get("Nats-Subject"), Seq: seq, Time: at, Stamp: stamp, Header: m.Header, Data: m.Data}
-	for _, key := range []string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending", "Nats-Last-Sequence"} {
-		delete(out.Header, key)
+	out := &Message{Subject: lastValue(m.Header, "Nats-Subject"), Seq: seq, Time: at, Stamp: stamp, Header: m.Header, Data: m.Data}
+	for _, key := range added {
+		if own := len(out.Header[key]) - 1; own > 0 {
+			out.Header[key] = out.Header[key][:own]
+		} else {
+			delete(out.Header, key)
+		}
 	}
 	return out, nil
+}
+
+// lastValue is the value that the server gave a header. It writes its own behind those that the message was stored with:
+// one that another stream has republished has headers of these names.
+func lastValue(header nats.Header, key string) string {
+	values := header[key]
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
 }
 
 // DeleteMsg removes a message from a stream; with erase its place is overwritten.
@@ -184,7 +205,8 @@ func (j *JetStream) DirectGetPage(stream string, batch dict.Dict, done func(*Pag
 
 // DirectGetEach reads many messages in one request, whose fields are those of ADR-31, from
 // any replica or mirror that answers direct gets. take gets each message as it comes, and done the end.
-// Nothing there: no message. Nobody answers: ErrNoResponders.
+// Nothing there: no message. Nobody answers: ErrNoResponders. Where a connection was lost, and some of the replies with it,
+// it is ErrTimeout as soon as that is seen, and take got the messages before the gap.
 func (j *JetStream) DirectGetEach(stream string, batch dict.Dict, take func(*Message), done func(Cursor, error)) error {
 	subject, err := j.subject(at("DIRECT.GET", stream))
 	if err != nil {
@@ -202,6 +224,10 @@ func (j *JetStream) DirectGetEach(stream string, batch dict.Dict, take func(*Mes
 				j.conn.Logf(wire.LogDebug, "<<< %s %s", request.Subject, m.Data)
 			}
 			var got *Message
+			if at.gap(m) {
+				failure = fault.Helped(fault.New(fault.Timeout, "Request to "+subject+" timed out"), "some of its replies were lost with a connection")
+				return true
+			}
 			if got, last, failure = at.next(subject, m); got != nil {
 				take(got)
 			}
@@ -216,6 +242,13 @@ func (j *JetStream) DirectGetEach(stream string, batch dict.Dict, take func(*Mes
 	return err
 }
 
+// gap tells whether replies are missing before this one: it has the sequence number of the message that was sent before
+// it, which is 0 at the beginning. Where the connection was lost a server sends the rest of a page to the next one.
+func (at *Cursor) gap(m *nats.Msg) bool {
+	before, told := decimal(lastValue(m.Header, "Nats-Last-Sequence"))
+	return told && before != at.Last
+}
+
 // next reads one reply: a message, or the end, after which no other comes.
 func (at *Cursor) next(subject string, m *nats.Msg) (got *Message, last bool, err error) {
 	// 204: the end of the batch.
@@ -227,7 +260,7 @@ func (at *Cursor) next(subject string, m *nats.Msg) (got *Message, last bool, er
 		}
 		return nil, true, nil
 	}
-	if got, err = directMessage(subject, m); err != nil {
+	if got, err = directMessage(subject, m, pageHeaders); err != nil {
 		return nil, true, err
 	}
 	at.Last = got.Seq
