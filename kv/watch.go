@@ -162,11 +162,18 @@ func (w *Watcher) current(silent bool) {
 	w.goOn(silent)
 }
 
-// goOn starts a consumer anew whose initial data was removed from the stream before it came. The
-// server still looks for each of those messages, one at a time whenever a new one is stored: those
-// would come late by as many.
+// goOn has each change come that is behind the initial data, whatever happens to the consumer.
+//
+// One whose initial data was removed from the stream before it came is started anew. The server still looks for each of
+// those messages, one at a time whenever a new one is stored: those would come late by as many.
 func (w *Watcher) goOn(silent bool) {
-	if silent && w.initial.newest && w.consumer != nil {
+	if !w.initial.newest || w.consumer == nil {
+		return
+	}
+	if !w.initial.failed {
+		w.consumer.Complete(w.initial.state.LastSeq)
+	}
+	if silent {
 		go w.bucket.js.Conn().Guarded(w.consumer.StartAgain)
 	}
 }

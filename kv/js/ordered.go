@@ -87,8 +87,8 @@ type OrderedConsumer struct {
 	starts      int       // how often a start was tried
 	streamSeq   uint64    // the stream sequence of the last message that was delivered
 	consumerSeq uint64    // and its consumer sequence
-	from        uint64    // the stream sequence at which the first start began
-	empty       bool      // there was nothing that the first start was to deliver
+	from        uint64    // the stream sequence at which a new start begins while nothing was delivered,
+	each        bool      // with every message from there on, and not as the first start began
 	policy      string    // the deliver policy of a start that does not begin at a sequence number
 	made        string    // when the stream was created, "" if that is not known
 	lastSeen    time.Time // when the server has last sent anything
@@ -233,7 +233,7 @@ func (c *OrderedConsumer) started(generation int, reply dict.Dict) bool {
 	if !c.created {
 		// The server counts all messages before the consumer's first one as delivered.
 		c.from = count(reply, "delivered", "stream_seq") + 1
-		c.empty = count(reply, "num_pending") == 0
+		c.each = count(reply, "num_pending") == 0 // there was nothing that the first start was to deliver
 	}
 	c.name, c.info = reply.Text("name"), reply
 	c.created, c.restarting, c.retrying = true, false, false
@@ -388,7 +388,7 @@ func (c *OrderedConsumer) restart(code string) {
 	if c.streamSeq > 0 {
 		from = c.streamSeq + 1
 		again = from
-	} else if c.policy == "last_per_subject" && !c.empty {
+	} else if c.policy == "last_per_subject" && !c.each {
 		again = 0 // nothing was delivered yet, so it begins as it did at first
 	}
 	sub := c.sub
@@ -447,7 +447,7 @@ func (c *OrderedConsumer) renew() {
 	c.restarting, c.retrying = true, false
 	c.name = ""
 	c.generation++
-	c.streamSeq, c.from, c.empty = 0, 1, false
+	c.streamSeq, c.from, c.each = 0, 1, false
 	if c.policy != "last_per_subject" {
 		c.policy = "all" // all messages of the new stream have come since
 	}
@@ -464,6 +464,14 @@ func (c *OrderedConsumer) renew() {
 	if err := c.start(0, c.restarted); err != nil {
 		c.restarted(err)
 	}
+}
+
+// Complete tells that the initial data of the deliver policy last_per_subject, which is that up to the stream sequence
+// through, needs nothing more: a new start delivers every message behind it, also where nothing was delivered before.
+func (c *OrderedConsumer) Complete(through uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.from, c.each = through+1, true
 }
 
 // StartAgain starts the consumer anew behind the last message that was delivered, without telling Failed. It is for a
