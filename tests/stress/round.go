@@ -248,7 +248,7 @@ func (r *round) examine(ctx context.Context) error {
 	}
 	settled := r.tell(fmt.Sprintf("settle %d %d", r.check.kv.last, len(r.check.published.messages)), "settled")
 	if settled != nil {
-		r.check.failf("%v", settled)
+		r.check.failf("%v; %s", settled, r.consumers(ctx))
 	}
 	histories := map[string][]*event{}
 	for _, w := range r.workers {
@@ -258,6 +258,22 @@ func (r *round) examine(ctx context.Context) error {
 	}
 	r.check.all(histories)
 	return nil
+}
+
+// consumers says how far the workers' consumers have come on the server, which may have lost one.
+func (r *round) consumers(ctx context.Context) string {
+	var all []string
+	for host := range r.hosts {
+		c, err := r.js.Consumer(ctx, "S_"+r.bucket, host)
+		if err != nil {
+			all = append(all, fmt.Sprintf("%s: %v", host, err))
+			continue
+		}
+		info := c.CachedInfo()
+		all = append(all, fmt.Sprintf("%s: %d of %d, %d wait for acks, %d requests wait", host, info.Delivered.Stream,
+			info.Delivered.Stream+info.NumPending, info.NumAckPending, info.NumWaiting))
+	}
+	return "the consumers have delivered: " + strings.Join(all, "; ")
 }
 
 // readTries is how often an object is read before the check says that it cannot be. On a busy machine a read of nats.go's
