@@ -58,11 +58,16 @@ type handles struct {
 	last int64
 }
 
-// Add puts a resource into the table, and returns its handle. parent may be nil.
+// Add puts a resource into the table, and returns its handle. parent may be nil. Where the parent was destroyed while the
+// resource was in the making, the resource is released at once, and its handle is that of an object that was destroyed.
 func (p *Package) Add(r Resource, parent Resource) int64 {
 	o := r.base()
 	p.handles.last++
 	o.id = p.handles.last
+	if parent != nil && !p.Alive(parent) {
+		r.Release(p)
+		return o.id
+	}
 	p.handles.byID[o.id] = r
 	if parent != nil {
 		o.parent = parent.base()
