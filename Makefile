@@ -19,7 +19,7 @@ name      = $(if $(filter-out 8,$(tcl_major)),tcl9nats,nats)
 suffix    = $(or $(call config,TCL_SHLIB_SUFFIX),.so)
 library   = build/lib$(name)$(VERSION)$(suffix)
 
-sources = $(shell find . -name '*.go' -not -name '*_test.go' -not -path './tests/*') \
+sources = $(shell find . \( -path ./build -o -path ./dist -o -path ./tests \) -prune -o -name '*.go' -not -name '*_test.go' -print) \
 	$(wildcard tclbind/script/*.tcl tclbind/ctcl/*.[ch]) go.mod go.sum
 
 # On macOS: the oldest that Go supports, or else it would be that of this machine.
@@ -43,7 +43,9 @@ package_dir    = $(package_root)/nats$(VERSION)
 man_dir = $(if $(install_prefix),$(install_prefix)/share/man/mann,$(package_dir)/man/mann)
 doc_dir = $(if $(install_prefix),$(install_prefix)/share/doc/nats$(VERSION),$(package_dir))
 
-.PHONY: all help deps manual demo test stress bench install uninstall clean natsh natsh-all windows test-windows release dist
+natsh_all = $(addprefix natsh-,linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64)
+
+.PHONY: all help deps manual demo test stress bench install uninstall clean natsh natsh-all $(natsh_all) windows test-windows release dist
 
 all: deps $(library) manual
 
@@ -57,7 +59,8 @@ help:
 	@echo "make natsh      build natsh, the shell that needs no Tcl, for this machine"
 	@echo "make natsh-all  build natsh for all platforms, into build/"
 	@echo "make windows    build the library for Windows, Tcl 8.6 and 9, with mingw-w64"
-	@echo "make test-windows TCLSH_WIN=file  try that and natsh.exe under wine, with that tclsh for Windows"
+	@echo "make test-windows  try that and natsh.exe under wine; both Tcls for Windows are built for that, too, or"
+	@echo "                TCLSH_WIN=file names a tclsh for Windows"
 	@echo "make release    build the libraries for Linux on amd64 and arm64, for glibc 2.17 and newer"
 	@echo "make dist       pack all that is given away, for all platforms, into dist/"
 	@echo "make bench      time C Tcl and natsh against the same programs in Go, and write docs/bench.md and"
@@ -123,15 +126,18 @@ build/keys: tests/keys/main.go go.mod go.sum
 	$(GO) build -o $@ ./tests/keys
 
 # The library for Windows, by mingw-w64: for Tcl 8.6 and 9, with the headers of both.
-windows: deps
+windows:
+	@TCL_CONFIG="$(TCL_CONFIG)" sh tests/needs "$(GO)" "$(TCLSH)" windows
 	@GO="$(GO)" VERSION="$(VERSION)" BUILD_FLAGS='$(given_flags)' sh tests/windows
 
-# What make windows and make natsh-all have built, under wine.
-test-windows: windows natsh-all
-	@TCLSH_WIN="$(TCLSH_WIN)" sh tests/windows-run
+# What is built for Windows, under wine.
+test-windows: windows natsh-windows-amd64
+	@TCLSH_WIN="$(TCLSH_WIN)" TCL_LIBRARY_WIN="$(TCL_LIBRARY_WIN)" SUITES="$(SUITES)" sh tests/windows-run
 
 # Libraries that load on older Linuxes, too: amd64 and arm64 (ARCHS), Tcl 8.6 and 9.
+ARCHS ?= amd64 arm64
 release:
+	@TCL_CONFIG="$(TCL_CONFIG)" sh tests/needs "$(GO)" "$(TCLSH)" $(ARCHS)
 	@GO="$(GO)" VERSION="$(VERSION)" BUILD_FLAGS='$(given_flags)' ARCHS="$(ARCHS)" sh tests/release
 
 # All that is given away, into dist/.
@@ -142,12 +148,11 @@ natsh:
 	CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o build/natsh ./tclbind/natsh
 
 # Those that modernc.org/tcl has. Here they are built; only this machine's is run.
-natsh-all:
-	for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
-		os=$${platform%/*} arch=$${platform#*/}; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" \
-			-o build/natsh-$$os-$$arch$$(test $$os = windows && echo .exe) ./tclbind/natsh || exit 1; \
-	done
+natsh-all: $(natsh_all)
+
+$(natsh_all): natsh-%:
+	CGO_ENABLED=0 GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) $(GO) build -trimpath -buildvcs=false \
+		-ldflags "-s -w -buildid=" -o build/$@$(if $(filter windows-%,$*),.exe) ./tclbind/natsh
 
 # The least that Tcl's own part of some cases of the benchmark costs.
 build/floor$(suffix): tests/bench/floor/floor.c

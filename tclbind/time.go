@@ -6,19 +6,23 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"natstcl/tclbind/bridge"
 )
 
-// isoTime is a time of the form 2022-11-22T13:31:35.451Z; a zone may also be a name.
-var isoTime = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s*(|[zZ]|[-+]\d\d(?::?\d\d)?|:?\pL[\w/+,.-]*)$`)
+// isoTime is a time of the form 2022-11-22T13:31:35.451Z; a zone may also be a name. It is compiled when a
+// script first asks: that takes as long as the start of all else in this package.
+var isoTime = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s*(|[zZ]|[-+]\d\d(?::?\d\d)?|:?\pL[\w/+,.-]*)$`)
+})
 
 // cmdISOTime reads a time in ms since the epoch, rounded; without a zone it is UTC. Hours go up to 24,
 // and seconds to 60, a leap second. Where the zone is a name the result is that time in UTC, and the name.
 func cmdISOTime(_ *bridge.Package, args []bridge.Value) (any, error) {
 	bad := invalid("Invalid time " + args[0].Text())
-	parts := isoTime.FindStringSubmatch(args[0].Text())
+	parts := isoTime().FindStringSubmatch(args[0].Text())
 	if parts == nil {
 		return nil, bad
 	}
