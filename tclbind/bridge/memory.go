@@ -48,10 +48,20 @@ func inPieces(b []byte, do func([]byte)) {
 }
 
 const (
-	smallHeap   = 16 << 20 // a heap with so many bytes alive, or fewer, is small
-	rarePercent = 400      // the GOGC of a small heap: at most 64 MB of garbage wait for a collection
-	goPercent   = 100      // Go's own GOGC
+	// allowance is how many bytes of garbage may wait for a collection while fewer bytes than that are alive. More would
+	// make collections rarer still, but new memory is not for nothing: the system clears each page when it is first
+	// touched, and what was used last is still in the processor's cache.
+	allowance   = 16 << 20
+	rarePercent = 400 // the most for GOGC: Go multiplies it with 4 MB where less is alive, which is the allowance
+	goPercent   = 100 // Go's own GOGC
+	paceStep    = 50  // GOGC is a multiple of it: to set it stops all threads for a moment
 )
+
+// pace returns the GOGC for a heap with so many bytes alive.
+func pace(live uint64) int {
+	percent := 100 * allowance / max(live, 1)
+	return int(min(max(percent/paceStep*paceStep, goPercent), rarePercent))
+}
 
 // adjustPace returns a function that sets GOGC to what fits the size of the heap.
 func adjustPace() func() {
@@ -59,11 +69,7 @@ func adjustPace() func() {
 	now := goPercent
 	return func() {
 		metrics.Read(live)
-		percent := rarePercent
-		if live[0].Value.Uint64() > smallHeap {
-			percent = goPercent
-		}
-		if percent != now {
+		if percent := pace(live[0].Value.Uint64()); percent != now {
 			now = percent
 			debug.SetGCPercent(percent)
 		}

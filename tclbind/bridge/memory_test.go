@@ -25,3 +25,20 @@ func TestManyBytesAreCopiedWhole(t *testing.T) {
 		}
 	}
 }
+
+// Garbage has the same room in heaps of all sizes up to that at which Go's own pace begins: what a burst of messages
+// leaves behind is not more memory than that.
+func TestThePaceLeavesGarbageItsRoom(t *testing.T) {
+	for live, want := range map[uint64]int{0: 400, 1 << 20: 400, 4 << 20: 400, 5 << 20: 300, 8 << 20: 200, 12 << 20: 100, 16 << 20: 100, 1 << 40: 100} {
+		if got := pace(live); got != want {
+			t.Errorf("%d bytes are alive: GOGC is %d, not %d", live, got, want)
+		}
+	}
+	const leastHeap = 4 << 20 // of Go's, which it multiplies with GOGC
+	for live := uint64(leastHeap); live < 64<<20; live += 1 << 18 {
+		garbage := live * uint64(pace(live)) / 100
+		if garbage > max(allowance, live) {
+			t.Errorf("%d bytes are alive, and %d of garbage may be", live, garbage)
+		}
+	}
+}
