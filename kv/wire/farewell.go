@@ -70,7 +70,7 @@ func (f *Farewell) RequestAgain(m *nats.Msg, _ time.Duration, _ Retry, done func
 			done(reply, nil)
 		}
 	})
-	return &Pending{conn: f.e.conn, place: -1}, nil
+	return &Pending{conn: f.e.conn, over: true}, nil
 }
 
 func (f *Farewell) ask(m *nats.Msg) (*nats.Msg, error) {

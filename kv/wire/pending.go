@@ -3,8 +3,6 @@
 package wire
 
 import (
-	"cmp"
-	"container/heap"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/fault"
+	"natstcl/kv/numbered"
 )
 
 // Pending is a request whose end is to come: a reply, an error, or its deadline.
@@ -23,12 +22,15 @@ type Pending struct {
 	conn     *Conn
 	id       uint64
 	subject  string
-	deadline time.Time // zero: without end
-	place    int       // in the heap of deadlines, -1: not there
+	deadline time.Time      // zero: without end
+	queue    *deadlineQueue // in which it waits for its deadline, nil: in none
+	before   *Pending       // in that queue, as behind
+	behind   *Pending
+	over     bool      // it is taken out of the table
 	by       *Sub      // by which replies come
 	own      bool      // by is for this request alone: Collect
 	cleanUp  bool      // see CleanUp
-	again    *again    // how it is tried again; nil: it is not
+	again    again     // how it is tried again
 	expires  *nats.Msg // of Expire; nil: it was not asked for
 	reply    func(*nats.Msg, error)
 }
@@ -39,7 +41,7 @@ type Pending struct {
 type pendings struct {
 	conn      *Conn
 	mu        sync.Mutex
-	byID      map[uint64]*Pending
+	byID      numbered.Table[*Pending]
 	last      uint64
 	deadlines deadlines
 	timer     *time.Timer
@@ -51,59 +53,81 @@ type pendings struct {
 	mux *Sub // by which the replies to all but Collect come, nil until it is needed; guarded by Conn.mu
 }
 
-func (t *pendings) init(c *Conn) { t.conn, t.byID = c, map[uint64]*Pending{} }
+func (t *pendings) init(c *Conn) {
+	t.conn, t.deadlines = c, deadlines{}
+}
 
-// add enters p, before it is sent: its reply may be quick.
-func (t *pendings) add(p *Pending) {
+// add enters p, before it is sent: its reply may be quick. Its time begins now.
+func (t *pendings) add(p *Pending, timeout time.Duration) {
+	if timeout > 0 {
+		p.deadline = time.Now().Add(timeout)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open.Add(1)
 	t.last++
-	p.id, p.place = t.last, -1
-	t.byID[p.id] = p
+	p.id = t.last
+	t.byID.Put(p.id, p)
 }
 
-// expect begins p's time, once it is sent: of what could not be sent the caller alone hears.
+// expect has the end of p's time told, once it is sent: of what could not be sent the caller alone hears.
 func (t *pendings) expect(p *Pending, timeout time.Duration) {
 	if timeout <= 0 {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.byID[p.id] != p {
+	if p.over {
 		return // its end has come already
 	}
-	p.deadline = time.Now().Add(timeout)
-	heap.Push(&t.deadlines, p)
-	t.armLocked()
+	t.deadlines.enter(p, timeout)
+	t.armLocked(p.deadline)
 }
 
-// remove takes p out; false where it is out already, and its end is told.
-func (t *pendings) remove(id uint64) *Pending {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.removeLocked(id)
-}
-
+// removeLocked takes the request of an ID out; nil where it is out already, and its end is told.
 func (t *pendings) removeLocked(id uint64) *Pending {
-	p := t.byID[id]
-	if p == nil {
-		return nil
-	}
-	delete(t.byID, id)
-	if p.place >= 0 {
-		heap.Remove(&t.deadlines, p.place)
+	p := t.byID.Get(id)
+	if p != nil {
+		t.takeOutLocked(p)
 	}
 	return p
 }
 
-// armLocked sets the timer to the first deadline. It may be set too early, for a
-// request that is answered by then, which is cheaper than setting it each time.
-func (t *pendings) armLocked() {
-	if len(t.deadlines) == 0 {
-		return
+func (t *pendings) takeOutLocked(p *Pending) {
+	t.byID.Delete(p.id)
+	t.deadlines.takeOut(p)
+	p.over = true
+}
+
+// takeOut is remove for one who has p.
+func (t *pendings) takeOut(p *Pending) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p.over {
+		return false
 	}
-	first := t.deadlines[0].deadline
+	t.takeOutLocked(p)
+	return true
+}
+
+// answered returns the request to which a reply has come, nil where there is none. It is taken out, unless it is to be
+// made again.
+func (t *pendings) answered(id uint64, reply *nats.Msg) (p *Pending, again bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p = t.byID.Get(id)
+	if p == nil {
+		return nil, false
+	}
+	if again = p.mayRetryLocked(reply); !again {
+		t.takeOutLocked(p)
+	}
+	return p, again
+}
+
+// armLocked sets the timer to a deadline, if it comes before the one for which the timer is set. That may be too early, for
+// a request that is answered by then, which is cheaper than setting the timer each time.
+func (t *pendings) armLocked(first time.Time) {
 	if !t.timerAt.IsZero() && !first.Before(t.timerAt) {
 		return
 	}
@@ -121,11 +145,15 @@ func (t *pendings) expire() {
 	now := time.Now()
 	var late []*Pending
 	t.mu.Lock()
-	for len(t.deadlines) > 0 && !t.deadlines[0].deadline.After(now) {
-		late = append(late, t.removeLocked(t.deadlines[0].id))
-	}
 	t.timerAt = time.Time{}
-	t.armLocked()
+	for first := t.deadlines.first(); first != nil; first = t.deadlines.first() {
+		if first.deadline.After(now) {
+			t.armLocked(first.deadline)
+			break
+		}
+		t.takeOutLocked(first)
+		late = append(late, first)
+	}
 	t.mu.Unlock()
 	for _, p := range late {
 		p.conn.Guarded(func() { p.finish(nil, p.late()) })
@@ -149,7 +177,7 @@ func (p *Pending) late() error {
 func (p *Pending) Expire(m *nats.Msg) {
 	t := &p.conn.pending
 	t.mu.Lock()
-	waits := t.byID[p.id] == p
+	waits := t.byID.Get(p.id) == p
 	p.expires = m
 	t.mu.Unlock()
 	if !waits {
@@ -209,18 +237,15 @@ func IsLate(err error) bool {
 func (t *pendings) takeAll() []*Pending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := make([]*Pending, 0, len(t.byID))
-	for _, p := range t.byID {
-		p.place = -1
+	var all []*Pending
+	for _, p := range t.byID.All() {
+		t.takeOutLocked(p)
 		all = append(all, p)
 	}
-	clear(t.byID)
-	t.deadlines = nil
 	if t.timer != nil {
 		t.timer.Stop()
 	}
 	t.timerAt = time.Time{}
-	slices.SortFunc(all, func(a, b *Pending) int { return cmp.Compare(a.id, b.id) })
 	return all
 }
 
@@ -236,7 +261,7 @@ func (p *Pending) finish(m *nats.Msg, err error) {
 // Cancel takes the request back: its done is not called. False where its end has come
 // before.
 func (p *Pending) Cancel() bool {
-	if p.conn.pending.remove(p.id) == nil {
+	if !p.conn.pending.takeOut(p) {
 		return false
 	}
 	if p.own {
@@ -248,7 +273,7 @@ func (p *Pending) Cancel() bool {
 
 // Complete ends a Collect as take does that returns true. It has no effect where its end has come before.
 func (p *Pending) Complete() {
-	if p.conn.pending.remove(p.id) != nil {
+	if p.conn.pending.takeOut(p) {
 		p.finish(nil, nil)
 	}
 }
@@ -264,13 +289,13 @@ func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, 
 
 // RequestAgain is Request that tries again where nobody listens.
 func (c *Conn) RequestAgain(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
-	return c.request(&Pending{reply: done, again: retry.begin(m, timeout, false)}, m, timeout, false)
+	return c.request(&Pending{reply: done, again: retry.begin(m, false)}, m, timeout, false)
 }
 
 // RequestLiteral is RequestAgain to a subject in which wildcards stand for themselves, as those
 // of a consumer's filter do in a subject of the JetStream API.
 func (c *Conn) RequestLiteral(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
-	return c.request(&Pending{reply: done, again: retry.begin(m, timeout, true)}, m, timeout, true)
+	return c.request(&Pending{reply: done, again: retry.begin(m, true)}, m, timeout, true)
 }
 
 // request sends what p stands for.
@@ -281,7 +306,7 @@ func (c *Conn) request(p *Pending, m *nats.Msg, timeout time.Duration, wildcards
 		return nil, err
 	}
 	p.conn, p.subject, p.by = c, m.Subject, c.pending.mux
-	c.pending.add(p)
+	c.pending.add(p, timeout)
 	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
 	return c.askLocked(p, m, wildcards, timeout)
 }
@@ -289,12 +314,14 @@ func (c *Conn) request(p *Pending, m *nats.Msg, timeout time.Duration, wildcards
 // askLocked sends a request whose reply is listened to, and unlocks.
 func (c *Conn) askLocked(p *Pending, m *nats.Msg, wildcards bool, timeout time.Duration) (*Pending, error) {
 	err := c.publishLocked(m, wildcards)
+	if err == nil {
+		c.pending.expect(p, timeout) // with the lock, so that one that has begun before another one is entered before it
+	}
 	c.mu.Unlock()
 	if err != nil {
 		p.Cancel()
 		return nil, err
 	}
-	c.pending.expect(p, timeout)
 	return p, nil
 }
 
@@ -312,15 +339,17 @@ func (c *Conn) muxLocked() error {
 // replied is the delivery of the inbox subscription.
 func (c *Conn) replied(number string, m *nats.Msg) {
 	id, err := strconv.ParseUint(number, 36, 64)
-	if err != nil || c.tryAgain(id, m) {
+	if err != nil {
 		return
 	}
-	if p := c.pending.remove(id); p != nil {
-		var failure error
-		if IsNoResponders(m) {
-			failure = noResponders(p.subject)
-		}
-		p.finish(m, failure)
+	switch p, again := c.pending.answered(id, m); {
+	case p == nil:
+	case again:
+		c.tryAgain(p)
+	case IsNoResponders(m):
+		p.finish(m, noResponders(p.subject))
+	default:
+		p.finish(m, nil)
 	}
 }
 
@@ -345,7 +374,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 		done(m, err)
 	}}
 	finish := func(m *nats.Msg, err error) {
-		if c.pending.remove(p.id) != nil {
+		if c.pending.takeOut(p) {
 			p.finish(m, err)
 		}
 	}
@@ -370,7 +399,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 		return nil, err
 	}
 	p.by, p.own = sub, true
-	c.pending.add(p)
+	c.pending.add(p, timeout)
 	return c.askLocked(p, m, false, timeout)
 }
 
@@ -390,7 +419,7 @@ func (p *Pending) SubID() int {
 func (t *pendings) has(id uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.byID[id] != nil
+	return t.byID.Get(id) != nil
 }
 
 // NewInbox returns a new subject for replies, below Options.InboxPrefix.
@@ -415,29 +444,4 @@ func newInbox(prefix string) string {
 		b = append(b, letters[rand.IntN(len(letters))])
 	}
 	return string(b)
-}
-
-// deadlines is a heap of those requests that have one.
-type deadlines []*Pending
-
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].deadline.Before(d[j].deadline) }
-func (d deadlines) Swap(i, j int) {
-	d[i], d[j] = d[j], d[i]
-	d[i].place, d[j].place = i, j
-}
-
-func (d *deadlines) Push(x any) {
-	p := x.(*Pending)
-	p.place = len(*d)
-	*d = append(*d, p)
-}
-
-func (d *deadlines) Pop() any {
-	old := *d
-	p := old[len(old)-1]
-	old[len(old)-1] = nil
-	*d = old[:len(old)-1]
-	p.place = -1
-	return p
 }

@@ -100,16 +100,12 @@ func refusedQueue(text string) string {
 // fail ends the requests that are meant, in the order in which they began.
 func (t *pendings) fail(why *fault.Error, meant func(*Pending) bool) {
 	t.mu.Lock()
-	var ids []uint64
-	for id, p := range t.byID {
+	var failed []*Pending
+	for _, p := range t.byID.All() {
 		if meant(p) {
-			ids = append(ids, id)
+			t.takeOutLocked(p)
+			failed = append(failed, p)
 		}
-	}
-	slices.Sort(ids)
-	failed := make([]*Pending, len(ids))
-	for i, id := range ids {
-		failed[i] = t.removeLocked(id)
 	}
 	t.mu.Unlock()
 	for _, p := range failed {
@@ -122,7 +118,7 @@ func (t *pendings) isCleanUp(subject string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	found := false
-	for _, p := range t.byID {
+	for _, p := range t.byID.All() {
 		if p.subject == subject {
 			if !p.cleanUp {
 				return false

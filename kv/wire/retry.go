@@ -21,52 +21,35 @@ var DefaultRetry = Retry{Attempts: 2, Wait: 250 * time.Millisecond}
 
 // again is a request that may be made again.
 type again struct {
-	retry Retry // with the attempts that are left
-	m     *nats.Msg
-	until time.Time // the end of its time; zero: without end
+	retry Retry     // with the attempts that are left
+	m     *nats.Msg // nil: it is not made again
 	wild  bool      // its subject may have wildcards, which stand for themselves
 }
 
 // begin keeps the message, for as long as the request is pending.
-func (r Retry) begin(m *nats.Msg, timeout time.Duration, wildcards bool) *again {
+func (r Retry) begin(m *nats.Msg, wildcards bool) again {
 	if r.Attempts <= 0 {
-		return nil
+		return again{}
 	}
-	a := &again{retry: r, m: m, wild: wildcards}
-	if timeout > 0 {
-		a.until = time.Now().Add(timeout)
-	}
-	return a
+	return again{retry: r, m: m, wild: wildcards}
 }
 
-// tryAgain looks at a reply, and tells whether the request is to be made again instead. It keeps
-// its ID, its reply subject and its deadline.
-func (c *Conn) tryAgain(id uint64, reply *nats.Msg) bool {
-	p := c.pending.mayRetry(id, reply)
-	if p == nil {
+// tryAgain makes the request again, after a while. It keeps its ID, its reply subject and its deadline.
+func (c *Conn) tryAgain(p *Pending) {
+	time.AfterFunc(p.again.retry.Wait, func() { c.Guarded(func() { c.resend(p) }) })
+}
+
+// mayRetryLocked tells whether the reply asks for another attempt, and there is one left and time for it.
+func (p *Pending) mayRetryLocked(reply *nats.Msg) bool {
+	a := &p.again
+	if a.m == nil || !IsNoResponders(reply) && (a.retry.Refused == nil || !a.retry.Refused(reply)) {
 		return false
 	}
-	time.AfterFunc(p.again.retry.Wait, func() { c.Guarded(func() { c.resend(p) }) })
-	return true
-}
-
-// mayRetry returns the request that has an attempt left and time for it, or nil.
-func (t *pendings) mayRetry(id uint64, reply *nats.Msg) *Pending {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	p := t.byID[id]
-	if p == nil || p.again == nil {
-		return nil
-	}
-	a := p.again
-	if !IsNoResponders(reply) && (a.retry.Refused == nil || !a.retry.Refused(reply)) {
-		return nil
-	}
-	if a.retry.Attempts == 0 || !a.until.IsZero() && time.Until(a.until) <= a.retry.Wait {
-		return nil
+	if a.retry.Attempts == 0 || !p.deadline.IsZero() && time.Until(p.deadline) <= a.retry.Wait {
+		return false
 	}
 	a.retry.Attempts--
-	return p
+	return true
 }
 
 // resend makes a request again, unless its end has come meanwhile. It runs in a timer's goroutine.
@@ -77,7 +60,7 @@ func (c *Conn) resend(p *Pending) {
 		err = c.publishLocked(p.again.m, p.again.wild)
 	}
 	c.mu.Unlock()
-	if err != nil && c.pending.remove(p.id) != nil {
+	if err != nil && c.pending.takeOut(p) {
 		p.finish(nil, err)
 	}
 }
