@@ -19,7 +19,7 @@ var callbackCommands = []bridge.Command{
 // callbackOf is the option -callback as it is called: by itself, or with -coroutine in a coroutine
 // (::nats::core::in_coroutine). The caller releases it; it is nil where none is given.
 func (c *connection) callbackOf(p *bridge.Package, o option.Values) bridge.Value {
-	callback, given := o["callback"].(bridge.Value)
+	callback, given := o.Get("callback").(bridge.Value)
 	if !given {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
+	"natstcl/kv/numbered"
 	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
@@ -33,7 +34,7 @@ type connection struct {
 	info      dict.Dict
 
 	subscriptions map[int]*subscription // by their IDs
-	requests      map[int64]*request    // those with a callback, by theirs
+	requests      numbered.Table[asked] // those with a callback, by theirs
 	lastRequest   int64
 	warned        bool      // warnOfText has
 	calling       int       // callbacks of messages and replies that have not returned
@@ -99,7 +100,7 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	}
 	c := &connection{
 		words: wordsOf(p), news: news{p: p}, status: wire.Closed, lastError: "",
-		subscriptions: map[int]*subscription{}, requests: map[int64]*request{},
+		subscriptions: map[int]*subscription{},
 	}
 	if c.log, err = newLogger(p, o); err != nil {
 		return nil, err
@@ -117,6 +118,7 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 // release closes the connection, and gives what was published its bounded time
 // to go out.
 func (c *connection) Release(p *bridge.Package) {
+	c.endRequests()
 	ended := c.wire.Disconnect()
 	c.closed()
 	if p.Closed() {

@@ -42,7 +42,7 @@ type gathering struct {
 
 func (c *connection) newGathering(o option.Values) *gathering {
 	g := &gathering{c: c, most: small(o.Int("max_msgs")), stall: o.Duration("stall"), options: o, sent: make(chan struct{})}
-	if v, given := o["sentinel"].(bridge.Value); given {
+	if v, given := o.Get("sentinel").(bridge.Value); given {
 		if v.Text() == "empty" {
 			g.empty = true
 		} else {

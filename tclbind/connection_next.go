@@ -136,7 +136,7 @@ func cmdRespond(_ *bridge.Package, c *connection, args []bridge.Value) (any, err
 	if m.Subject == "" {
 		return nil, invalid("The message has no reply subject: nobody waits for an answer")
 	}
-	m.Header, _ = o["header"].(nats.Header)
+	m.Header, _ = o.Get("header").(nats.Header)
 	err = c.wire.Publish(m)
 	c.wire.Hold()
 	return nil, err

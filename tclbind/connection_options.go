@@ -72,31 +72,31 @@ type settings struct {
 }
 
 func defaultSettings(name string) settings {
-	s := settings{values: option.Values{}}
+	s := settings{values: &option.Set{}}
 	for _, o := range connectionOptions {
-		s.values[o.Name] = o.Default
+		s.values.Put(o.Name, o.Default)
 	}
-	s.values["name"] = name
+	s.values.Put("name", name)
 	return s
 }
 
 // read returns an option as the script sees it.
 func (s *settings) read(name string) any {
-	if d, ok := s.values[name].(time.Duration); ok {
+	if d, ok := s.values.Get(name).(time.Duration); ok {
 		return d.Milliseconds()
 	}
-	return s.values[name]
+	return s.values.Get(name)
 }
 
 // with returns a copy in which the given options have changed, to defaults or to what the script
 // said. The receiver stays as it is until the change is certain.
 func (s settings) with(given option.Values, defaults bool) settings {
-	next := settings{values: make(option.Values, len(s.values))}
-	for k, v := range s.values {
-		next.values[k] = v
+	next := settings{values: &option.Set{}}
+	for k, v := range s.values.All() {
+		next.values.Put(k, v)
 	}
-	for k, v := range given {
-		next.values[k] = v
+	for k, v := range given.All() {
+		next.values.Put(k, v)
 	}
 	next.utf8Convert = next.values.Bool("utf8_convert")
 	next.saidSecure = s.saidSecure
@@ -108,21 +108,21 @@ func (s settings) with(given option.Values, defaults bool) settings {
 
 // retain keeps the prefixes that have come with given, and lets go of those before.
 func (s *settings) retain(before settings, given option.Values) {
-	for name, v := range given {
+	for name, v := range given.All() {
 		if connectionOptions.Row(name).Kind != option.Prefix {
 			continue
 		}
-		if old, ok := before.values[name].(bridge.Value); ok {
+		if old, ok := before.values.Get(name).(bridge.Value); ok {
 			old.Release()
 		}
 		if now, ok := v.(bridge.Value); ok {
-			s.values[name] = now.Retain()
+			s.values.Put(name, now.Retain())
 		}
 	}
 }
 
 func (s *settings) releaseAll() {
-	for _, v := range s.values {
+	for _, v := range s.values.All() {
 		if prefix, ok := v.(bridge.Value); ok {
 			prefix.Release()
 		}
@@ -130,7 +130,7 @@ func (s *settings) releaseAll() {
 }
 
 // has tells whether an option that is a command prefix is set.
-func (s *settings) has(name string) bool { _, ok := s.values[name].(bridge.Value); return ok }
+func (s *settings) has(name string) bool { _, ok := s.values.Get(name).(bridge.Value); return ok }
 
 // wire turns the settings into the core's options.
 func (s *settings) wire(p *bridge.Package, c *connection) wire.Options {
@@ -300,11 +300,11 @@ func (c *connection) inPlace(p *bridge.Package, given option.Values) (dial func(
 		if dial, err = inProcess(p, server); err != nil {
 			return nil, err
 		}
-		given["servers"] = []string{}
+		given.Put("servers", []string{})
 	case given.Has("in_process") && c.settings.values.Text("in_process") != "" && !given.Has("servers"):
-		given["servers"] = []string{}
+		given.Put("servers", []string{})
 	case given.Has("servers"):
-		given["in_process"] = ""
+		given.Put("in_process", "")
 	}
 	return dial, nil
 }
@@ -326,7 +326,7 @@ func noOption(written, name string) error {
 }
 
 func cmdReset(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
-	given := option.Values{}
+	given := &option.Set{}
 	for _, a := range args {
 		name := a.Text()
 		if name != "" && name[0] == '-' {
@@ -336,7 +336,7 @@ func cmdReset(p *bridge.Package, c *connection, args []bridge.Value) (any, error
 		if o == nil {
 			return nil, noOption(a.Text(), name)
 		}
-		given[name] = o.Default
+		given.Put(name, o.Default)
 	}
 	if err := c.change(p, given, true); err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ var publishOptions = option.Table{
 func cmdPublish(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	m := &c.scratch
 	*m = nats.Msg{Subject: args[0].Text()}
-	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].Text(), publishOptions) {
+	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].ViewText(), publishOptions) {
 		m.Reply = rest[0].Text() // the old form
 	} else if len(rest) > 0 {
 		o, err := publishOptions.Parse(rest)
@@ -26,7 +26,7 @@ func cmdPublish(p *bridge.Package, c *connection, args []bridge.Value) (any, err
 			return nil, err
 		}
 		m.Reply = o.Text("reply")
-		m.Header, _ = o["header"].(nats.Header)
+		m.Header, _ = o.Get("header").(nats.Header)
 	}
 	warned := false
 	// Behind the options: one of them may be the same value.

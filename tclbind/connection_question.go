@@ -42,7 +42,7 @@ func (q *question) Run(p *bridge.Package) {
 	command := q.command
 	if command == nil {
 		var ok bool
-		if command, ok = q.c.settings.values[q.option].(bridge.Value); !ok {
+		if command, ok = q.c.settings.values.Get(q.option).(bridge.Value); !ok {
 			q.none()
 			return
 		}

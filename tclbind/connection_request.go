@@ -13,9 +13,14 @@ import (
 	"natstcl/tclbind/bridge/option"
 )
 
-// request is one with a callback, until its end is told.
+// asked is a request with a callback, until its end is told.
+type asked interface {
+	// end takes it off the connection, and back where it has no answer: its callback is not called any more.
+	end()
+}
+
+// request is the part that all of them have, and the whole of one by request and request_msg.
 type request struct {
-	bridge.Object
 	c         *connection
 	number    int64
 	callback  bridge.Value // retained
@@ -23,7 +28,6 @@ type request struct {
 	pending   *wire.Pending
 	gathering *gathering // of several replies; nil for one
 	ended     bool
-	over      func() // called when it ends, however it does; nil: nobody wants to know
 }
 
 // requestMsgTable has the options of request_msg.
@@ -49,7 +53,7 @@ func cmdRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, err
 		return nil, err
 	}
 	m := &nats.Msg{Subject: args[0].Text(), Data: c.outgoing(args[1])}
-	m.Header, _ = o["header"].(nats.Header)
+	m.Header, _ = o.Get("header").(nats.Header)
 	return c.ask(p, m, o)
 }
 
@@ -168,30 +172,36 @@ func (c *connection) askAsync(p *bridge.Package, m *nats.Msg, timeout time.Durat
 		}
 		return nil, err
 	}
-	r.begin(p, callback)
+	r.begin(r, callback)
 	c.wire.Hold()
 	return r.number, nil
 }
 
-// begin gives a request that is out its number.
-func (r *request) begin(p *bridge.Package, callback bridge.Value) {
+// begin gives a request that is out its number; whole is what it is a part of.
+func (r *request) begin(whole asked, callback bridge.Value) {
 	r.c.lastRequest++
 	r.number, r.callback = r.c.lastRequest, callback.Retain()
-	p.Add(r, r.c)
-	r.c.requests[r.number] = r
+	r.c.requests.Put(uint64(r.number), whole)
 }
 
-func (r *request) Release(*bridge.Package) {
+func (r *request) end() {
+	if r.ended {
+		return
+	}
 	r.ended = true
 	r.pending.Cancel()
 	if r.gathering != nil {
 		r.gathering.letGo()
 	}
-	if r.over != nil {
-		r.over()
-	}
-	delete(r.c.requests, r.number)
+	r.c.requests.Delete(uint64(r.number))
 	r.callback.Release()
+}
+
+// endRequests is the end of the connection.
+func (c *connection) endRequests() {
+	for _, r := range c.requests.All() {
+		r.end()
+	}
 }
 
 // answer is one call of a request's callback; without a message and without a timeout it
@@ -225,7 +235,7 @@ func (a *answer) Run(p *bridge.Package) {
 	callback := r.callback.Retain()
 	defer callback.Release()
 	if a.last {
-		p.Drop(r)
+		r.end()
 	}
 	if a.m == nil && !a.timedOut && !a.complete {
 		return
@@ -250,13 +260,13 @@ func runFirst(p *bridge.Package, match func(bridge.Item) bool) {
 	}
 }
 
-func cmdCancelRequest(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+func cmdCancelRequest(_ *bridge.Package, c *connection, args []bridge.Value) (any, error) {
 	id, err := bridge.Integer(args[0])
-	r := c.requests[id]
+	r := c.requests.Get(uint64(id))
 	if err != nil || r == nil {
 		return nil, invalid("Invalid request ID " + args[0].Text())
 	}
-	p.Drop(r)
+	r.end()
 	return nil, nil
 }
 

@@ -31,7 +31,8 @@ func cmdSetServers(_ *bridge.Package, c *connection, args []bridge.Value) (any, 
 	if err := c.wire.ReplaceServers(v.([]string)); err != nil {
 		return nil, err
 	}
-	c.settings.values["servers"], c.settings.values["in_process"] = v, ""
+	c.settings.values.Put("servers", v)
+	c.settings.values.Put("in_process", "")
 	return nil, nil
 }
 

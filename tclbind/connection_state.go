@@ -89,7 +89,7 @@ func (c *connection) changeVariable(p *bridge.Package, variable string, value an
 
 // callBack calls the command that is the value of an option, if there is one.
 func (c *connection) callBack(p *bridge.Package, option string, args ...any) {
-	command, ok := c.settings.values[option].(bridge.Value)
+	command, ok := c.settings.values.Get(option).(bridge.Value)
 	if !ok || p.Closed() || !p.Alive(c) {
 		return
 	}

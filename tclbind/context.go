@@ -74,27 +74,31 @@ func withContext(p *bridge.Package, given option.Values) (option.Values, *natsco
 			tls = append(tls, f)
 		}
 	}
-	out := option.Values{
-		"servers": c.Servers, "user": c.User, "password": c.Password, "token": c.Token, "credentials": c.Credentials,
-		"jwt": c.JWT, "nkey": c.Seed, "nkey_seed": c.NKeySeed, "tls_opts": tls, "tls_first": c.TLSFirst,
+	out := &option.Set{}
+	for _, f := range []dict.Field{
+		{Key: "servers", Value: c.Servers}, {Key: "user", Value: c.User}, {Key: "password", Value: c.Password},
+		{Key: "token", Value: c.Token}, {Key: "credentials", Value: c.Credentials}, {Key: "jwt", Value: c.JWT},
+		{Key: "nkey", Value: c.Seed}, {Key: "nkey_seed", Value: c.NKeySeed}, {Key: "tls_opts", Value: tls},
+		{Key: "tls_first", Value: c.TLSFirst}, {Key: "proxy", Value: c.Proxy},
+	} {
+		out.Put(f.Key, f.Value)
 	}
 	if c.InboxPrefix != "" {
 		if !wire.ValidSubject(c.InboxPrefix, false) {
 			return nil, nil, invalid("The context " + c.Name + " is broken: inbox_prefix is no subject: " + c.InboxPrefix)
 		}
-		out["inbox_prefix"] = c.InboxPrefix
+		out.Put("inbox_prefix", c.InboxPrefix)
 	}
 	if c.Proxy != "" {
 		if wire.CheckProxy(c.Proxy) != nil {
 			return nil, nil, invalid("The context " + c.Name + " is broken: socks_proxy is no URL of a proxy: " + wire.Redacted(c.Proxy))
 		}
 	}
-	out["proxy"] = c.Proxy
-	for name, value := range given {
-		out[name] = value
+	for name, value := range given.All() {
+		out.Put(name, value)
 	}
 	if given.Text("in_process") != "" && !given.Has("servers") {
-		delete(out, "servers")
+		out.Remove("servers")
 	}
 	return out, c, nil
 }

@@ -91,7 +91,7 @@ func (j *jetStream) outgoingMessage(args []bridge.Value) (*nats.Msg, error) {
 		return nil, err
 	}
 	m := &nats.Msg{Subject: args[0].Text(), Data: j.c.outgoing(args[1])}
-	m.Header, _ = o["header"].(nats.Header)
+	m.Header, _ = o.Get("header").(nats.Header)
 	return m, stamp(m, o)
 }
 

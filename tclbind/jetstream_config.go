@@ -115,7 +115,7 @@ var (
 func jsonConfig(o option.Values, table option.Table) dict.Dict {
 	out := dict.Dict{}
 	for _, row := range table {
-		value, there := o[row.Name]
+		value, there := o.Find(row.Name)
 		if !there {
 			continue
 		}

@@ -3,8 +3,6 @@
 package tclbind
 
 import (
-	"maps"
-
 	"natstcl/kv/dict"
 	"natstcl/kv/js"
 	"natstcl/tclbind/bridge"
@@ -28,7 +26,7 @@ var consumerCommands = []bridge.Command{
 }
 
 func cmdAddConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
-	return changeConsumer(p, args[0], args[1:], option.Values{}, j.js.AddConsumer)
+	return changeConsumer(p, args[0], args[1:], &option.Set{}, j.js.AddConsumer)
 }
 
 func cmdAddPullConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error) {
@@ -50,14 +48,14 @@ func cmdAddPushConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 // consumerArguments checks arguments that are options of a consumer in all but the place where
 // they stand: names and values.
 func consumerArguments(pairs ...any) (option.Values, error) {
-	out := option.Values{}
+	out := &option.Set{}
 	for i := 0; i < len(pairs); i += 2 {
 		name := pairs[i].(string)
 		v, err := consumerOptions.Row(name).Parse(pairs[i+1].(bridge.Value))
 		if err != nil {
 			return nil, err
 		}
-		out[name] = v
+		out.Put(name, v)
 	}
 	return out, nil
 }
@@ -77,13 +75,15 @@ func changeConsumer(p *bridge.Package, stream bridge.Value, args []bridge.Value,
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(o, own)
+	for name, value := range own.All() {
+		o.Put(name, value)
+	}
 	if o.Has("name") && o.Has("durable_name") {
 		// A config that was read has both, and they are one.
-		if own != nil || o["name"] != o["durable_name"] {
+		if own != nil || o.Get("name") != o.Get("durable_name") {
 			return nil, invalid("-name conflicts with -durable_name")
 		}
-		delete(o, "name")
+		o.Remove("name")
 	}
 	config := jsonConfig(o, consumerOptions)
 	return bridge.Begin(p, func(done func(dict.Dict, error)) error {

@@ -56,7 +56,7 @@ func newConsuming(p *bridge.Package, j *jetStream, args []bridge.Value) *consumi
 // begin starts the core's consumer; the wait's result is the handle.
 func begin[C consumer](p *bridge.Package, c *consuming, o option.Values, start func(done func(C, error)) error) (any, error) {
 	c.deliver, c.left = c.j.c.callbackOf(p, o), small(o.Int("stop_after"))
-	if v, given := o["error_callback"].(bridge.Value); given {
+	if v, given := o.Get("error_callback").(bridge.Value); given {
 		c.told = v.Retain()
 	}
 	return bridge.BeginHolding(p, c.forget, start, func(core C) (any, error) {

@@ -59,7 +59,7 @@ func cmdFastPublisher(p *bridge.Package, j *jetStream, args []bridge.Value) (any
 	if f.core, err = j.js.FastPublisher(config); err != nil {
 		return nil, err
 	}
-	if callback, given := o["callback"].(bridge.Value); given {
+	if callback, given := o.Get("callback").(bridge.Value); given {
 		f.failed = callback.Retain()
 	}
 	return p.Add(f, j), nil

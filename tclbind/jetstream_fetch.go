@@ -79,7 +79,7 @@ func cmdFetch(p *bridge.Package, j *jetStream, args []bridge.Value) (any, error)
 	}
 	j.lastFetch++
 	number := j.lastFetch
-	callback, async := o["callback"].(bridge.Value)
+	callback, async := o.Get("callback").(bridge.Value)
 	if !async {
 		config.Explain = true // a callback is told of the end alone
 		id, err := j.fetchAll(p, number, stream, consumer, config)

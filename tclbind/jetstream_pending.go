@@ -31,9 +31,17 @@ type unanswered struct {
 	idle    []*idleWait
 }
 
-// turn is a message that waits.
+// slot is that of one message among the unanswered.
+type slot struct {
+	p     *bridge.Package
+	j     *jetStream
+	given atomic.Bool // back
+}
+
+// turn is a message that waits for a slot.
 type turn struct {
-	send   func(answered func()) error
+	slot   *slot
+	send   func() error
 	failed func(error)
 }
 
@@ -43,50 +51,51 @@ type idleWait struct {
 	timer *time.Timer // nil: it waits without end
 }
 
-// publishInTurn sends a message now, or when there is room for it. send is given what it has to call when
-// the message is answered, any number of times, by any goroutine. An error of send that comes now is
-// returned, a later one goes to failed.
-func (j *jetStream) publishInTurn(p *bridge.Package, send func(answered func()) error, failed func(error)) error {
-	u := &j.unanswered
+// whenFree sends a message now, or when there is a slot for it. An error of send that comes now is returned, a later
+// one goes to failed.
+func (s *slot) whenFree(send func() error, failed func(error)) error {
+	u := &s.j.unanswered
 	if u.most > 0 {
 		u.watched.Store(true)
 		if len(u.queue) > 0 || u.open.Load() >= int64(u.most) {
-			u.queue = append(u.queue, turn{send, failed})
+			u.queue = append(u.queue, turn{s, send, failed})
 			return nil
 		}
 	}
-	return j.publishNow(p, send)
+	return s.take(send)
 }
 
-func (j *jetStream) publishNow(p *bridge.Package, send func(answered func()) error) error {
-	u := &j.unanswered
-	u.open.Add(1)
-	var once atomic.Bool
-	answered := func() {
-		if once.Swap(true) {
-			return
-		}
-		u.open.Add(-1)
-		if u.watched.Load() {
-			p.Post(&room{j})
-		}
-	}
-	err := send(answered)
+// take sends a message.
+func (s *slot) take(send func() error) error {
+	s.j.unanswered.open.Add(1)
+	err := send()
 	if err != nil {
-		answered()
+		s.giveBack()
 	}
 	return err
+}
+
+// giveBack is called when the message is answered, any number of times, by any goroutine.
+func (s *slot) giveBack() {
+	if s.given.Swap(true) {
+		return
+	}
+	u := &s.j.unanswered
+	u.open.Add(-1)
+	if u.watched.Load() {
+		s.p.Post(&room{s.j})
+	}
 }
 
 // room is in the mailbox behind the answer of a message.
 type room struct{ j *jetStream }
 
-func (r *room) Run(p *bridge.Package) {
+func (r *room) Run(*bridge.Package) {
 	u := &r.j.unanswered
 	for len(u.queue) > 0 && u.open.Load() < int64(u.most) {
 		next := u.queue[0]
 		u.queue = u.queue[1:]
-		if err := r.j.publishNow(p, next.send); err != nil {
+		if err := next.slot.take(next.send); err != nil {
 			next.failed(err)
 		}
 	}

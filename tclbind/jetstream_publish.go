@@ -64,7 +64,7 @@ func cmdJSPublish(p *bridge.Package, j *jetStream, args []bridge.Value) (any, er
 		return nil, err
 	}
 	m := &nats.Msg{Subject: args[0].Text(), Data: j.c.outgoing(args[1])}
-	m.Header, _ = o["header"].(nats.Header)
+	m.Header, _ = o.Get("header").(nats.Header)
 	return j.publish(p, m, o)
 }
 
@@ -83,7 +83,7 @@ func cmdJSPublishMsg(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 
 // stamp makes headers of the options that are some.
 func stamp(m *nats.Msg, o option.Values) error {
-	if len(o) == 0 {
+	if o.Len() == 0 {
 		return nil
 	}
 	for i := range messageOptions {
@@ -121,58 +121,46 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 		timeout = o.Duration("timeout")
 	}
 	retry := wire.Retry{Attempts: int(o.Int("retry_attempts")), Wait: o.Duration("retry_wait")}
-	callback, async := o["callback"].(bridge.Value)
+	callback, async := o.Get("callback").(bridge.Value)
 	if !async {
-		return bridge.Begin(p, func(done func(dict.Dict, error)) error {
-			return j.publishInTurn(p, func(answered func()) error {
-				pending, err := j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
+		return bridge.Begin(p, func(done func(js.Ack, error)) error {
+			s := &slot{p: p, j: j}
+			return s.whenFree(func() error {
+				pending, err := j.js.Publish(m, timeout, retry, func(ack js.Ack, err error) {
 					done(ack, err)
-					answered()
+					s.giveBack()
 				})
 				expire(pending, m, o)
 				return err
-			}, func(err error) { done(nil, err) })
-		}, bridge.Plain)
+			}, func(err error) { done(js.Ack{}, err) })
+		}, func(ack js.Ack) (any, error) { return &ackRecord{j.c, ack}, nil })
 	}
-	send := func(answered func()) (int64, error) {
-		r := &request{c: j.c, over: answered}
-		var err error
-		r.pending, err = j.js.Publish(m, timeout, retry, func(ack dict.Dict, err error) {
-			if wire.IsLate(err) {
-				p.PostUrgent(&published{r, ack, err})
-			} else {
-				p.Post(&published{r, ack, err})
-			}
-			answered()
-		})
-		expire(r.pending, m, o)
-		if err != nil {
-			return 0, err
+	d := &published{request: request{c: j.c}, slot: slot{p: p, j: j}}
+	send := func() (err error) {
+		if d.pending, err = j.js.Publish(m, timeout, retry, d.answered); err != nil {
+			return err
 		}
-		r.begin(p, callback)
-		return r.number, nil
+		expire(d.pending, m, o)
+		d.begin(d, callback)
+		return nil
 	}
 	if j.unanswered.most > 0 {
-		return j.publishLater(p, callback, send)
+		return d.later(callback, send)
 	}
-	var number int64
-	err := j.publishNow(p, func(answered func()) (err error) {
-		number, err = send(answered)
-		return err
-	})
+	err := d.take(send)
 	j.c.wire.Hold()
-	return number, err
+	return d.number, err
 }
 
-// publishLater publishes with a callback in its turn: the wait's result is the request's ID.
-func (j *jetStream) publishLater(p *bridge.Package, callback bridge.Value, send func(answered func()) (int64, error)) (any, error) {
+// later publishes with a callback in its turn: the wait's result is the request's ID.
+func (d *published) later(callback bridge.Value, send func() error) (any, error) {
 	held := callback.Retain() // until the request has it
-	return bridge.Begin(p, func(done func(int64, error)) error {
-		err := j.publishInTurn(p, func(answered func()) error {
-			number, err := send(answered)
+	return bridge.Begin(d.p, func(done func(int64, error)) error {
+		err := d.whenFree(func() error {
+			err := send()
 			if err == nil {
 				held.Release()
-				done(number, nil)
+				done(d.number, nil)
 			}
 			return err
 		}, func(err error) {
@@ -188,7 +176,7 @@ func (j *jetStream) publishLater(p *bridge.Package, callback bridge.Value, send 
 
 // headerValue is what an option is as a header.
 func headerValue(o option.Values, row *option.Row) string {
-	if text, ok := o[row.Name].(string); ok {
+	if text, ok := o.Get(row.Name).(string); ok {
 		return text
 	}
 	switch row.Kind {
@@ -197,43 +185,93 @@ func headerValue(o option.Values, row *option.Row) string {
 	case option.Millis:
 		return o.Duration(row.Name).String()
 	case option.Natural:
-		return string(o[row.Name].(dict.Number))
+		return string(o.Get(row.Name).(dict.Number))
 	}
 	return ""
 }
 
-// published is the end of one publish with a callback.
+// published is a message with a callback.
 type published struct {
-	r   *request
-	ack dict.Dict
+	request
+	slot
+	ack js.Ack // what it has come to, as err
 	err error
 }
 
+// answered is called by the connection's reader, or by its timer.
+func (d *published) answered(ack js.Ack, err error) {
+	d.ack, d.err = ack, err
+	if wire.IsLate(err) {
+		d.p.PostUrgent(d)
+	} else {
+		d.p.Post(d)
+	}
+	d.giveBack()
+}
+
+func (d *published) end() {
+	d.request.end()
+	d.giveBack()
+}
+
+// Run tells the callback.
 func (d *published) Run(p *bridge.Package) {
-	if d.r.ended {
+	if d.ended {
 		return
 	}
-	callback := d.r.callback.Retain()
+	callback := d.callback.Retain()
 	defer callback.Release()
-	p.Drop(d.r)
-	var told any = ""
-	var api *js.APIError
-	switch {
-	case errors.As(d.err, &api):
-		told = pubError(api.Code, api.ErrCode, d.err)
-	case fault.CodeOf(d.err) == fault.ConnectionClosed:
+	d.end()
+	if fault.CodeOf(d.err) == fault.ConnectionClosed {
 		return // dropped: nobody is called
-	case fault.CodeOf(d.err) == fault.Protocol, fault.CodeOf(d.err) == fault.Permissions:
-		told = pubError("0", "0", d.err) // a reply that is none of JetStream's, or its refusal by the server
-	case d.err != nil:
-		d.r.c.call(p, callback, 1, "", "")
+	}
+	d.c.deliver(p, callback, d)
+}
+
+// WriteTo writes the callback's arguments.
+func (d *published) WriteTo(w bridge.Writer) {
+	w.List(3)
+	empty := d.c.words.empty
+	if d.err == nil {
+		w.Int(0)
+		ack := ackRecord{d.c, d.ack}
+		ack.WriteTo(w)
+		w.Any(empty)
 		return
 	}
-	var ack any = ""
-	if d.err == nil {
-		ack = d.ack
+	var api *js.APIError
+	switch code := fault.CodeOf(d.err); {
+	case errors.As(d.err, &api):
+		w.Int(0)
+		w.Any(empty)
+		w.Any(pubError(api.Code, api.ErrCode, d.err))
+	case code == fault.Protocol, code == fault.Permissions:
+		w.Int(0)
+		w.Any(empty)
+		w.Any(pubError("0", "0", d.err)) // a reply that is none of JetStream's, or its refusal by the server
+	default:
+		w.Int(1)
+		w.Any(empty)
+		w.Any(empty)
 	}
-	d.r.c.call(p, callback, 0, ack, told)
+}
+
+// ackRecord is an acknowledgement as Tcl has it.
+type ackRecord struct {
+	c *connection
+	js.Ack
+}
+
+func (r *ackRecord) WriteTo(w bridge.Writer) {
+	if r.Fields != nil {
+		w.Any(r.Fields)
+		return
+	}
+	w.List(4)
+	w.Any(r.c.words.stream)
+	w.Text(r.Stream)
+	w.Any(r.c.words.seq)
+	writeUint(w, r.Seq)
 }
 
 func pubError(code, errCode string, err error) dict.Dict {

@@ -65,7 +65,7 @@ func cmdStreamDirectGetBatch(p *bridge.Package, j *jetStream, args []bridge.Valu
 		return nil, invalid("Option multi_last or batch is required")
 	}
 	if !o.Has("multi_last") && !o.Has("seq") && !o.Has("start_time") {
-		o["seq"] = dict.Number("1") // the server wants a beginning
+		o.Put("seq", dict.Number("1")) // the server wants a beginning
 	}
 	request := jsonConfig(o, batchOptions).Without("cursor")
 	return bridge.Begin(p,

@@ -24,7 +24,7 @@ func cmdStreamInfo(p *bridge.Package, j *jetStream, args []bridge.Value) (any, e
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(dict.Dict, error)) error {
-		if len(o) == 0 {
+		if o.Len() == 0 {
 			return j.js.StreamInfo(args[0].Text(), done)
 		}
 		details := js.Details{Deleted: o.Bool("deleted_details"), Subjects: o.Text("subjects_filter")}

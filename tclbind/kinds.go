@@ -76,7 +76,7 @@ func parseMessageTTL(row *option.Row, v bridge.Value) (any, error) {
 func parseServerWait(row *option.Row, v bridge.Value) (any, error) {
 	ms, err := option.Natural.Parse(row, v)
 	if err == nil {
-		err = js.CheckTTL("The option "+row.Name, option.Values{row.Name: ms}.Duration(row.Name))
+		err = js.CheckTTL("The option "+row.Name, option.MillisOf(ms))
 	}
 	return ms, err
 }
@@ -181,7 +181,7 @@ func nestedDict(row *option.Row, v bridge.Value) (dict.Dict, bool) {
 		return nil, false
 	}
 	given, err := row.Fields.ParseKnown(list)
-	if err != nil || len(given) == 0 && len(list) > 0 {
+	if err != nil || given.Len() == 0 && len(list) > 0 {
 		return nil, false
 	}
 	return jsonConfig(given, row.Fields), true
@@ -205,4 +205,4 @@ func textDict(v bridge.Value) (dict.Dict, error) {
 }
 
 // dictOf returns an option that is pairs, metadata or nested, nil for none.
-func dictOf(o option.Values, name string) dict.Dict { d, _ := o[name].(dict.Dict); return d }
+func dictOf(o option.Values, name string) dict.Dict { d, _ := o.Get(name).(dict.Dict); return d }

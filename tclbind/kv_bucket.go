@@ -156,7 +156,7 @@ func apply(o option.Values, c *kv.BucketConfig) {
 	set("placement", func(n string) { c.Placement = dictOf(o, n) })
 	set("republish", func(n string) { c.Republish = dictOf(o, n) })
 	set("mirror", func(n string) { c.Mirror = dictOf(o, n) })
-	set("sources", func(n string) { c.Sources, _ = o[n].([]any) })
+	set("sources", func(n string) { c.Sources, _ = o.Get(n).([]any) })
 	set("allow_direct", func(n string) {
 		b := o.Bool(n)
 		c.AllowDirect = &b
@@ -346,7 +346,7 @@ func cmdMakeOrigin(_ *bridge.Package, args []bridge.Value) (any, error) {
 	}
 	d := dict.Dict{}
 	for _, row := range originOptions {
-		if v, ok := o[row.Name]; ok {
+		if v, ok := o.Find(row.Name); ok {
 			d = append(d, dict.Field{Key: row.Name, Value: v})
 		}
 	}
@@ -359,14 +359,14 @@ func parseOrigin(args []bridge.Value) (option.Values, error) {
 		return nil, err
 	}
 	if len(o.List("keys")) == 0 {
-		delete(o, "keys") // all of them
+		o.Remove("keys") // all of them
 	}
 	if o.Has("domain") {
 		if o.Has("api") {
 			return nil, invalid("-domain and -api are mutually exclusive")
 		}
-		o["api"] = "$JS." + o.Text("domain") + ".API"
-		delete(o, "domain")
+		o.Put("api", "$JS."+o.Text("domain")+".API")
+		o.Remove("domain")
 	}
 	if o.Has("deliver") && !o.Has("api") {
 		return nil, invalid("-deliver requires -domain or -api")
@@ -385,7 +385,7 @@ func originOf(v bridge.Value) (kv.Origin, error) {
 	if err != nil {
 		return kv.Origin{}, err
 	}
-	transforms, _ := o["transform"].([]any)
+	transforms, _ := o.Get("transform").([]any)
 	return kv.Origin{
 		Bucket:  o.Text("bucket"),
 		Stream:  o.Text("stream"),

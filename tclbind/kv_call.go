@@ -74,7 +74,7 @@ func (b *bucket) callWith(p *bridge.Package, o option.Values, begin func(*kv.Buc
 		core = core.WithTimeout(o.Duration("timeout"))
 	}
 	id, err := begin(core, o)
-	if callback, given := o["callback"].(bridge.Value); err == nil && given {
+	if callback, given := o.Get("callback").(bridge.Value); err == nil && given {
 		return p.Tell(id, b.j.c, callback, canceled)
 	}
 	return id, err
@@ -153,10 +153,10 @@ func cmdGetValue(p *bridge.Package, b *bucket, args []bridge.Value) (any, error)
 // refinements are the options of one write.
 func refinements(o option.Values) []kv.WriteOption {
 	var out []kv.WriteOption
-	if ttl, given := o["ttl"].(time.Duration); given {
+	if ttl, given := o.Get("ttl").(time.Duration); given {
 		out = append(out, kv.WithTTL(ttl))
 	}
-	if h, given := o["header"].(nats.Header); given {
+	if h, given := o.Get("header").(nats.Header); given {
 		out = append(out, kv.WithHeader(h))
 	}
 	return out
@@ -237,7 +237,7 @@ func cmdDelete(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 				return nil, invalid("The revision is given twice: behind the key, and by -revision")
 			}
 			var err error
-			if expected, err = revisionOf(o["revision"]); err != nil {
+			if expected, err = revisionOf(o.Get("revision")); err != nil {
 				return nil, err
 			}
 		}
@@ -251,7 +251,7 @@ func cmdPurge(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	return b.onKey(p, purgeOptions, args[0], args[1:], func(core *kv.Bucket, key string, o option.Values, called func(error) error) (any, error) {
 		refined := refinements(o)
 		if o.Has("revision") {
-			expected, err := revisionOf(o["revision"])
+			expected, err := revisionOf(o.Get("revision"))
 			if err != nil {
 				return nil, err
 			}

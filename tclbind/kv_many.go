@@ -40,7 +40,7 @@ type progress struct {
 
 func newProgress(p *bridge.Package, o option.Values) *progress {
 	g := &progress{p: p}
-	if prefix, given := o["progress"].(bridge.Value); given {
+	if prefix, given := o.Get("progress").(bridge.Value); given {
 		g.prefix = prefix.Retain()
 	}
 	return g
@@ -220,7 +220,7 @@ func cmdKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 			return nil, err
 		}
 	}
-	if callback, given := o["callback"].(bridge.Value); given {
+	if callback, given := o.Get("callback").(bridge.Value); given {
 		return b.eachKey(p, o, filters, callback)
 	}
 	return b.callWith(p, o, func(core *kv.Bucket, _ option.Values) (any, error) {
@@ -369,7 +369,7 @@ func cmdGetMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) 
 				}
 			}
 			if o.Has("up_to_revision") {
-				if selection.UpToRevision, err = revisionOf(o["up_to_revision"]); err != nil {
+				if selection.UpToRevision, err = revisionOf(o.Get("up_to_revision")); err != nil {
 					return err
 				}
 			}

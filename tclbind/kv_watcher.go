@@ -64,7 +64,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, hasCallback := o["callback"].(bridge.Value)
+	_, hasCallback := o.Get("callback").(bridge.Value)
 	if !hasCallback && o.Text("values_array") == "" {
 		// A bucket that is gone is told first.
 		return bridge.Begin(p, b.kv.Status, func(dict.Dict) (any, error) {
@@ -142,7 +142,7 @@ func resumeFrom(o option.Values) (uint64, error) {
 	if !o.Has("resume_from_revision") {
 		return 0, nil
 	}
-	return revisionOf(o["resume_from_revision"])
+	return revisionOf(o.Get("resume_from_revision"))
 }
 
 func (w *watcher) Release(*bridge.Package) {

@@ -44,7 +44,7 @@ func (c *connection) messageOf(v bridge.Value) (*nats.Msg, error) {
 // sharedWords are the values that every entry and every message has, the interpreter's own.
 type sharedWords struct {
 	bucket, key, value, revision, created, delta, operation bridge.Value
-	header, data, subject, reply, subID, seq, time          bridge.Value
+	header, data, subject, reply, subID, seq, time, stream  bridge.Value
 	operations                                              map[kv.Operation]bridge.Value
 	empty                                                   bridge.Value
 }
@@ -54,7 +54,7 @@ func wordsOf(p *bridge.Package) *sharedWords {
 		bucket: p.Word("bucket"), key: p.Word("key"), value: p.Word("value"), revision: p.Word("revision"),
 		created: p.Word("created"), delta: p.Word("delta"), operation: p.Word("operation"),
 		header: p.Word("header"), data: p.Word("data"), subject: p.Word("subject"), reply: p.Word("reply"),
-		subID: p.Word("sub_id"), seq: p.Word("seq"), time: p.Word("time"),
+		subID: p.Word("sub_id"), seq: p.Word("seq"), time: p.Word("time"), stream: p.Word("stream"),
 		operations: map[kv.Operation]bridge.Value{
 			kv.Put: p.Word("PUT"), kv.Delete: p.Word("DEL"), kv.Purge: p.Word("PURGE"),
 		},

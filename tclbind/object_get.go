@@ -79,11 +79,11 @@ func cmdObjectGet(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	r.c = s.j.c
 	r.cancel = func(why error) { r.canceled(p, why) }
 	var callback any = ""
-	if v, ok := o["callback"].(bridge.Value); ok {
+	if v, ok := o.Get("callback").(bridge.Value); ok {
 		callback = v.Text()
 	}
 	// The progress may wait longer than the arguments are there.
-	if v, ok := o["progress"].(bridge.Value); ok {
+	if v, ok := o.Get("progress").(bridge.Value); ok {
 		r.command = v.Retain()
 	}
 	return bridge.BeginHolding(p, r.transferProgress.release, func(done func(*object.Reader, error)) error {

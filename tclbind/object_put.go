@@ -77,11 +77,11 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 		w.total = o.Int("size")
 	}
 	meta := object.Meta{Name: w.name, Description: o.Text("description"), Metadata: dictOf(o, "metadata")}
-	if header, ok := o["header"].(nats.Header); ok {
+	if header, ok := o.Get("header").(nats.Header); ok {
 		meta.Header = headerDict(header)
 	}
 	options := object.PutOptions{ChunkSize: small(o.Int("chunk_size")), Timeout: o.Duration("timeout")}
-	command, hasProgress := o["progress"].(bridge.Value)
+	command, hasProgress := o.Get("progress").(bridge.Value)
 	if hasProgress {
 		options.Progress = func(stored uint64) bool { return w.at(p, stored) }
 	}
@@ -94,7 +94,7 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 	if hasProgress {
 		w.command = command.Retain()
 	}
-	if data, ok := o["data"].(bridge.Value); ok {
+	if data, ok := o.Get("data").(bridge.Value); ok {
 		w.take(data)
 	}
 	return []any{p.Add(w, s), o.Text("channel")}, nil

@@ -246,7 +246,7 @@ func cmdObjectUpdateMeta(p *bridge.Package, s *objectStore, args []bridge.Value)
 		description := o.Text("description")
 		c.Description = &description
 	}
-	if given, ok := o["header"].(nats.Header); ok {
+	if given, ok := o.Get("header").(nats.Header); ok {
 		header := headerDict(given)
 		c.Header = &header
 	}

@@ -39,7 +39,7 @@ func cmdObjectWatch(p *bridge.Package, s *objectStore, args []bridge.Value) (any
 	}
 	consumer := &orderedConsumer{c: s.j.c, source: p.NewSource()}
 	w := &objectWatcher{c: s.j.c, consumer: consumer, source: p.NewSource()}
-	w.callback = o["callback"].(bridge.Value).Retain()
+	w.callback = o.Get("callback").(bridge.Value).Retain()
 	settings := object.WatchOptions{
 		IncludeHistory: o.Bool("include_history"),
 		IgnoreDeletes:  o.Bool("ignore_deletes"),

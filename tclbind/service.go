@@ -91,7 +91,7 @@ func cmdService(p *bridge.Package, c *connection, args []bridge.Value) (any, err
 		return nil, err
 	}
 	for name, to := range map[string]*bridge.Value{"stats_callback": &s.stats, "done_callback": &s.done, "error_callback": &s.failed} {
-		if v, ok := o[name].(bridge.Value); ok {
+		if v, ok := o.Get(name).(bridge.Value); ok {
 			*to = v.Retain()
 		}
 	}

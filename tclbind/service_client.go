@@ -58,7 +58,7 @@ func cmdServiceCall(p *bridge.Package, c *connection, args []bridge.Value) (any,
 		return nil, err
 	}
 	m := &nats.Msg{Subject: args[0].Text(), Data: c.outgoing(args[1])}
-	m.Header, _ = o["header"].(nats.Header)
+	m.Header, _ = o.Get("header").(nats.Header)
 	timeout := c.settings.values.Duration("request_timeout")
 	if o.Has("timeout") {
 		timeout = o.Duration("timeout")

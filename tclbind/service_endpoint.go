@@ -97,7 +97,7 @@ func cmdServiceEndpoint(p *bridge.Package, args []bridge.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.callback = o["callback"].(bridge.Value).Retain()
+	h.callback = o.Get("callback").(bridge.Value).Retain()
 	p.Add(h, s)
 	return nil, nil
 }
@@ -172,7 +172,7 @@ func cmdServiceRespond(_ *bridge.Package, s *service, args []bridge.Value) (any,
 	if err != nil {
 		return nil, err
 	}
-	header, _ := o["header"].(nats.Header)
+	header, _ := o.Get("header").(nats.Header)
 	if err := r.core.Respond(s.c.outgoing(args[1]), header); err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func cmdServiceError(_ *bridge.Package, s *service, args []bridge.Value) (any, e
 	if err != nil {
 		return nil, err
 	}
-	header, _ := o["header"].(nats.Header)
+	header, _ := o.Get("header").(nats.Header)
 	if err := r.core.Error(args[1].Text(), args[2].Text(), data, header); err != nil {
 		return nil, err
 	}

@@ -54,6 +54,9 @@ func (e *Error) Is(target error) bool {
 
 // CodeOf returns the code of the Error in err's chain, "" for none.
 func CodeOf(err error) string {
+	if err == nil {
+		return ""
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code

@@ -91,11 +91,11 @@ func (b *batch) send() error {
 // batchForgotten is the server's word that it has not, or not any more, all of the messages.
 const batchForgotten = "10176"
 
-func (b *batch) acknowledged(ack dict.Dict, err error) {
+func (b *batch) acknowledged(ack Ack, err error) {
 	api, _ := err.(*APIError)
 	again := fault.CodeOf(err) == fault.NoResponders || api != nil && api.ErrCode == batchForgotten
 	if !again || b.retry.Attempts <= 0 || !b.until.IsZero() && time.Until(b.until) <= b.retry.Wait {
-		b.done(ack, err)
+		b.done(ack.Fields, err)
 		return
 	}
 	b.retry.Attempts--

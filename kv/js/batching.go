@@ -101,7 +101,7 @@ func (b *Batch) Add(m *nats.Msg, done func(error)) (asked bool, err error) {
 		b.counted(m)
 		return false, nil
 	}
-	_, err = b.js.Publish(m, b.config.Timeout, wire.Retry{}, func(_ dict.Dict, err error) {
+	_, err = b.js.Publish(m, b.config.Timeout, wire.Retry{}, func(_ Ack, err error) {
 		if err != nil {
 			b.close()
 		}

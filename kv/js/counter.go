@@ -47,8 +47,8 @@ func (j *JetStream) Counter(stream string, done func(*Counter, error)) error {
 // its value, an integer of any size as text.
 func (c *Counter) Add(subject string, n *big.Int, done func(string, error)) error {
 	m := &nats.Msg{Subject: subject, Header: nats.Header{"Nats-Incr": {n.String()}}}
-	_, err := c.js.Publish(m, c.js.Timeout(), wire.DefaultRetry, func(ack dict.Dict, err error) {
-		value := ack.Text("val")
+	_, err := c.js.Publish(m, c.js.Timeout(), wire.DefaultRetry, func(ack Ack, err error) {
+		value := ack.Fields.Text("val")
 		if err == nil && !isInteger(value) {
 			err = badReply(subject, "val is no integer")
 		}

@@ -40,7 +40,7 @@ func publish(t *testing.T, j *js.JetStream, first, last int) {
 	var acked sync.WaitGroup
 	for i := first; i <= last; i++ {
 		acked.Add(1)
-		_, err := j.Publish(&nats.Msg{Subject: "s", Data: []byte(strconv.Itoa(i))}, natstest.Patience, wire.DefaultRetry, func(_ dict.Dict, err error) {
+		_, err := j.Publish(&nats.Msg{Subject: "s", Data: []byte(strconv.Itoa(i))}, natstest.Patience, wire.DefaultRetry, func(_ js.Ack, err error) {
 			if err != nil {
 				t.Error(err)
 			}

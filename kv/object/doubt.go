@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
@@ -174,7 +173,7 @@ func (s *Store) purgeEach(objects []*Info, done func(error)) {
 // is for another stream.
 func (s *Store) settle(subject string, done func(error)) error {
 	m := &nats.Msg{Subject: subject, Header: nats.Header{"Nats-Expected-Stream": {"-"}}}
-	_, err := s.js.Publish(m, s.js.Timeout(), wire.Retry{}, func(_ dict.Dict, err error) {
+	_, err := s.js.Publish(m, s.js.Timeout(), wire.Retry{}, func(_ js.Ack, err error) {
 		if fault.CodeOf(err) == fault.JSResponse && !leaderless(err) {
 			err = nil
 		}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
-	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/js"
 	"natstcl/kv/wire"
 )
 
@@ -179,7 +179,7 @@ func (w *Writer) send() {
 	w.digest.Write(chunk)
 	began := time.Now()
 	// Tried once: a second try would come behind the chunks that follow.
-	_, err := w.store.js.Publish(&nats.Msg{Subject: w.subject, Data: chunk}, w.store.js.Timeout(), wire.Retry{}, func(_ dict.Dict, err error) {
+	_, err := w.store.js.Publish(&nats.Msg{Subject: w.subject, Data: chunk}, w.store.js.Timeout(), wire.Retry{}, func(_ js.Ack, err error) {
 		w.acknowledged(chunk, time.Since(began), err)
 	})
 	if err != nil {

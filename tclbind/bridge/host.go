@@ -131,6 +131,8 @@ type Value interface {
 	// Text returns the string, as UTF-8 (Tcl's own encoding of NUL and of
 	// characters outside the BMP undone).
 	Text() string
+	// ViewText is Text without a copy: it is valid until the value is used again, and nothing of it is to be kept.
+	ViewText() string
 	// Bytes returns a copy of the byte array; of a string with characters above 255
 	// their low eight bits, as Tcl 8.6 sends them to a binary channel.
 	Bytes() []byte

@@ -79,7 +79,7 @@ func ungrouped(s string, hex bool) string {
 
 // Integer returns a value as an int64; an error if it is no integer, or does not fit.
 func Integer(v Value) (int64, error) {
-	text := v.Text()
+	text := v.ViewText()
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && (text[0] != '0' || len(text) == 1) {
 		return n, nil
 	}

@@ -299,7 +299,7 @@ func (p *Package) waitOf(v Value) (*wait, error) {
 
 // command runs the command of that name; w is nil where it has not begun an operation.
 func (p *Package) command(name Value, args []Value) (w *wait, result any, err error) {
-	run := p.commands[name.Text()]
+	run := p.commands[name.ViewText()]
 	if run == nil {
 		return nil, nil, fail(ErrInternal, "no such command "+name.Text())
 	}

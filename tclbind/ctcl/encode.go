@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"encoding/binary"
+	"strings"
 	"unsafe"
 
 	"natstcl/tclbind/bridge"
@@ -84,17 +85,17 @@ func (w *writer) first() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData
 // Release.
 type value struct{ obj *C.Tcl_Obj }
 
-// raw is the string representation, without a crossing where it is there already. It is
-// a copy.
+// raw is the string representation, without a crossing where it is there already. It is Tcl's memory.
 func (v value) raw() string {
-	if p := v.obj.bytes; p != nil {
-		return string(unsafe.Slice((*byte)(unsafe.Pointer(p)), int(v.obj.length)))
+	if v.obj.bytes == nil {
+		C.natsString(v.obj)
 	}
-	C.natsString(v.obj)
-	return string(unsafe.Slice((*byte)(unsafe.Pointer(v.obj.bytes)), int(v.obj.length)))
+	return unsafe.String((*byte)(unsafe.Pointer(v.obj.bytes)), int(v.obj.length))
 }
 
-func (v value) Text() string { return bridge.FromText(v.raw()) }
+func (v value) Text() string { return bridge.FromText(strings.Clone(v.raw())) }
+
+func (v value) ViewText() string { return bridge.FromText(v.raw()) }
 
 func (v value) Bytes() []byte { return bridge.Append([]byte{}, v.View()) }
 
@@ -118,12 +119,11 @@ func (v value) View() []byte {
 }
 
 func (v value) List() ([]bridge.Value, error) {
-	var n C.natsSize
-	var elements **C.Tcl_Obj
-	if C.natsList(v.obj, &n, &elements) != C.TCL_OK {
+	list := C.natsList(v.obj)
+	if list.elements == nil {
 		return nil, &bridge.TclError{Code: []string{"TCL", "VALUE", "LIST"}, Text: "not a list: " + v.Text()}
 	}
-	return values(int(n), elements), nil
+	return values(int(list.count), list.elements), nil
 }
 
 func values(n int, objects **C.Tcl_Obj) []bridge.Value {
@@ -134,9 +134,17 @@ func values(n int, objects **C.Tcl_Obj) []bridge.Value {
 	return out
 }
 
+// Retain is Tcl_IncrRefCount, which is no function: it needs no crossing.
 func (v value) Retain() bridge.Value {
-	C.natsRetain(v.obj)
+	v.obj.refCount++
 	return v
 }
 
-func (v value) Release() { C.natsRelease(v.obj) }
+// Release is Tcl_DecrRefCount, which crosses for the last reference alone.
+func (v value) Release() {
+	if v.obj.refCount > 1 {
+		v.obj.refCount--
+	} else {
+		C.natsRelease(v.obj)
+	}
+}

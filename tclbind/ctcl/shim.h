@@ -49,7 +49,6 @@ int natsCall(Tcl_Interp *interp, const void *words, const char *info); /* NATS_â
 
 Tcl_Obj *natsNewValue(const void *value); /* reference count 1 */
 void natsAppend(Tcl_Obj *list, const void *elements); /* a list that is not shared */
-void natsRetain(Tcl_Obj *obj);
 void natsRelease(Tcl_Obj *obj);
 void natsString(Tcl_Obj *obj);
 typedef struct {
@@ -57,7 +56,11 @@ typedef struct {
     natsSize length;
 } Span;
 Span natsBytes(Tcl_Obj *obj);
-int natsList(Tcl_Obj *obj, natsSize *count, Tcl_Obj ***elements);
+typedef struct {
+    Tcl_Obj **elements; /* NULL: it is no list */
+    natsSize count;
+} Elements;
+Elements natsList(Tcl_Obj *obj);
 
 void natsSetResult(Tcl_Interp *interp, const void *value);
 void natsSetError(Tcl_Interp *interp, const void *textAndCode);

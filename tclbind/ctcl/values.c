@@ -101,8 +101,6 @@ void natsAppend(Tcl_Obj *list, const void *elements)
     }
 }
 
-void natsRetain(Tcl_Obj *obj) { Tcl_IncrRefCount(obj); }
-
 void natsRelease(Tcl_Obj *obj) { Tcl_DecrRefCount(obj); }
 
 /* Sees to it that the value has a string representation. */
@@ -126,7 +124,15 @@ Span natsBytes(Tcl_Obj *obj)
 }
 
 /* The elements belong to the list. */
-int natsList(Tcl_Obj *obj, natsSize *count, Tcl_Obj ***elements)
+Elements natsList(Tcl_Obj *obj)
 {
-    return Tcl_ListObjGetElements(NULL, obj, count, elements);
+    static Tcl_Obj *none[1];
+    Elements list;
+
+    if (Tcl_ListObjGetElements(NULL, obj, &list.count, &list.elements) != TCL_OK) {
+        list.elements = NULL;
+    } else if (list.count == 0) {
+        list.elements = none; /* an empty list may have no memory */
+    }
+    return list;
 }

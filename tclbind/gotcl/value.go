@@ -3,6 +3,7 @@
 package gotcl
 
 import (
+	"strings"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -32,15 +33,19 @@ type value struct {
 	obj uintptr
 }
 
+// raw is the string representation. It is the library's memory.
 func (v value) raw() string {
 	o := at[lib.Tcl_Obj](v.obj)
 	if o.Fbytes == 0 {
 		lib.XTcl_GetStringFromObj(v.tls, v.obj, 0)
 	}
-	return string(view(o.Fbytes, o.Flength))
+	b := view(o.Fbytes, o.Flength)
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-func (v value) Text() string { return bridge.FromText(v.raw()) }
+func (v value) Text() string { return bridge.FromText(strings.Clone(v.raw())) }
+
+func (v value) ViewText() string { return bridge.FromText(v.raw()) }
 
 func (v value) Bytes() []byte { return bridge.Append([]byte{}, v.View()) }
 

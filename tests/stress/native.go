@@ -21,7 +21,6 @@ import (
 
 	"natstcl/kv"
 	"natstcl/kv/client"
-	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/micro"
@@ -379,15 +378,14 @@ func (c *goClient) objects(random *rand.Rand) {
 func (c *goClient) publishes(*rand.Rand) {
 	subject, value := "s."+c.name, c.value()
 	c.call("publish", subject, value, 0, func() (string, error) {
-		ack, err := await(func(done func(dict.Dict, error)) error {
+		ack, err := await(func(done func(js.Ack, error)) error {
 			_, err := c.js.Publish(&nats.Msg{Subject: subject, Data: []byte(value)}, c.timeout, wire.DefaultRetry, done)
 			return err
 		})
 		if err != nil {
 			return "", err
 		}
-		seq, _ := ack.Get("seq")
-		return fmt.Sprint(seq), nil
+		return fmt.Sprint(ack.Seq), nil
 	})
 	time.Sleep(2 * time.Millisecond)
 }

@@ -128,7 +128,7 @@ func enum(r *Row, v bridge.Value) (any, error) {
 }
 
 func prefix(r *Row, v bridge.Value) (any, error) {
-	empty := v.Text() == ""
+	empty := v.ViewText() == ""
 	if r.Empty && empty {
 		return "", nil
 	}

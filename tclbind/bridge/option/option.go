@@ -30,7 +30,13 @@ type Table []Row
 
 // Parse reads pairs of a name and a value, and adds the defaults of what was not given.
 func (t Table) Parse(args []bridge.Value) (Values, error) {
-	given, err := t.ParseGiven(args)
+	defaults := 0
+	for i := range t {
+		if t[i].Default != nil {
+			defaults++
+		}
+	}
+	given, err := t.parse(args, false, defaults)
 	if err != nil {
 		return nil, err
 	}
@@ -52,19 +58,20 @@ func (r *Row) missing() string {
 }
 
 // ParseGiven is Parse without the defaults.
-func (t Table) ParseGiven(args []bridge.Value) (Values, error) { return t.parse(args, false) }
+func (t Table) ParseGiven(args []bridge.Value) (Values, error) { return t.parse(args, false, 0) }
 
 // ParseKnown is ParseGiven; options that are not in the table are passed over.
-func (t Table) ParseKnown(args []bridge.Value) (Values, error) { return t.parse(args, true) }
+func (t Table) ParseKnown(args []bridge.Value) (Values, error) { return t.parse(args, true, 0) }
 
-func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
+// parse leaves room for so many more options.
+func (t Table) parse(args []bridge.Value, lax bool, room int) (Values, error) {
 	if len(args)%2 == 1 {
 		last := args[len(args)-1].Text()
 		return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Missing value for option " + last, Help: t.needs(last)}
 	}
-	out := make(Values, len(args)/2)
+	out := &Set{make([]field, 0, len(args)/2+room)}
 	for i := 0; i < len(args); i += 2 {
-		name := strings.TrimPrefix(args[i].Text(), "-")
+		name := strings.TrimPrefix(args[i].ViewText(), "-")
 		row := t.Row(name)
 		if row == nil {
 			if lax {
@@ -76,7 +83,7 @@ func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[name] = v
+		out.Put(row.Name, v)
 	}
 	return out, nil
 }

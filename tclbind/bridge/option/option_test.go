@@ -58,7 +58,7 @@ func TestOptionsAreReadByTheirTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !o.Bool("flag") || o.Int("count") != 16 || o["offset"] != json.Number("-123456789012345678901234567890") {
+	if !o.Bool("flag") || o.Int("count") != 16 || o.Get("offset") != json.Number("-123456789012345678901234567890") {
 		t.Errorf("flag, count, offset: %v", o)
 	}
 	if o.Duration("wait") != 1500*time.Millisecond || o.Nanos("age") != 1_500_000 {

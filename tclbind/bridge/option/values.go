@@ -4,41 +4,112 @@ package option
 
 import (
 	"encoding/json"
+	"iter"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"time"
 )
 
 // Values are parsed options by name. Their Go types are those that the kinds tell, or those of the
-// tables' defaults.
-type Values map[string]any
+// tables' defaults. nil has none, and cannot be written.
+type Values = *Set
+
+// Set is a list: most calls have few options, and each call makes one.
+type Set struct{ fields []field }
+
+type field struct {
+	name  string
+	value any
+}
+
+// Find returns an option, and whether it was given, or has a default.
+func (o *Set) Find(name string) (any, bool) {
+	if o != nil {
+		for i := range o.fields {
+			if f := &o.fields[i]; f.name == name {
+				return f.value, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// Get returns an option, nil for none.
+func (o *Set) Get(name string) any {
+	v, _ := o.Find(name)
+	return v
+}
+
+// Put adds an option, or replaces it.
+func (o *Set) Put(name string, value any) {
+	for i := range o.fields {
+		if f := &o.fields[i]; f.name == name {
+			f.value = value
+			return
+		}
+	}
+	o.fields = append(o.fields, field{name, value})
+}
+
+// Remove has no effect where there is no such option.
+func (o *Set) Remove(name string) {
+	o.fields = slices.DeleteFunc(o.fields, func(f field) bool { return f.name == name })
+}
+
+// All are the options in the order in which they were given first.
+func (o *Set) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		if o == nil {
+			return
+		}
+		for _, f := range o.fields {
+			if !yield(f.name, f.value) {
+				return
+			}
+		}
+	}
+}
+
+// Len is how many there are.
+func (o *Set) Len() int {
+	if o == nil {
+		return 0
+	}
+	return len(o.fields)
+}
 
 // OrDefaults adds the defaults of what was not given.
-func (o Values) OrDefaults(t Table) Values {
+func (o *Set) OrDefaults(t Table) Values {
 	for i := range t {
 		if row := &t[i]; row.Default != nil && !o.Has(row.Name) {
-			o[row.Name] = row.Default
+			o.fields = append(o.fields, field{row.Name, row.Default})
 		}
 	}
 	return o
 }
 
 // Has tells whether the option was given, or has a default.
-func (o Values) Has(name string) bool { _, ok := o[name]; return ok }
+func (o *Set) Has(name string) bool { _, ok := o.Find(name); return ok }
 
 // Text returns an option that is a text, "" for none.
-func (o Values) Text(name string) string { s, _ := o[name].(string); return s }
+func (o *Set) Text(name string) string { s, _ := o.Get(name).(string); return s }
 
 // Bool returns a Bool, false for none.
-func (o Values) Bool(name string) bool { b, _ := o[name].(bool); return b }
+func (o *Set) Bool(name string) bool { b, _ := o.Get(name).(bool); return b }
 
 // List returns a List, nil for none.
-func (o Values) List(name string) []string { l, _ := o[name].([]string); return l }
+func (o *Set) List(name string) []string { l, _ := o.Get(name).([]string); return l }
 
 // Duration returns a Millis, 0 for none. A default may be a time.Duration.
-func (o Values) Duration(name string) time.Duration {
-	switch v := o[name].(type) {
+func (o *Set) Duration(name string) time.Duration {
+	return MillisOf(o.Get(name))
+}
+
+// MillisOf is what Duration makes of a value.
+func MillisOf(v any) time.Duration {
+	switch v := v.(type) {
 	case time.Duration:
 		return v
 	case json.Number:
@@ -49,8 +120,8 @@ func (o Values) Duration(name string) time.Duration {
 }
 
 // Int returns an Int or a Natural, 0 for none; one beyond int64 becomes the nearest that is not.
-func (o Values) Int(name string) int64 {
-	text, _ := o[name].(json.Number)
+func (o *Set) Int(name string) int64 {
+	text, _ := o.Get(name).(json.Number)
 	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 		return n
 	}
@@ -62,8 +133,8 @@ func (o Values) Int(name string) int64 {
 }
 
 // Nanos returns a Duration in ns, rounded, and clipped to int64; 0 for none.
-func (o Values) Nanos(name string) int64 {
-	ms, ok := o[name].(*big.Rat)
+func (o *Set) Nanos(name string) int64 {
+	ms, ok := o.Get(name).(*big.Rat)
 	if !ok {
 		return 0
 	}

@@ -14,6 +14,7 @@ import (
 type text string
 
 func (v text) Text() string         { return string(v) }
+func (v text) ViewText() string     { return string(v) }
 func (v text) Bytes() []byte        { return []byte(v) }
 func (v text) View() []byte         { return []byte(v) }
 func (v text) Wide() bool           { return bridge.WideText([]byte(v)) }
