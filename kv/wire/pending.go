@@ -84,22 +84,13 @@ func (t *pendings) expect(p *Pending, timeout time.Duration) {
 	t.armLocked(p.deadline)
 }
 
-// removeLocked takes the request of an ID out; nil where it is out already, and its end is told.
-func (t *pendings) removeLocked(id uint64) *Pending {
-	p := t.byID.Get(id)
-	if p != nil {
-		t.takeOutLocked(p)
-	}
-	return p
-}
-
 func (t *pendings) takeOutLocked(p *Pending) {
 	t.byID.Delete(p.id)
 	t.deadlines.takeOut(p)
 	p.over = true
 }
 
-// takeOut is remove for one who has p.
+// takeOut takes p out of the table and of its queue; false where it is out already, and its end is told.
 func (t *pendings) takeOut(p *Pending) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
