@@ -84,6 +84,7 @@ func init() {
 
 // attach brings an extension into an interpreter.
 func attach(tls *libc.TLS, interp uintptr, x *bridge.Extension) (err error) {
+	takeSignals(tls)
 	h := &host{x: x, tls: tls, interp: interp, thread: lib.XTcl_GetCurrentThread(tls), waker: libc.NewTLS(), roused: make(chan struct{}, 1)}
 	h.number = hosts.add(h)
 	defer func() {
