@@ -45,7 +45,29 @@ func TestTheFirstDeadlineIsTheNextToEnd(t *testing.T) {
 	for _, p := range open {
 		d.takeOut(p)
 	}
-	if len(d) > fewTimeouts {
-		t.Errorf("%d queues are empty, and kept", len(d))
+	if len(d.queues) > fewTimeouts || len(d.next) > fewTimeouts {
+		t.Errorf("%d queues are empty, and kept, and %d in the heap", len(d.queues), len(d.next))
+	}
+}
+
+// Each of many requests has a timeout of its own, as where a script gives each the time that is left. To find the next one
+// takes no look at each queue: for these that would take half a minute.
+func TestManyTimeoutsEndInOrder(t *testing.T) {
+	const n = 20000
+	d, now := deadlines{}, time.Now()
+	for _, i := range rand.Perm(n) {
+		timeout := time.Duration(i+1) * time.Millisecond
+		d.enter(&Pending{deadline: now.Add(timeout)}, timeout)
+	}
+	start := time.Now()
+	for i := range n {
+		first := d.first()
+		if want := now.Add(time.Duration(i+1) * time.Millisecond); first == nil || !first.deadline.Equal(want) {
+			t.Fatalf("%d: the first one is %v", i, first)
+		}
+		d.takeOut(first)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }

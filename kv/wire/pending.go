@@ -53,9 +53,7 @@ type pendings struct {
 	mux *Sub // by which the replies to all but Collect come, nil until it is needed; guarded by Conn.mu
 }
 
-func (t *pendings) init(c *Conn) {
-	t.conn, t.deadlines = c, deadlines{}
-}
+func (t *pendings) init(c *Conn) { t.conn = c }
 
 // add enters p, before it is sent: its reply may be quick. Its time begins now.
 func (t *pendings) add(p *Pending, timeout time.Duration) {
@@ -169,7 +167,9 @@ func (p *Pending) Expire(m *nats.Msg) {
 	t := &p.conn.pending
 	t.mu.Lock()
 	waits := t.byID.Get(p.id) == p
-	p.expires = m
+	if waits {
+		p.expires = m // which whoever tells the end reads without the lock
+	}
 	t.mu.Unlock()
 	if !waits {
 		p.conn.withdraw(m) // its time was short
@@ -309,11 +309,10 @@ func (c *Conn) askLocked(p *Pending, m *nats.Msg, wildcards bool, timeout time.D
 		c.pending.expect(p, timeout) // with the lock, so that one that has begun before another one is entered before it
 	}
 	c.mu.Unlock()
-	if err != nil {
-		p.Cancel()
+	if err != nil && p.Cancel() {
 		return nil, err
 	}
-	return p, nil
+	return p, nil // where it was refused meanwhile, or the connection has ended, done was told that
 }
 
 // muxLocked sees to it that replies are listened to.
