@@ -198,7 +198,8 @@ type published struct {
 	err error
 }
 
-// answered is called by the connection's reader, or by its timer.
+// answered is called by the connection's reader, or by its timer. The slot is given back when the callback's turn comes:
+// until then publish_wait has something to wait for.
 func (d *published) answered(ack js.Ack, err error) {
 	d.ack, d.err = ack, err
 	if wire.IsLate(err) {
@@ -206,7 +207,6 @@ func (d *published) answered(ack js.Ack, err error) {
 	} else {
 		d.p.Post(d)
 	}
-	d.giveBack()
 }
 
 func (d *published) end() {
