@@ -162,7 +162,9 @@ func (g *gathering) rest(names []string, at moment, page js.Cursor) (more bool, 
 	}
 	if at.expected == 0 {
 		at.expected = page.Count + page.Pending
-		at.upTo = page.UpTo
+		if page.UpTo > 0 { // a page that ended before a message that was removed does not tell it
+			at.upTo = page.UpTo
+		}
 	}
 	at.got += page.Count
 	switch {

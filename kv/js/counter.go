@@ -4,6 +4,7 @@ package js
 
 import (
 	"math/big"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -74,11 +75,14 @@ func (c *Counter) GetMany(subjects []string, done func([]*Count, error)) error {
 	return c.pages(subjects, &Page{}, nil, done)
 }
 
-// pages reads what comes behind a page: all of them as of the same moment.
+// pages reads what comes behind a page: all of them as of the same moment, but for those behind a page that ended before a
+// message that was removed.
 func (c *Counter) pages(subjects []string, before *Page, known []*Count, done func([]*Count, error)) error {
 	request := dict.Dict{{Key: "multi_last", Value: subjects}}
 	if before.UpTo > 0 {
 		request.Set("up_to_seq", before.UpTo)
+	}
+	if before.Last > 0 {
 		request.Set("seq", before.Last+1)
 	}
 	return c.js.DirectGetPage(c.stream, request, func(page *Page, err error) {
@@ -87,13 +91,16 @@ func (c *Counter) pages(subjects []string, before *Page, known []*Count, done fu
 			if err == nil {
 				one, err = c.read(m)
 			}
+			if before.Last > 0 && before.UpTo == 0 { // it may have come before, in its earlier place
+				known = slices.DeleteFunc(known, func(k *Count) bool { return k != nil && k.Subject == m.Subject })
+			}
 			known = append(known, one)
 		}
 		if err != nil {
 			done(nil, err)
 			return
 		}
-		if page.Pending == 0 || len(page.Messages) == 0 || page.UpTo == 0 {
+		if page.Pending == 0 || len(page.Messages) == 0 {
 			done(known, nil)
 			return
 		}

@@ -202,19 +202,28 @@ func (j *JetStream) DirectGetPage(stream string, batch dict.Dict, done func(*Pag
 // DirectGetEach reads many messages in one request, whose fields are those of ADR-31, from
 // any replica or mirror that answers direct gets. take gets each message as it comes, and done the end.
 // Nothing there: no message. Nobody answers: ErrNoResponders. Where a connection was lost, and some of the replies with it,
-// it is ErrTimeout as soon as that is seen, and take got the messages before the gap.
+// it is ErrTimeout as soon as that is seen, and take got the messages before the gap. Where a message was removed while the
+// server sent the page, that ends before it: the Cursor's Pending is not 0, though the request has set no limit.
 func (j *JetStream) DirectGetEach(stream string, batch dict.Dict, take func(*Message), done func(Cursor, error)) error {
 	subject, err := j.subject(at("DIRECT.GET", stream))
 	if err != nil {
 		return err
 	}
+	return j.page(subject, batch, mostPages, take, func(at Cursor, err error) { done(at, indirect(stream, err)) })
+}
+
+// mostPages bounds how often a page is asked for of which the first message was removed each time.
+const mostPages = 5
+
+func (j *JetStream) page(subject string, batch dict.Dict, pages int, take func(*Message), done func(Cursor, error)) error {
 	request := j.question(subject, batch.JSON())
 	if j.options.Trace {
 		j.conn.Logf(wire.LogDebug, ">>> %s %s", request.Subject, request.Data)
 	}
 	var at Cursor
+	var removed bool
 	var failure error
-	_, err = j.conn.Collect(request, j.options.Timeout,
+	_, err := j.conn.Collect(request, j.options.Timeout,
 		func(m *nats.Msg) (last bool) {
 			if j.options.Trace {
 				j.conn.Logf(wire.LogDebug, "<<< %s %s", request.Subject, m.Data)
@@ -224,18 +233,34 @@ func (j *JetStream) DirectGetEach(stream string, batch dict.Dict, take func(*Mes
 				failure = fault.Helped(fault.New(fault.Timeout, "Request to "+subject+" timed out"), "some of its replies were lost with a connection")
 				return true
 			}
+			removed = wasRemoved(m) && (at.Count > 0 || batch.Path("multi_last") != nil)
 			if got, last, failure = at.next(subject, m); got != nil {
 				take(got)
 			}
 			return last
 		},
 		func(_ *nats.Msg, err error) {
+			if err == nil && removed && at.Count == 0 {
+				if pages > 1 {
+					if err = j.page(subject, batch, pages-1, take, done); err == nil {
+						return
+					}
+				} else {
+					err = badReply(subject, "it brings none of what is there")
+				}
+			}
 			if err == nil && fault.CodeOf(failure) != fault.MsgNotFound {
 				err = failure
 			}
-			done(at, indirect(stream, err))
+			done(at, err)
 		})
 	return err
+}
+
+// wasRemoved tells whether a reply says that a message that the server had found was removed before it was sent. Where there
+// is none at all the description is another one, if the last messages of subjects are asked for (multi_last).
+func wasRemoved(m *nats.Msg) bool {
+	return m.Header.Get("Status") == "404" && m.Header.Get("Nats-Sequence") == "" && m.Header.Get("Description") == "Message Not Found"
 }
 
 // gap tells whether replies are missing before this one: it has the sequence number of the message that was sent before
@@ -256,8 +281,12 @@ func (at *Cursor) next(subject string, m *nats.Msg) (got *Message, last bool, er
 		}
 		return nil, true, nil
 	}
+	pending, told := decimal(lastValue(m.Header, "Nats-Num-Pending"))
 	if got, err = directMessage(subject, m, pageHeaders); err != nil {
 		return nil, true, err
+	}
+	if told {
+		at.Pending = pending // in case that the end does not tell it
 	}
 	at.Last = got.Seq
 	at.Count++
