@@ -110,7 +110,7 @@ proc untrue {js} {
             }
         }
         if {$true ne "1"} {
-            lappend wrong $operation $true $error
+            lappend wrong $operation $true $error [string range $result 0 200] [dict get [$kv status] values]
         }
     }
     return $wrong
