@@ -230,30 +230,28 @@ func (d *published) Run(p *bridge.Package) {
 
 // WriteTo writes the callback's arguments.
 func (d *published) WriteTo(w bridge.Writer) {
-	w.List(3)
 	empty := d.c.words.empty
-	if d.err == nil {
-		w.Int(0)
-		ack := ackRecord{d.c, d.ack}
-		ack.WriteTo(w)
-		w.Any(empty)
-		return
-	}
+	var timedOut int64
+	var refusal any = empty
 	var api *js.APIError
 	switch code := fault.CodeOf(d.err); {
+	case d.err == nil:
 	case errors.As(d.err, &api):
-		w.Int(0)
-		w.Any(empty)
-		w.Any(pubError(api.Code, api.ErrCode, d.err))
+		refusal = pubError(api.Code, api.ErrCode, d.err)
 	case code == fault.Protocol, code == fault.Permissions:
-		w.Int(0)
-		w.Any(empty)
-		w.Any(pubError("0", "0", d.err)) // a reply that is none of JetStream's, or its refusal by the server
+		refusal = pubError("0", "0", d.err) // a reply that is none of JetStream's, or its refusal by the server
 	default:
-		w.Int(1)
-		w.Any(empty)
+		timedOut = 1
+	}
+	w.List(3)
+	w.Int(timedOut)
+	if d.err == nil {
+		ack := ackRecord{d.c, d.ack}
+		ack.WriteTo(w)
+	} else {
 		w.Any(empty)
 	}
+	w.Any(refusal)
 }
 
 // ackRecord is an acknowledgement as Tcl has it.

@@ -230,7 +230,7 @@ func (j *JetStream) page(subject string, batch dict.Dict, pages int, take func(*
 			}
 			var got *Message
 			if at.gap(m) {
-				failure = fault.Helped(fault.New(fault.Timeout, "Request to "+subject+" timed out"), "some of its replies were lost with a connection")
+				failure = fault.Helped(wire.TimedOut(subject), "some of its replies were lost with a connection")
 				return true
 			}
 			removed = wasRemoved(m) && (at.Count > 0 || batch.Path("multi_last") != nil)

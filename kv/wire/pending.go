@@ -149,9 +149,14 @@ func (t *pendings) expire() {
 	}
 }
 
+// TimedOut is the error of a request whose answer has not come in time, or not all of it.
+func TimedOut(subject string) *fault.Error {
+	return fault.New(fault.Timeout, "Request to "+subject+" timed out")
+}
+
 // late is the error of a request whose time is over, which is taken back where it may not happen later.
 func (p *Pending) late() error {
-	cause := fault.New(fault.Timeout, "Request to "+p.subject+" timed out")
+	cause := TimedOut(p.subject)
 	switch unsent := p.expires != nil && p.conn.withdraw(p.expires); {
 	case unsent:
 		cause.Help = "it was not sent, and will not be"
