@@ -94,6 +94,15 @@ func (c *goClient) obey() error {
 			fmt.Println("stopped")
 			continue
 		}
+		if words[0] == "again" {
+			if slices.Contains(words[1:], c.name) {
+				if err := c.consume(context.Background()); err != nil {
+					return err
+				}
+			}
+			fmt.Println("reading")
+			continue
+		}
 		for !c.current(number(words[1]), int(number(words[2]))) {
 			time.Sleep(20 * time.Millisecond)
 		}

@@ -122,12 +122,7 @@ func (r *round) furnish(ctx context.Context) error {
 		}
 	}
 	for host := range r.hosts {
-		err := eventually(ctx, patience, func(ctx context.Context) error {
-			_, err := r.js.CreateConsumer(ctx, "S_"+r.bucket, jetstream.ConsumerConfig{Durable: host, AckPolicy: jetstream.AckExplicitPolicy,
-				AckWait: 2 * time.Second, Replicas: replicas})
-			return err
-		})
-		if err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
+		if err := r.createConsumer(ctx, host); err != nil {
 			return err
 		}
 	}
@@ -135,6 +130,49 @@ func (r *round) furnish(ctx context.Context) error {
 		_, err := r.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: r.bucket, Replicas: replicas})
 		return err
 	})
+}
+
+// createConsumer makes the durable consumer of a worker.
+func (r *round) createConsumer(ctx context.Context, host string) error {
+	err := eventually(ctx, patience, func(ctx context.Context) error {
+		_, err := r.js.CreateConsumer(ctx, "S_"+r.bucket, jetstream.ConsumerConfig{Durable: host, AckPolicy: jetstream.AckExplicitPolicy,
+			AckWait: 2 * time.Second, Replicas: len(r.cluster.nodes)})
+		return err
+	})
+	if errors.Is(err, jetstream.ErrConsumerExists) {
+		return nil
+	}
+	return err
+}
+
+// restoreConsumers makes anew the durable consumers that a cluster has lost, and has their workers read them. A server
+// that has just been started removes a durable that is not in the cluster's log as it knows it, and says in its own log
+// that it was orphaned.
+func (r *round) restoreConsumers(ctx context.Context) error {
+	lost := []string{"again"}
+	for host := range r.hosts {
+		err := eventually(ctx, patience, func(ctx context.Context) error {
+			_, err := r.js.Consumer(ctx, "S_"+r.bucket, host)
+			if errors.Is(err, jetstream.ErrConsumerNotFound) {
+				lost = append(lost, host)
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(lost) == 1 {
+		return nil
+	}
+	r.check.counts["durables that a cluster lost"] += len(lost) - 1
+	for _, host := range lost[1:] {
+		if err := r.createConsumer(ctx, host); err != nil {
+			return err
+		}
+	}
+	return r.tell(strings.Join(lost, " "), "reading")
 }
 
 func (r *round) startWorkers(ctx context.Context) error {
@@ -245,6 +283,9 @@ func (r *round) examine(ctx context.Context) error {
 	}
 	if r.check.digests, err = r.objects(ctx); err != nil {
 		return fmt.Errorf("reading the objects: %w", err)
+	}
+	if err := r.restoreConsumers(ctx); err != nil {
+		return fmt.Errorf("looking for the durable consumers: %w", err)
 	}
 	settled := r.tell(fmt.Sprintf("settle %d %d", r.check.kv.last, len(r.check.published.messages)), "settled")
 	if settled != nil {

@@ -99,9 +99,13 @@ func newCluster(ctx context.Context, program string, size int) (*cluster, error)
 
 // start runs the node's server. It belongs to this process: it is killed where this one dies.
 func (n *node) start() error {
-	n.process = exec.Command(n.program, "-c", n.config, "-l", n.config+".log")
-	n.process.SysProcAttr = ownChild()
-	return n.process.Start()
+	process := exec.Command(n.program, "-c", n.config, "-l", n.config+".log")
+	process.SysProcAttr = ownChild()
+	if err := process.Start(); err != nil {
+		return err
+	}
+	n.process = process
+	return nil
 }
 
 // end ends it by a signal, and waits until it is gone.

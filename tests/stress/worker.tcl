@@ -5,9 +5,10 @@
 #     tclsh worker.tcl NAME URLS BUCKET SEED FILE TIMEOUT
 #
 # It reads lines from its standard input: "stop" has it begin nothing more, and it writes "stopped"
-# when all calls have ended; "settle KV STREAM" has it wait until its watchers and its consumer have
-# come to those sequence numbers, and it writes "settled", after what its arrays hold; "why" has it tell on its standard
-# error what it waits for. It ends with its standard input. native.go does the same in Go.
+# when all calls have ended; "again NAME …" has each of these workers read its consumer anew, which was lost, and it
+# writes "reading"; "settle KV STREAM" has it wait until its watchers and its consumer have come to those sequence numbers,
+# and it writes "settled", after what its arrays hold; "why" has it tell on its standard error what it waits for. It ends
+# with its standard input. native.go does the same in Go.
 #
 # A line of FILE has fields with tabs between: what was done, when it began and ended (µs since 1970), the key,
 # the value, the revision that was expected, ok or the errorCode, and the revision or what else came of it.
@@ -188,6 +189,10 @@ proc changed {watcher entry} {
     }
 }
 
+proc consume {} {
+    set ::consumer [$::js pull_consumer S_$::bucket $::name -callback consumed -expires 2000]
+}
+
 proc consumed {message} {
     set sequence [dict get [nats::metadata $message] stream_seq]
     if {![info exists ::consumed($sequence)]} {
@@ -220,6 +225,14 @@ proc told {} {
             flush $::log
             puts stderr "$::name: running $::running, active $::active, [$::conn status], seen $::seen,\
                 array [$::second revision], taken $::taken\n[nats::core::stats]\n[join [info commands ::*#*] " "]"
+        }
+        again {
+            if {$::name in [lrange $line 1 end]} {
+                $::consumer destroy
+                consume
+            }
+            puts reading
+            flush stdout
         }
         settle {
             lassign $line - kv stream
@@ -277,7 +290,7 @@ $service endpoint echo -subject $bucket.echo -callback {apply {{request} {
 }}}
 set first [$kv watch > -callback {changed 1} -values_array cache -idle_heartbeat 1000]
 set second [$kv watch > -values_array cache2 -callback {changed 2} -idle_heartbeat 1000]
-set consumer [$js pull_consumer S_$bucket $name -callback consumed -expires 2000]
+consume
 
 fconfigure stdin -blocking 0
 fileevent stdin readable told
