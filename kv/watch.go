@@ -110,6 +110,9 @@ func (b *Bucket) Watch(key string, o WatchOptions, handler func(*Entry), done fu
 		}
 		w.mu.Lock()
 		w.consumer = c
+		if w.initial.over { // a heartbeat came before the consumer's own reply
+			w.goOn(w.initial.silent)
+		}
 		w.mu.Unlock()
 		done(w, nil)
 	})

@@ -467,11 +467,18 @@ func (c *OrderedConsumer) renew() {
 }
 
 // Complete tells that the initial data of the deliver policy last_per_subject, which is that up to the stream sequence
-// through, needs nothing more: a new start delivers every message behind it, also where nothing was delivered before.
+// through, needs nothing more: a new start delivers every message behind it, also where nothing was delivered before. One
+// that is under way, and would deliver the last message of each subject, gives way to another.
 func (c *OrderedConsumer) Complete(through uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	late := c.restarting && !c.retrying && c.streamSeq == 0 && !c.each
 	c.from, c.each = through+1, true
+	if late {
+		c.generation++ // what it delivers does not count
+		c.retrying = true
+		go c.js.conn.Guarded(c.StartAgain)
+	}
 }
 
 // StartAgain starts the consumer anew behind the last message that was delivered, without telling Failed. It is for a
