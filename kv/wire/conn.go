@@ -24,6 +24,7 @@ type Conn struct {
 	inbox string // what the subjects of replies begin with, with a dot at its end
 
 	talkers atomic.Int32 // goroutines between Gather and Ungather
+	pressed atomic.Bool  // more waits for the server than softLimit: its socket says so, for Hold
 
 	mu      sync.Mutex
 	options Options

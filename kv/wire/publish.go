@@ -75,6 +75,9 @@ func (c *Conn) mayKeepLocked(m *nats.Msg) error {
 // slowly; it does not wait for one that takes nothing. It must not be called by a goroutine of the
 // Conn, which has to read meanwhile.
 func (c *Conn) Hold() {
+	if !c.pressed.Load() {
+		return
+	}
 	c.mu.Lock()
 	e := c.engine
 	c.mu.Unlock()

@@ -76,6 +76,7 @@ func (s *socket) Write(b []byte) (int, error) {
 			return 0, s.err
 		}
 		s.queue = append(s.queue, rest...)
+		s.pressLocked()
 		if !s.writing {
 			s.writing = true
 			// Ends when the queue is empty, or with the socket.
@@ -101,6 +102,7 @@ func (s *socket) flushQueue() {
 		piece := s.queue[:min(len(s.queue), 256<<10)] // appending leaves it as it is
 		n, err := s.writePiece(piece)
 		s.queue = s.queue[n:]
+		s.pressLocked()
 		s.taken += uint64(n)
 		s.stalled = false
 		if err != nil {
@@ -109,6 +111,14 @@ func (s *socket) flushQueue() {
 		s.changed.Broadcast()
 	}
 	s.queue = nil
+	s.pressLocked()
+}
+
+// pressLocked is called when the queue has changed.
+func (s *socket) pressLocked() {
+	if pressed := len(s.queue) > softLimit; pressed != s.conn.pressed.Load() {
+		s.conn.pressed.Store(pressed)
+	}
 }
 
 // writePiece writes without the lock, and returns with it.
