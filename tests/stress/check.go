@@ -16,6 +16,7 @@ import (
 // A check holds what the workers say against what the server has. What it finds is in faults, in words.
 type check struct {
 	kv, published *stream
+	orphans       map[string]bool   // workers whose durable consumer a server has removed by itself
 	digests       map[string]string // object -> the digest of what is stored, computed from it
 	timeout       time.Duration     // of each request
 	margin        time.Duration     // that a busy machine may take longer
@@ -255,6 +256,12 @@ func (c *check) isBucket(worker, name string, array map[string]string) {
 func (c *check) consumed(worker string, events []*event) {
 	got := map[uint64]bool{}
 	for _, e := range events {
+		if e.what == "unread" {
+			c.counts["consumers that a server ended"]++
+			if !c.orphans[worker] {
+				c.failf("its consumer ended though no server had removed it: %s", e)
+			}
+		}
 		if e.what == "consumed" {
 			got[e.expected] = true
 			if c.published.messages[e.expected].value != e.value {

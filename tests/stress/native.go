@@ -94,15 +94,6 @@ func (c *goClient) obey() error {
 			fmt.Println("stopped")
 			continue
 		}
-		if words[0] == "again" {
-			if slices.Contains(words[1:], c.name) {
-				if err := c.consume(context.Background()); err != nil {
-					return err
-				}
-			}
-			fmt.Println("reading")
-			continue
-		}
 		for !c.current(number(words[1]), int(number(words[2]))) {
 			time.Sleep(20 * time.Millisecond)
 		}
@@ -209,7 +200,8 @@ func (c *goClient) consume(ctx context.Context) error {
 	messages := make(chan *nats.Msg, 1<<16)
 	consumer, err := kv.Await(ctx, func(done func(*js.PullConsumer, error)) error {
 		return c.js.PullConsumer("S_"+c.prefix, c.name, js.PullConfig{MaxMessages: 500, Threshold: 250, Expires: 2 * time.Second,
-			IdleHeartbeat: time.Second, Deliver: func(m *nats.Msg) { messages <- m }, Failed: func(*fault.Error) {}}, done)
+			IdleHeartbeat: time.Second, Deliver: func(m *nats.Msg) { messages <- m }, Failed: func(*fault.Error) {},
+			Ended: func(why *fault.Error) { go c.consumeAgain(why) }}, done)
 	})
 	if err != nil {
 		return err
@@ -224,6 +216,16 @@ func (c *goClient) consume(ctx context.Context) error {
 		}
 	}()
 	return nil
+}
+
+// consumeAgain reads the consumer that a server has removed, when it is there again.
+func (c *goClient) consumeAgain(why *fault.Error) {
+	c.mu.Lock()
+	c.noteLocked("unread", 0, 0, "-", "-", 0, "ok", why.Text)
+	c.mu.Unlock()
+	for c.consume(context.Background()) != nil && c.client.Conn().Status() != wire.Closed {
+		time.Sleep(500 * time.Millisecond)
+	}
 }
 
 func (c *goClient) took(sequence uint64, value string) {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -145,17 +146,14 @@ func (r *round) createConsumer(ctx context.Context, host string) error {
 	return err
 }
 
-// restoreConsumers makes anew the durable consumers that a cluster has lost, and has their workers read them. A server
-// that has just been started removes a durable that is not in the cluster's log as it knows it, and says in its own log
-// that it was orphaned.
+// restoreConsumers makes the durable consumers anew that the cluster has lost: the workers find them again.
 func (r *round) restoreConsumers(ctx context.Context) error {
-	lost := []string{"again"}
 	for host := range r.hosts {
 		err := eventually(ctx, patience, func(ctx context.Context) error {
 			_, err := r.js.Consumer(ctx, "S_"+r.bucket, host)
 			if errors.Is(err, jetstream.ErrConsumerNotFound) {
-				lost = append(lost, host)
-				return nil
+				r.check.counts["durables that a cluster lost"]++
+				return r.createConsumer(ctx, host)
 			}
 			return err
 		})
@@ -163,16 +161,25 @@ func (r *round) restoreConsumers(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(lost) == 1 {
-		return nil
-	}
-	r.check.counts["durables that a cluster lost"] += len(lost) - 1
-	for _, host := range lost[1:] {
-		if err := r.createConsumer(ctx, host); err != nil {
-			return err
+	return nil
+}
+
+// orphans are the workers whose durable consumer a server has removed as one that is not in the cluster's log, as it
+// knew that log when it had just been started.
+func (r *round) orphans() (map[string]bool, error) {
+	found := map[string]bool{}
+	for _, n := range r.cluster.nodes {
+		log, err := os.ReadFile(n.config + ".log")
+		if err != nil {
+			return nil, err
+		}
+		for host := range r.hosts {
+			if strings.Contains(string(log), "orphaned durable consumer '$G > S_"+r.bucket+" > "+host+"'") {
+				found[host] = true
+			}
 		}
 	}
-	return r.tell(strings.Join(lost, " "), "reading")
+	return found, nil
 }
 
 func (r *round) startWorkers(ctx context.Context) error {
@@ -296,6 +303,9 @@ func (r *round) examine(ctx context.Context) error {
 		if histories[w.name], err = readHistory(w.name, w.file); err != nil {
 			return err
 		}
+	}
+	if r.check.orphans, err = r.orphans(); err != nil {
+		return err
 	}
 	r.check.all(histories)
 	return nil

@@ -5,10 +5,9 @@
 #     tclsh worker.tcl NAME URLS BUCKET SEED FILE TIMEOUT
 #
 # It reads lines from its standard input: "stop" has it begin nothing more, and it writes "stopped"
-# when all calls have ended; "again NAME …" has each of these workers read its consumer anew, which was lost, and it
-# writes "reading"; "settle KV STREAM" has it wait until its watchers and its consumer have come to those sequence numbers,
-# and it writes "settled", after what its arrays hold; "why" has it tell on its standard error what it waits for. It ends
-# with its standard input. native.go does the same in Go.
+# when all calls have ended; "settle KV STREAM" has it wait until its watchers and its consumer have
+# come to those sequence numbers, and it writes "settled", after what its arrays hold; "why" has it tell on its standard
+# error what it waits for. It ends with its standard input. native.go does the same in Go.
 #
 # A line of FILE has fields with tabs between: what was done, when it began and ended (µs since 1970), the key,
 # the value, the revision that was expected, ok or the errorCode, and the revision or what else came of it.
@@ -189,8 +188,18 @@ proc changed {watcher entry} {
     }
 }
 
+# Reads the consumer, also where a server has removed it, when it is there again.
 proc consume {} {
-    set ::consumer [$::js pull_consumer S_$::bucket $::name -callback consumed -expires 2000]
+    if {[catch {$::js pull_consumer S_$::bucket $::name -callback consumed -expires 2000 -error_callback failed} ::consumer]} {
+        after 500 consume
+    }
+}
+
+proc failed {error} {
+    if {[string match stopped* [dict get $error errorMessage]]} {
+        note unread 0 0 - - 0 ok [dict get $error errorMessage]
+        after 500 consume
+    }
 }
 
 proc consumed {message} {
@@ -225,14 +234,6 @@ proc told {} {
             flush $::log
             puts stderr "$::name: running $::running, active $::active, [$::conn status], seen $::seen,\
                 array [$::second revision], taken $::taken\n[nats::core::stats]\n[join [info commands ::*#*] " "]"
-        }
-        again {
-            if {$::name in [lrange $line 1 end]} {
-                $::consumer destroy
-                consume
-            }
-            puts reading
-            flush stdout
         }
         settle {
             lassign $line - kv stream
