@@ -63,7 +63,7 @@ var connectionCommands = []bridge.Command{
 	{Name: "answer", Usage: "question failed answer", Run: cmdAnswer},
 	{Name: "password_answer", Usage: "question failed text", Run: cmdPasswordAnswer},
 
-	{Name: "publish", Usage: "connection subject message args", Run: bridge.On(cmdPublish)},
+	{Name: "publish", Usage: "connection subject message args", Run: bridge.On(cmdPublish), Method: "::nats::connection"},
 	{Name: "publish_msg", Usage: "connection msg", Run: bridge.On(cmdPublishMsg)},
 	{Name: "subscribe", Usage: "connection subject args", Run: bridge.On(cmdSubscribe)},
 	{Name: "next_msg", Usage: "connection id args", Run: bridge.On(cmdNextMsg)},

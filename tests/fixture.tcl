@@ -161,6 +161,20 @@ proc record {args} {
     lappend ::recorded $args
 }
 
+# The names of the arguments of a method, from the class that defines it.
+proc argumentsOf {class method} {
+    for {set at $class} {$method ni [info class methods $at -private]} {set at [lindex [info class superclasses $at] 0]} {}
+    if {![catch {info class definition $at $method} definition]} {
+        return [lindex $definition 0]
+    }
+    # One that Go runs has no definition, and tells its arguments where it is called without any.
+    set object [$at new]
+    catch {$object $method} message
+    $object destroy
+    regexp {^wrong # args: should be "\S+ \S+ (.*)"$} $message - arguments
+    return [string map {"?arg ...?" args} $arguments]
+}
+
 # Collects background errors, errorCode and message of each, until it is called with "off".
 proc backgroundErrors {{how on}} {
     if {$how eq "off"} {

@@ -69,15 +69,6 @@ func (x *Extension) CodeOf(err error) []string {
 	return x.ErrorCode(err)
 }
 
-func wrongArgs(command string, usage []string) error {
-	words := []string{command}
-	for _, name := range usage {
-		if name[0] == '?' {
-			name += "?"
-		} else if name == "args" {
-			name = "?arg ...?"
-		}
-		words = append(words, name)
-	}
-	return &TclError{[]string{"TCL", "WRONGARGS"}, `wrong # args: should be "` + strings.Join(words, " ") + `"`}
+func wrongArgs(command, words string) error {
+	return &TclError{[]string{"TCL", "WRONGARGS"}, `wrong # args: should be "` + strings.TrimSpace(command+" "+words) + `"`}
 }

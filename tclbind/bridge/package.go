@@ -45,6 +45,9 @@ type Command struct {
 	// and a last one of "args" takes the rest.
 	Usage string
 	Run   func(p *Package, args []Value) (any, error)
+	// Method is the class of which this is a method, and no command of the namespace; "" for all that need not be as
+	// cheap. The first argument is the handle of the object.
+	Method string
 }
 
 // Package is an Extension in one interpreter. Its methods belong to the
@@ -91,6 +94,9 @@ func Attach(host Host, x *Extension) (*Package, error) {
 		host.Define(x.Namespace+c.Name, p.fromOutside(p.checked(c)))
 	}
 	for _, c := range x.Commands {
+		if c.Method != "" {
+			continue // when the class is there
+		}
 		run := p.checked(c)
 		p.commands[c.Name] = run
 		host.Define(x.Namespace+c.Name, p.fromOutside(run))
@@ -104,6 +110,14 @@ func Attach(host Host, x *Extension) (*Package, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	for _, c := range x.Commands {
+		if c.Method != "" {
+			least, most, words := argumentsOf(strings.Fields(c.Usage)[1:])
+			if err := host.DefineMethod(c.Method, c.Name, least, most, words, p.fromOutside(p.checked(c))); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if err := host.Eval("set " + x.Namespace + "version " + x.Version + "; package provide " + x.Name + " " + x.Version); err != nil {
 		return nil, err
 	}
@@ -112,19 +126,10 @@ func Attach(host Host, x *Extension) (*Package, error) {
 
 // checked is a command that looks at the number of its arguments first.
 func (p *Package) checked(c Command) func([]Value) (any, error) {
-	usage := strings.Fields(c.Usage)
-	least, most := len(usage), len(usage)
-	for i, name := range usage {
-		if name[0] == '?' {
-			least = min(least, i)
-		}
-		if name == "args" {
-			least, most = min(least, i), -1
-		}
-	}
+	least, most, words := argumentsOf(strings.Fields(c.Usage))
 	return func(args []Value) (any, error) {
 		if len(args) < least || most >= 0 && len(args) > most {
-			return nil, wrongArgs(p.extension.Namespace+c.Name, usage)
+			return nil, wrongArgs(p.extension.Namespace+c.Name, words)
 		}
 		result, err := c.Run(p, args)
 		if err != nil && p.extension.Failing != nil && !p.closed {
@@ -132,6 +137,24 @@ func (p *Package) checked(c Command) func([]Value) (any, error) {
 		}
 		return result, err
 	}
+}
+
+// argumentsOf returns how many arguments a usage wants, -1 for any number above the least, and its words as Tcl shows them.
+func argumentsOf(usage []string) (least, most int, words string) {
+	least, most = len(usage), len(usage)
+	shown := make([]string, len(usage))
+	for i, name := range usage {
+		shown[i] = name
+		if name[0] == '?' {
+			least = min(least, i)
+			shown[i] += "?"
+		}
+		if name == "args" {
+			least, most = min(least, i), -1
+			shown[i] = "?arg ...?"
+		}
+	}
+	return least, most, strings.Join(shown, " ")
 }
 
 // Close ends all that lives in this interpreter: resources, youngest first, and waits. No

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Tcl's strings are UTF-8 with two exceptions: NUL is C0 80, and Tcl 8.6, whose
@@ -114,6 +115,23 @@ func WideText(s []byte) bool {
 }
 
 func aboveLatin(b byte) bool { return b >= 0xC4 }
+
+// ASCII tells whether all characters of a Tcl string, in Tcl's own UTF-8, are from U+0001 to U+007F: then the string is its
+// own bytes.
+func ASCII(text string) bool {
+	for len(text) >= 8 {
+		if binary.NativeEndian.Uint64(unsafe.Slice(unsafe.StringData(text), 8))&0x8080808080808080 != 0 {
+			return false
+		}
+		text = text[8:]
+	}
+	for i := range len(text) {
+		if text[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
 
 // ListText is a Tcl list as text.
 func ListText(elements []string) string {

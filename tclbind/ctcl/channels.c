@@ -18,7 +18,7 @@ static int exchangeOption(Tcl_Interp *interp, Tcl_Channel channel, const char *o
  * A character that the channel's encoding lacks is written as that encoding's replacement, also
  * where Tcl 9 would stop at it, as its profile strict has it.
  */
-int natsWrite(Tcl_Interp *interp, const char *name, const void *line)
+int natsWrite(Tcl_Interp *interp, const char *name, const char *line)
 {
     Tcl_Channel channel = Tcl_GetChannel(interp, name, NULL);
     Tcl_DString profile;
@@ -47,7 +47,7 @@ int natsWrite(Tcl_Interp *interp, const char *name, const void *line)
     return natsOutcome(interp, ok);
 }
 
-Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name)
+Tcl_Obj *natsFileName(Tcl_Interp *interp, const char *name)
 {
     Tcl_Obj *path = natsDecodeAll(name), *translated;
 
@@ -57,7 +57,7 @@ Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name)
     return translated;
 }
 
-Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int most)
+Tcl_Obj *natsReadFile(Tcl_Interp *interp, const char *name, int most)
 {
     Tcl_Obj *path = natsDecodeAll(name), *data = Tcl_NewObj();
     Tcl_Channel channel;

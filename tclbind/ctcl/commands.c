@@ -12,23 +12,28 @@ typedef struct {
     int index;
 } Command;
 
-static int runCommand(void *clientData, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+int natsRun(Tcl_Interp *interp, uintptr_t owner, int index, int objc, Tcl_Obj *const objv[])
 {
-    Command *command = clientData;
-
     if (natsForked) {
         Tcl_SetObjResult(interp, Tcl_NewStringObj("the package nats does not work in a child of fork", -1));
         Tcl_SetErrorCode(interp, "NATS", "ErrForked", NULL);
         return TCL_ERROR;
     }
     natsCheckHandlers();
-    int code = natsGoCommand(command->owner, command->index, objc, (Tcl_Obj **) objv);
+    int code = natsGoCommand(owner, index, objc, (Tcl_Obj **) objv);
     if (code == NATS_NO_RESULT) {
         /* What is there is that of a callback which ran while the command waited. */
         Tcl_ResetResult(interp);
         return TCL_OK;
     }
     return code;
+}
+
+static int runCommand(void *clientData, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    Command *command = clientData;
+
+    return natsRun(interp, command->owner, command->index, objc, objv);
 }
 
 static void freeCommand(void *clientData)
@@ -55,15 +60,15 @@ int natsEval(Tcl_Interp *interp, const char *script, natsSize length)
     return Tcl_EvalEx(interp, script, length, TCL_EVAL_GLOBAL | TCL_EVAL_DIRECT);
 }
 
-void natsSetResult(Tcl_Interp *interp, const void *value)
+void natsSetResult(Tcl_Interp *interp, const char *value)
 {
     Tcl_SetObjResult(interp, natsDecodeAll(value));
 }
 
 /* The buffer holds two values: the message, and the list that becomes errorCode. */
-void natsSetError(Tcl_Interp *interp, const void *textAndCode)
+void natsSetError(Tcl_Interp *interp, const char *textAndCode)
 {
-    const unsigned char *p = textAndCode;
+    const unsigned char *p = (const unsigned char *) textAndCode;
     Tcl_Obj *text = natsDecode(&p), *help;
 
     Tcl_ResetResult(interp);
@@ -103,9 +108,9 @@ static int ended(Tcl_Interp *interp, int code, const char *info)
  * Calls a command prefix with the list of arguments in the buffer, and returns Tcl's code. The
  * words are held for the time of the call: the command may change or free all they came from.
  */
-static int callPrefix(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
+static int callPrefix(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args)
 {
-    const unsigned char *p = args;
+    const unsigned char *p = (const unsigned char *) args;
     Tcl_Obj **words, **objv, *few[NATS_FEW];
     natsSize count, i, objc;
     uint32_t more;
@@ -135,7 +140,7 @@ static int callPrefix(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args)
 }
 
 /* Calls a command prefix as from an event; 1 where there was no error. */
-int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, const char *info)
+int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args, const char *info)
 {
     int fine;
 
@@ -146,7 +151,7 @@ int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, const ch
 }
 
 /* Calls a command prefix for its result, which is the caller's to release; returns Tcl's code. */
-int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, Tcl_Obj **result)
+int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args, Tcl_Obj **result)
 {
     int code;
 
@@ -159,7 +164,7 @@ int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, Tcl_Obj **
 }
 
 /* Calls the command of a list of two words. NATS_DONE says that there is such a command. */
-int natsCall(Tcl_Interp *interp, const void *words, const char *info)
+int natsCall(Tcl_Interp *interp, const char *words, const char *info)
 {
     const unsigned char *p = (const unsigned char *) words + 1 + sizeof(uint32_t); /* behind the list's tag */
     Tcl_Obj *objv[2];

@@ -78,8 +78,9 @@ func (w *writer) Any(v any) {
 	}
 }
 
-// first is what goes to C: the address of the first byte.
-func (w *writer) first() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(w.b)) }
+// first is what goes to C: the address of the first byte. cgo looks at what an unsafe.Pointer leads to, before each call, and
+// knows that there are no pointers in characters.
+func (w *writer) first() *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(w.b))) }
 
 // value is a Tcl_Obj. Its reference count is the caller's affair but for Retain and
 // Release.
@@ -111,6 +112,11 @@ func (v value) Wide() bool {
 }
 
 func (v value) View() []byte {
+	if v.obj.bytes != nil {
+		if text := v.raw(); bridge.ASCII(text) {
+			return unsafe.Slice(unsafe.StringData(text), len(text))
+		}
+	}
 	span := C.natsBytes(v.obj)
 	if span.bytes == nil && v.raw() != "" {
 		return bridge.Narrow(v.Text()) // Tcl 9, and a character above 255

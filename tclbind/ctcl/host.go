@@ -252,9 +252,22 @@ func (h *host) Define(name string, run func([]bridge.Value) (any, error)) {
 	h.alive++
 }
 
+func (h *host) DefineMethod(class, name string, least, most int, words string, run func([]bridge.Value) (any, error)) error {
+	at, called, arguments := text(class), text(name), text(words)
+	defer free(at)
+	defer free(called)
+	defer free(arguments)
+	if C.natsDefineMethod(h.interp, at, called, C.uintptr_t(h.handle), C.int(len(h.commands)), C.int(least), C.int(most), arguments) != C.TCL_OK {
+		return h.scriptError()
+	}
+	h.commands = append(h.commands, run)
+	h.alive++
+	return nil
+}
+
 func (h *host) Eval(script string) error {
 	w := writer{bridge.AppendText(nil, script, utfMax)}
-	if C.natsEval(h.interp, (*C.char)(w.first()), C.natsSize(len(w.b))) != C.TCL_OK {
+	if C.natsEval(h.interp, w.first(), C.natsSize(len(w.b))) != C.TCL_OK {
 		return h.scriptError()
 	}
 	return nil

@@ -20,7 +20,10 @@ uint32_t natsReadLength(const unsigned char **p);
 Tcl_Obj *natsDecode(const unsigned char **p);
 
 /* The one value of a buffer. */
-Tcl_Obj *natsDecodeAll(const void *value);
+Tcl_Obj *natsDecodeAll(const char *value);
+
+/* Runs a command of an owner, and leaves its result in the interpreter (commands.c). objv[0] is not looked at. */
+int natsRun(Tcl_Interp *interp, uintptr_t owner, int index, int objc, Tcl_Obj *const objv[]);
 
 /* Lists up to this length are built without memory of their own. */
 enum { NATS_FEW = 16 };

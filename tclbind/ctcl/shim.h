@@ -42,13 +42,16 @@ void natsRestoreLimits(void);
 void natsCheckHandlers(void);
 
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index);
+/* methods.c; TCL_ERROR leaves a message, and has not taken the owner */
+int natsDefineMethod(Tcl_Interp *interp, const char *class, const char *name, uintptr_t owner, int index,
+    int least, int most, const char *words);
 int natsEval(Tcl_Interp *interp, const char *script, natsSize length);
-int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, const char *info); /* NATS_… */
-int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const void *args, Tcl_Obj **result);
-int natsCall(Tcl_Interp *interp, const void *words, const char *info); /* NATS_… */
+int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args, const char *info); /* NATS_… */
+int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args, Tcl_Obj **result);
+int natsCall(Tcl_Interp *interp, const char *words, const char *info); /* NATS_… */
 
-Tcl_Obj *natsNewValue(const void *value); /* reference count 1 */
-void natsAppend(Tcl_Obj *list, const void *elements); /* a list that is not shared */
+Tcl_Obj *natsNewValue(const char *value); /* reference count 1 */
+void natsAppend(Tcl_Obj *list, const char *elements); /* a list that is not shared */
 void natsRelease(Tcl_Obj *obj);
 void natsString(Tcl_Obj *obj);
 typedef struct {
@@ -62,18 +65,18 @@ typedef struct {
 } Elements;
 Elements natsList(Tcl_Obj *obj);
 
-void natsSetResult(Tcl_Interp *interp, const void *value);
-void natsSetError(Tcl_Interp *interp, const void *textAndCode);
+void natsSetResult(Tcl_Interp *interp, const char *value);
+void natsSetError(Tcl_Interp *interp, const char *textAndCode);
 void natsBackground(Tcl_Interp *interp);
 void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length);
 
-int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value); /* NATS_… */
-int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const void *pair);                    /* NATS_… */
+int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const char *value); /* NATS_… */
+int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const char *pair);                    /* NATS_… */
 int natsUnset(Tcl_Interp *interp, const char *name, const char *element);                      /* NATS_… */
 const char *natsGetenv(Tcl_Interp *interp, const char *name);
-int natsWrite(Tcl_Interp *interp, const char *channel, const void *line); /* NATS_… */
-Tcl_Obj *natsFileName(Tcl_Interp *interp, const void *name); /* reference count 1, or NULL */
-Tcl_Obj *natsReadFile(Tcl_Interp *interp, const void *name, int most); /* reference count 1, or NULL */
+int natsWrite(Tcl_Interp *interp, const char *channel, const char *line); /* NATS_… */
+Tcl_Obj *natsFileName(Tcl_Interp *interp, const char *name); /* reference count 1, or NULL */
+Tcl_Obj *natsReadFile(Tcl_Interp *interp, const char *name, int most); /* reference count 1, or NULL */
 
 Tcl_ThreadId natsThread(void);
 int natsServeEvent(Tcl_Interp *interp, int flags, int *served); /* NATS_… */

@@ -76,14 +76,14 @@ Tcl_Obj *natsDecode(const unsigned char **p)
     }
 }
 
-Tcl_Obj *natsDecodeAll(const void *value)
+Tcl_Obj *natsDecodeAll(const char *value)
 {
-    const unsigned char *p = value;
+    const unsigned char *p = (const unsigned char *) value;
 
     return natsDecode(&p);
 }
 
-Tcl_Obj *natsNewValue(const void *value)
+Tcl_Obj *natsNewValue(const char *value)
 {
     Tcl_Obj *obj = natsDecodeAll(value);
 
@@ -91,7 +91,7 @@ Tcl_Obj *natsNewValue(const void *value)
     return obj;
 }
 
-void natsAppend(Tcl_Obj *list, const void *elements)
+void natsAppend(Tcl_Obj *list, const char *elements)
 {
     const unsigned char *p = (const unsigned char *) elements + 1; /* behind the list's tag */
     uint32_t n;

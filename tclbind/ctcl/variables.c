@@ -6,7 +6,7 @@
 
 #include "parts.h"
 
-int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const void *value)
+int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const char *value)
 {
     Tcl_Obj *obj = natsDecodeAll(value);
     int ok;
@@ -17,7 +17,7 @@ int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const 
     return natsOutcome(interp, ok);
 }
 
-int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const void *pair)
+int natsStoreElement(Tcl_Interp *interp, Tcl_Obj *array, const char *pair)
 {
     const unsigned char *p = (const unsigned char *) pair + 1 + sizeof(uint32_t); /* behind the list's tag */
     Tcl_Obj *key = natsDecode(&p), *value = natsDecode(&p);

@@ -112,7 +112,11 @@ type command struct {
 }
 
 func runCommand(tls *libc.TLS, clientData, interp uintptr, objc int32, objv uintptr) (code int32) {
-	c := commands.get(clientData).(*command)
+	return commands.get(clientData).(*command).call(tls, interp, values(tls, pointers(objv, int(objc))[1:]))
+}
+
+// call runs the command, and leaves its result in the interpreter.
+func (c *command) call(tls *libc.TLS, interp uintptr, args []bridge.Value) (code int32) {
 	defer func() {
 		if r := recover(); r != nil {
 			c.h.logPanic(r)
@@ -120,7 +124,7 @@ func runCommand(tls *libc.TLS, clientData, interp uintptr, objc int32, objv uint
 			code = lib.TCL_ERROR
 		}
 	}()
-	result, err := c.run(values(tls, int(objc), objv)[1:])
+	result, err := c.run(args)
 	if err != nil {
 		c.h.throw(err)
 		return lib.TCL_ERROR
@@ -155,7 +159,7 @@ func (h *host) throw(err error) {
 
 // scriptError is the error that the interpreter holds.
 func (h *host) scriptError() error {
-	return bridge.ScriptError{Text: value{h.tls, lib.XTcl_GetObjResult(h.tls, h.interp)}.Text()}
+	return bridge.ScriptError{Text: valueOf(h.tls, lib.XTcl_GetObjResult(h.tls, h.interp)).Text()}
 }
 
 func (h *host) Define(name string, run func([]bridge.Value) (any, error)) {
@@ -211,30 +215,24 @@ func (h *host) callPrefix(prefix bridge.Value, args []uintptr) int32 {
 	tls := h.tls
 	held := prefix.Retain()
 	defer held.Release()
-	words, err := prefix.List()
+	words, err := prefix.(value).words()
 	if err != nil {
 		h.throw(err)
 		return lib.TCL_ERROR
 	}
 	// Held for the time of the call: it may change or free all they came from.
-	const size = unsafe.Sizeof(uintptr(0))
 	objc := len(words) + len(args)
-	objv := libc.Xmalloc(tls, uint64(uintptr(objc)*size))
-	objects := make([]value, objc)
-	for i := range objects {
-		if i < len(words) {
-			objects[i] = words[i].(value)
-		} else {
-			objects[i] = value{tls, args[i-len(words)]}
-		}
-		objects[i].Retain()
-		*at[uintptr](objv + uintptr(i)*size) = objects[i].obj
+	objv, free := array(tls, objc)
+	defer free()
+	objects := pointers(objv, objc)
+	copy(objects[copy(objects, words):], args)
+	for _, obj := range objects {
+		retain(obj)
 	}
 	code := lib.XTcl_EvalObjv(tls, h.interp, int32(objc), objv, lib.TCL_EVAL_GLOBAL)
-	for _, o := range objects {
-		o.Release()
+	for _, obj := range objects {
+		release(tls, obj)
 	}
-	libc.Xfree(tls, objv)
 	return code
 }
 
@@ -248,7 +246,7 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 	}
 	code := h.callPrefix(prefix, objects)
 	defer h.checkLife()
-	result := value{tls, lib.XTcl_GetObjResult(tls, h.interp)}.Retain()
+	result := valueOf(tls, lib.XTcl_GetObjResult(tls, h.interp)).Retain()
 	switch code {
 	case lib.TCL_OK:
 		return result, nil
@@ -262,7 +260,7 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 }
 
 func (h *host) Call(name, argument string) bool {
-	command := value{h.tls, newList(h.tls, []uintptr{newText(h.tls, name)})}.Retain().(value)
+	command := valueOf(h.tls, newList(h.tls, []uintptr{newText(h.tls, name)})).Retain().(value)
 	defer command.Release()
 	words, _ := command.List()
 	if lib.XTcl_GetCommandFromObj(h.tls, h.interp, words[0].(value).obj) == 0 {
@@ -292,7 +290,7 @@ func (h *host) SetElement(array, key string, v any) error {
 }
 
 func (h *host) setVar(name, element uintptr, v any) error {
-	held := value{h.tls, newObj(h.tls, v)}.Retain()
+	held := valueOf(h.tls, newObj(h.tls, v)).Retain()
 	defer held.Release()
 	defer h.checkLife()
 	if lib.XTcl_SetVar2Ex(h.tls, h.interp, name, element, held.(value).obj, lib.TCL_GLOBAL_ONLY|lib.TCL_LEAVE_ERR_MSG) == 0 {
@@ -304,7 +302,7 @@ func (h *host) setVar(name, element uintptr, v any) error {
 func (h *host) StoreElement(array bridge.Value, pair bridge.Record) error {
 	b := builder{tls: h.tls, bare: true}
 	pair.WriteTo(&b)
-	key, element := value{h.tls, b.elements[0]}.Retain(), value{h.tls, b.elements[1]}.Retain()
+	key, element := valueOf(h.tls, b.elements[0]).Retain(), valueOf(h.tls, b.elements[1]).Retain()
 	defer key.Release()
 	defer element.Release()
 	held := array.Retain() // a trace may end the watcher whose it is
@@ -334,7 +332,7 @@ func (h *host) Append(list bridge.Value, elements bridge.Record) {
 	}
 }
 
-func (h *host) NewValue(v any) bridge.Value { return value{h.tls, newObj(h.tls, v)}.Retain() }
+func (h *host) NewValue(v any) bridge.Value { return valueOf(h.tls, newObj(h.tls, v)).Retain() }
 
 func (h *host) WaitEvent() error {
 	_, err := h.serveEvent(0)
@@ -369,7 +367,7 @@ func (h *host) Write(channel, line string) error {
 	if c == 0 {
 		return h.scriptError()
 	}
-	text := value{h.tls, newText(h.tls, line+"\n")}.Retain()
+	text := valueOf(h.tls, newText(h.tls, line+"\n")).Retain()
 	defer text.Release()
 	defer h.checkLife()
 	lib.XTcl_RegisterChannel(h.tls, 0, c) // a channel of the script's own may be closed in its write
@@ -382,7 +380,7 @@ func (h *host) Write(channel, line string) error {
 
 func (h *host) ReadFile(name string, most int) ([]byte, error) {
 	tls := h.tls
-	path := value{tls, newText(tls, name)}.Retain().(value)
+	path := valueOf(tls, newText(tls, name)).Retain().(value)
 	defer path.Release()
 	mode, free := cString(tls, "r")
 	defer free()
@@ -396,7 +394,7 @@ func (h *host) ReadFile(name string, most int) ([]byte, error) {
 	defer freeOption()
 	binary, freeBinary := cString(tls, "binary")
 	defer freeBinary()
-	data := value{tls, newText(tls, "")}.Retain().(value)
+	data := valueOf(tls, newText(tls, "")).Retain().(value)
 	defer data.Release()
 	if lib.XTcl_SetChannelOption(tls, h.interp, channel, option, binary) != lib.TCL_OK ||
 		lib.XTcl_ReadChars(tls, channel, data.obj, int32(most), 0) < 0 {
@@ -406,14 +404,14 @@ func (h *host) ReadFile(name string, most int) ([]byte, error) {
 }
 
 func (h *host) FileName(name string) (string, error) {
-	path := value{h.tls, newText(h.tls, name)}.Retain()
+	path := valueOf(h.tls, newText(h.tls, name)).Retain()
 	defer path.Release()
 	obj := lib.XTcl_FSGetTranslatedPath(h.tls, h.interp, path.(value).obj)
 	h.checkLife()
 	if obj == 0 {
 		return "", h.scriptError()
 	}
-	translated := value{h.tls, obj} // retained for us already
+	translated := valueOf(h.tls, obj) // retained for us already
 	defer translated.Release()
 	return translated.Text(), nil
 }

@@ -52,7 +52,7 @@ func NewInterp(executable string, x *bridge.Extension) (*Interp, error) {
 	lib.XTcl_FindExecutable(tls, p)
 	if !given {
 		// For interpreters that scripts make, which will not see the variable.
-		command := value{tls, newObj(tls, []string{"set", "tcl_library", os.Getenv(variable)})}.Retain()
+		command := valueOf(tls, newObj(tls, []string{"set", "tcl_library", os.Getenv(variable)})).Retain()
 		script, _ := cString(tls, command.Text()) // Tcl keeps it
 		command.Release()
 		lib.XTclSetPreInitScript(tls, script)
@@ -84,7 +84,7 @@ func (i *Interp) Eval(script string) error { return i.h.Eval(script) }
 // be empty: the system's.
 func (i *Interp) EvalFile(name, encoding string) error {
 	h := i.h
-	path := value{h.tls, newText(h.tls, name)}.Retain().(value)
+	path := valueOf(h.tls, newText(h.tls, name)).Retain().(value)
 	defer path.Release()
 	var p uintptr
 	if encoding != "" {

@@ -27,11 +27,15 @@ func view(p uintptr, length int32) []byte {
 }
 
 // value is a Tcl_Obj. Its reference count is the caller's affair but for Retain and
-// Release.
-type value struct {
+// Release. It is as large as a pointer, so that a bridge.Value of it needs no memory of its own.
+type value struct{ *object }
+
+type object struct {
 	tls *libc.TLS
 	obj uintptr
 }
+
+func valueOf(tls *libc.TLS, obj uintptr) value { return value{&object{tls, obj}} }
 
 // raw is the string representation. It is the library's memory.
 func (v value) raw() string {
@@ -62,6 +66,11 @@ func (v value) Wide() bool {
 }
 
 func (v value) View() []byte {
+	if at[lib.Tcl_Obj](v.obj).Fbytes != 0 {
+		if text := v.raw(); bridge.ASCII(text) {
+			return unsafe.Slice(unsafe.StringData(text), len(text))
+		}
+	}
 	n := v.tls.Alloc(4)
 	defer v.tls.Free(4)
 	p := lib.XTcl_GetByteArrayFromObj(v.tls, v.obj, n)
@@ -69,31 +78,53 @@ func (v value) View() []byte {
 }
 
 func (v value) List() ([]bridge.Value, error) {
+	words, err := v.words()
+	if err != nil {
+		return nil, err
+	}
+	return values(v.tls, words), nil
+}
+
+// words returns the elements of a list, in the library's memory.
+func (v value) words() ([]uintptr, error) {
 	p := v.tls.Alloc(16)
 	defer v.tls.Free(16)
 	if lib.XTcl_ListObjGetElements(v.tls, 0, v.obj, p, p+8) != lib.TCL_OK {
 		return nil, &bridge.TclError{Code: []string{"TCL", "VALUE", "LIST"}, Text: "not a list: " + v.Text()}
 	}
-	return values(v.tls, int(*at[int32](p)), *at[uintptr](p + 8)), nil
+	return pointers(*at[uintptr](p + 8), int(*at[int32](p))), nil
 }
 
-func values(tls *libc.TLS, n int, objects uintptr) []bridge.Value {
-	out := make([]bridge.Value, n)
-	for i := range out {
-		out[i] = value{tls, *at[uintptr](objects + uintptr(i)*unsafe.Sizeof(objects))}
+func values(tls *libc.TLS, objects []uintptr) []bridge.Value {
+	out, all := make([]bridge.Value, len(objects)), make([]object, len(objects))
+	for i, obj := range objects {
+		all[i] = object{tls, obj}
+		out[i] = value{&all[i]}
 	}
 	return out
 }
 
+// pointers is an array of n pointers, which is the library's.
+func pointers(p uintptr, n int) []uintptr {
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice(at[uintptr](p), n)
+}
+
 func (v value) Retain() bridge.Value {
-	at[lib.Tcl_Obj](v.obj).FrefCount++
+	retain(v.obj)
 	return v
 }
 
-func (v value) Release() {
-	o := at[lib.Tcl_Obj](v.obj)
+func (v value) Release() { release(v.tls, v.obj) }
+
+func retain(obj uintptr) { at[lib.Tcl_Obj](obj).FrefCount++ }
+
+func release(tls *libc.TLS, obj uintptr) {
+	o := at[lib.Tcl_Obj](obj)
 	if o.FrefCount--; o.FrefCount <= 0 {
-		lib.XTclFreeObj(v.tls, v.obj)
+		lib.XTclFreeObj(tls, obj)
 	}
 }
 
@@ -101,9 +132,9 @@ func (v value) Release() {
 func newObj(tls *libc.TLS, v any) uintptr {
 	switch v := v.(type) {
 	case []byte:
-		p, free := memory(tls, v)
-		defer free()
-		return lib.XTcl_NewByteArrayObj(tls, p, int32(len(v)))
+		obj := lib.XTcl_NewByteArrayObj(tls, 0, int32(len(v)))
+		bridge.Copy(view(lib.XTcl_GetByteArrayFromObj(tls, obj, 0), int32(len(v))), v)
+		return obj
 	case []string:
 		list := lib.XTcl_NewListObj(tls, 0, 0)
 		for _, e := range v {
@@ -186,13 +217,16 @@ func (b *builder) Int(n int64)    { b.add(lib.XTcl_NewWideIntObj(b.tls, n)) }
 func (b *builder) Any(v any)      { b.add(newObj(b.tls, v)) }
 
 func newList(tls *libc.TLS, elements []uintptr) uintptr {
-	const size = unsafe.Sizeof(uintptr(0))
-	p := libc.Xmalloc(tls, uint64(uintptr(len(elements)+1)*size))
-	defer libc.Xfree(tls, p)
-	for i, e := range elements {
-		*at[uintptr](p + uintptr(i)*size) = e
-	}
+	p, free := array(tls, len(elements))
+	defer free()
+	copy(pointers(p, len(elements)), elements)
 	return lib.XTcl_NewListObj(tls, int32(len(elements)), p)
+}
+
+// array makes room for n pointers, until free is called.
+func array(tls *libc.TLS, n int) (p uintptr, free func()) {
+	p = libc.Xmalloc(tls, uint64(uintptr(n+1)*unsafe.Sizeof(p)))
+	return p, func() { libc.Xfree(tls, p) }
 }
 
 func newText(tls *libc.TLS, s string) uintptr {

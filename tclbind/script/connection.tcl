@@ -121,11 +121,11 @@ oo::class create ::nats::connection {
 
     # Messages -----------------------------------------------------------------
 
+    # The method publish is Go's own (bridge.Command, Method), for a script may call it a million times in a second:
+    #
+    #     method publish {subject message args}
+    #
     # args - ?-reply replyTo? ?-header dict?; the old form: ?replyTo?
-    method publish {subject message args} {
-        ::nats::core::publish $handle $subject $message {*}$args
-        return
-    }
 
     # msg - made by nats::msg create
     method publish_msg {msg} {
