@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
@@ -36,13 +37,20 @@ type doubt struct {
 func (d *doubt) look() {
 	s := d.store
 	read := func(done func(*Info, error)) error {
+		failed := func(err error) { done(nil, err) }
 		return s.settle(s.infoSubject(d.now.Name), func(err error) {
-			if err == nil {
-				err = s.info(d.now.Name, true, done)
-			}
 			if err != nil {
-				done(nil, err)
+				failed(err)
+				return
 			}
+			s.applied(func(err error) {
+				if err == nil {
+					err = s.info(d.now.Name, true, done)
+				}
+				if err != nil {
+					failed(err)
+				}
+			})
 		})
 	}
 	atLast(s, read, func(error) { d.late(d.failure) }, func(is *Info, err error) {
@@ -180,4 +188,17 @@ func (s *Store) settle(subject string, done func(error)) error {
 		done(err)
 	})
 	return err
+}
+
+// applied has done called when the stream has what its servers had agreed on before. A leader that was just elected may have
+// what the one before it took in its log, and not in the stream: it reads as if that had never come. A purge goes through
+// the same log, and is answered when all that is before it is in the stream; this one finds nothing. done gets an error where it
+// is worth another try: who may not purge has to do without.
+func (s *Store) applied(done func(error)) {
+	s.purge(s.chunkSubject(nuid.Next()), func(err error) {
+		if fault.CodeOf(err) != fault.Timeout && !leaderless(err) {
+			err = nil
+		}
+		done(err)
+	})
 }

@@ -100,6 +100,12 @@ func (f *fixture) chunks(t *testing.T) (n int) {
 	return n
 }
 
+// last is the last sequence number of the stream.
+func (f *fixture) last(t *testing.T) uint64 {
+	t.Helper()
+	return natstest.Wait(t, func(done func(js.StreamState, error)) error { return f.js.StreamState("OBJ_files", "", done) }).LastSeq
+}
+
 func TestObjectsOfAnySizeRoundTrip(t *testing.T) {
 	f := start(t, object.Config{})
 	for _, n := range []int{0, 1, 10, object.DefaultChunkSize - 1, object.DefaultChunkSize, object.DefaultChunkSize + 1, 9<<20 + 17} {

@@ -232,6 +232,25 @@ func TestInfosWhoseAcknowledgementIsLost(t *testing.T) {
 	}
 }
 
+// An info that the servers had agreed on, and that a leader which was just elected stores before it answers a purge, and after
+// it would have answered a read: the put has succeeded, and its chunks stay.
+func TestInfoThatANewLeaderStoresLate(t *testing.T) {
+	b := startBetween(t, 2*time.Second)
+	put(t, b.store, "a", []byte("one"))
+	elected := make(chan struct{})
+	b.at(storing, func() (goOn, answer bool) {
+		<-elected
+		return true, false
+	})
+	b.others("STREAM.PURGE", func() {
+		close(elected)
+		natstest.Eventually(t, "the info is stored", func() bool { return b.last(t) == 4 })
+	})
+	put(t, b.mine, "a", []byte("two"))
+	b.is(t, "a", "two")
+	natstest.Eventually(t, "the first one's chunks are removed", func() bool { return b.chunks(t) == 1 })
+}
+
 // A put whose info has no answer, and another one of the same name, before it can be seen whether it was stored.
 func TestPutsOfOneNameWhoseAcknowledgementIsLost(t *testing.T) {
 	for _, unsent := range []bool{false, true} {

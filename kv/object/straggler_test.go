@@ -14,7 +14,6 @@ import (
 	"natstcl/kv/fault"
 	"natstcl/kv/internal/jstest"
 	"natstcl/kv/internal/natstest"
-	"natstcl/kv/js"
 	"natstcl/kv/object"
 )
 
@@ -158,7 +157,7 @@ func TestWhatALostConnectionHadSent(t *testing.T) {
 			}
 			s.release()
 			natstest.Eventually(t, "the message is stored", func() bool {
-				return natstest.Wait(t, func(done func(js.StreamState, error)) error { return f.js.StreamState("OBJ_files", "", done) }).LastSeq == c.last
+				return f.last(t) == c.last
 			})
 			natstest.Eventually(t, "the chunks of the other are removed", func() bool { return f.chunks(t) == 1 })
 			if got := string(get(t, f.store, "a")); got != c.want {
