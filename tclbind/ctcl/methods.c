@@ -29,8 +29,16 @@ typedef struct {
 /* What an object keeps: the value of its variable handle, with a reference. */
 static void letHandleGo(void *handle) { Tcl_DecrRefCount((Tcl_Obj *) handle); }
 
-/* A copy of an object has a variable of its own. */
-static const Tcl_ObjectMetadataType handleType = {TCL_OO_METADATA_VERSION_CURRENT, "nats handle", letHandleGo, NULL};
+/* A copy of an object has a variable of its own. Without this function TclOO gives it the value, and no reference. */
+static int keepHandle(Tcl_Interp *interp, void *handle, void **copied)
+{
+    (void) interp;
+    (void) handle;
+    *copied = NULL;
+    return TCL_OK;
+}
+
+static const Tcl_ObjectMetadataType handleType = {TCL_OO_METADATA_VERSION_CURRENT, "nats handle", letHandleGo, keepHandle};
 
 /* The handle of an object; NULL with a message where it has none, because its constructor has not come so far. */
 static Tcl_Obj *handleOf(Tcl_Interp *interp, Tcl_Object object)

@@ -34,7 +34,7 @@ func init() {
 		FcallProc: procedure(callMethod), FdeleteProc: procedure(freeMethod), FcloneProc: procedure(shareMethod)}
 	handleType = libc.Xmalloc(tls, uint64(unsafe.Sizeof(lib.Tcl_ObjectMetadataType{})))
 	*at[lib.Tcl_ObjectMetadataType](handleType) = lib.Tcl_ObjectMetadataType{Fversion: lib.TCL_OO_METADATA_VERSION_CURRENT,
-		Fname: nameOf("nats handle"), FdeleteProc: procedure(letHandleGo)}
+		Fname: nameOf("nats handle"), FdeleteProc: procedure(letHandleGo), FcloneProc: procedure(keepHandle)}
 }
 
 func (h *host) DefineMethod(class, name string, least, most int, words string, run func([]bridge.Value) (any, error)) error {
@@ -91,6 +91,13 @@ func handleOf(tls *libc.TLS, interp uintptr, object lib.Tcl_Object) uintptr {
 }
 
 func letHandleGo(tls *libc.TLS, handle uintptr) { release(tls, handle) }
+
+// keepHandle: a copy of an object has a variable of its own. Without this function the library gives it the value, and no
+// reference.
+func keepHandle(_ *libc.TLS, _, _, copied uintptr) int32 {
+	*at[uintptr](copied) = 0
+	return lib.TCL_OK
+}
 
 func freeMethod(tls *libc.TLS, clientData uintptr) {
 	m := commands.get(clientData).(*method)
