@@ -267,6 +267,53 @@ func TestOrderedConsumersThatAreStoppedAtAnyTimeLeaveNothing(t *testing.T) {
 	})
 }
 
+// The initial data may become complete when a new start was decided, and is not yet sent: what was sent for it meanwhile
+// is what counts.
+func TestAStartThatIsDecidedGivesWayToThatOfComplete(t *testing.T) {
+	s := jstest.StartServer(t, server.Options{})
+	direct := jstest.Connect(t, s.URL(), natstest.Patience)
+	fill(t, direct, 5)
+	var found atomic.Bool
+	p := natstest.StartLossyProxy(t, s.URL(), func(subject string) bool { return subject == "s" && !found.Load() })
+	j := jstest.Connect(t, p.URL(), natstest.Patience)
+	r := newReader(t, func(*nats.Msg) {})
+	consumers := func() int {
+		return len(natstest.Wait(t, func(done func([]string, error)) error { return direct.ConsumerNames("S", done) }))
+	}
+	var held atomic.Pointer[js.OrderedConsumer]
+	c := natstest.Wait(t, func(done func(*js.OrderedConsumer, error)) error {
+		return j.OrderedConsumer("S", js.OrderedConfig{
+			FilterSubject: "s",
+			DeliverPolicy: "last_per_subject",
+			IdleHeartbeat: 200 * time.Millisecond,
+			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
+				c.Taken()
+				r.queue <- m
+			},
+			Failed: func(*fault.Error) { // the heartbeat tells that a message is missing, and it is started anew
+				if c := held.Load(); c != nil && found.CompareAndSwap(false, true) {
+					c.Complete(3)
+					natstest.Eventually(t, "the other start", func() bool { return consumers() == 2 })
+				}
+			},
+		}, done)
+	})
+	held.Store(c)
+	t.Cleanup(c.Stop)
+	natstest.Eventually(t, "the last message", func() bool { return r.count() > 0 && c.Name() != "" })
+	publish(t, direct, 6, 6)
+	natstest.Eventually(t, "another message", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.got[len(r.got)-1] == 6
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(r.got, []int{4, 5, 6}) {
+		t.Error(r.got)
+	}
+}
+
 func TestAPullConsumerOverCutsLosesNothing(t *testing.T) {
 	s := jstest.StartServer(t, server.Options{})
 	direct := jstest.Connect(t, s.URL(), 5*time.Second)

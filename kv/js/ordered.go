@@ -118,7 +118,7 @@ func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done fu
 	c.mu.Lock() // the status may change before leave is set, and then stop has to wait for it
 	c.leave = append(c.leave, j.conn.OnState(c.stateChanged))
 	c.mu.Unlock()
-	err := c.start(0, func(err error) {
+	err := c.start(0, 0, func(err error) {
 		if err != nil {
 			c.Stop()
 			done(nil, err)
@@ -132,14 +132,17 @@ func (j *JetStream) OrderedConsumer(stream string, config OrderedConfig, done fu
 	return err
 }
 
-// start creates the consumer on the server. It begins at the stream sequence fromSeq, or, if that is 0, where the
-// deliver policy says.
-func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
+// start creates the consumer on the server, for a generation, unless another one has begun since that was decided. It
+// begins at the stream sequence fromSeq, or, if that is 0, where the deliver policy says.
+func (c *OrderedConsumer) start(generation int, fromSeq uint64, done func(error)) error {
 	inbox := c.js.conn.NewInbox()
 	c.mu.Lock()
-	c.generation++
+	if c.generation != generation {
+		c.mu.Unlock()
+		return fault.New(fault.ConnectionClosed, "stopped")
+	}
 	c.starts++
-	generation, number := c.generation, c.starts
+	number := c.starts
 	c.consumerSeq = 0
 	c.flowReply = ""
 	policy := c.policy
@@ -149,7 +152,7 @@ func (c *OrderedConsumer) start(fromSeq uint64, done func(error)) error {
 		return err
 	}
 	c.mu.Lock()
-	if c.stopped {
+	if c.stopped || c.generation != generation {
 		c.mu.Unlock()
 		sub.Stop()
 		return fault.New(fault.ConnectionClosed, "stopped")
@@ -383,7 +386,7 @@ func (c *OrderedConsumer) restart(code string) {
 	c.restarting, c.retrying, c.cameBack = true, false, false
 	c.name = ""
 	c.generation++ // messages of the old consumer are ignored from now on
-	from := c.from
+	generation, from := c.generation, c.from
 	again := from
 	if c.streamSeq > 0 {
 		from = c.streamSeq + 1
@@ -403,7 +406,7 @@ func (c *OrderedConsumer) restart(code string) {
 	if code == fault.ConsumerNotActive {
 		c.compareStream()
 	}
-	if err := c.start(again, c.restarted); err != nil {
+	if err := c.start(generation, again, c.restarted); err != nil {
 		c.restarted(err)
 	}
 }
@@ -447,6 +450,7 @@ func (c *OrderedConsumer) renew() {
 	c.restarting, c.retrying = true, false
 	c.name = ""
 	c.generation++
+	generation := c.generation
 	c.streamSeq, c.from, c.each = 0, 1, false
 	if c.policy != "last_per_subject" {
 		c.policy = "all" // all messages of the new stream have come since
@@ -461,7 +465,7 @@ func (c *OrderedConsumer) renew() {
 	if c.config.Renewed != nil {
 		c.config.Renewed()
 	}
-	if err := c.start(0, c.restarted); err != nil {
+	if err := c.start(generation, 0, c.restarted); err != nil {
 		c.restarted(err)
 	}
 }
