@@ -42,6 +42,9 @@ const (
 
 func fail(code, text string) error { return &Fault{Code: code, Text: text} }
 
+// Destroyed is the error of a method whose object is gone.
+func Destroyed() error { return fail(ErrClosed, "The object was destroyed") }
+
 // Gone is the error of a call that comes after Close.
 func (p *Package) Gone() error {
 	return fail(ErrInternal, "the package "+p.extension.Name+" was unloaded with its interpreter")

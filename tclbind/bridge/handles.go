@@ -93,7 +93,7 @@ func Get[T Resource](p *Package, v Value) (T, error) {
 	}
 	held, ok := p.handles.byID[id]
 	if !ok && 0 < id && id <= p.handles.last {
-		return none, fail(ErrClosed, "The object was destroyed")
+		return none, Destroyed()
 	}
 	r, ok := held.(T)
 	if !ok {

@@ -40,13 +40,22 @@ static int keepHandle(Tcl_Interp *interp, void *handle, void **copied)
 
 static const Tcl_ObjectMetadataType handleType = {TCL_OO_METADATA_VERSION_CURRENT, "nats handle", letHandleGo, keepHandle};
 
-/* The handle of an object; NULL with a message where it has none, because its constructor has not come so far. */
+/*
+ * The handle of an object; NULL with a message where it has none: because its constructor has not come so far, or it was
+ * destroyed by the method that calls this one by next.
+ */
 static Tcl_Obj *handleOf(Tcl_Interp *interp, Tcl_Object object)
 {
     Tcl_Obj *handle = Tcl_ObjectGetMetadata(object, &handleType), *name;
+    Tcl_Namespace *namespace = Tcl_GetObjectNamespace(object);
 
+    if (namespace == NULL) {
+        Tcl_SetObjResult(interp, Tcl_NewStringObj("The object was destroyed", -1));
+        Tcl_SetErrorCode(interp, "NATS", "ErrConnectionClosed", NULL);
+        return NULL;
+    }
     if (handle == NULL) {
-        name = Tcl_ObjPrintf("%s::handle", Tcl_GetObjectNamespace(object)->fullName);
+        name = Tcl_ObjPrintf("%s::handle", namespace->fullName);
         Tcl_IncrRefCount(name);
         handle = Tcl_ObjGetVar2(interp, name, NULL, TCL_GLOBAL_ONLY | TCL_LEAVE_ERR_MSG);
         Tcl_DecrRefCount(name);

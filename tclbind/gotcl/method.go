@@ -64,7 +64,12 @@ func callMethod(tls *libc.TLS, clientData, interp uintptr, context lib.Tcl_Objec
 		lib.XTcl_WrongNumArgs(tls, interp, int32(skipped), objv, m.words)
 		return lib.TCL_ERROR
 	}
-	handle := handleOf(tls, interp, lib.XTcl_ObjectContextObject(tls, context))
+	object := lib.XTcl_ObjectContextObject(tls, context)
+	if lib.XTcl_GetObjectNamespace(tls, object) == 0 { // by the method that calls this one by next
+		m.h.throw(bridge.Destroyed())
+		return lib.TCL_ERROR
+	}
+	handle := handleOf(tls, interp, object)
 	if handle == 0 {
 		return lib.TCL_ERROR
 	}
