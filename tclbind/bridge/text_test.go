@@ -22,3 +22,18 @@ func TestTextIsWideFromU0100On(t *testing.T) {
 		}
 	}
 }
+
+func TestTextIsASCIIFromU0001ToU007F(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, "abc": true, "\x01\x7F": true, "\xC0\x80": false, "\u0080": false, "\u00ff": false, "€": false, "\U0001F600": false,
+	} {
+		for _, before := range []int{0, 1, 7, 8, 9, 100} {
+			for _, after := range []string{"", "tail", "a longer tail"} {
+				s := strings.Repeat("x", before) + text + after
+				if got := ASCII(s); got != want {
+					t.Errorf("%q: %v, want %v", s, got, want)
+				}
+			}
+		}
+	}
+}
