@@ -71,8 +71,9 @@ const DefaultMarkerAge = 30 * time.Minute
 const purgesInFlight = 32
 
 // PurgeDeletes removes what deleted keys have left: of markers older than that the marker and the history
-// before it, of younger ones the history alone; with less than 0 all markers. It returns how many messages went. A
-// key that is written anew meanwhile keeps what was written: nothing beyond the marker goes.
+// before it, of younger ones the history alone; with less than 0 all markers. It returns how many messages went; where
+// the stream's leader changes meanwhile, of a key's history perhaps the marker alone is counted. A key that is written
+// anew meanwhile keeps what was written: nothing beyond the marker goes.
 func (b *Bucket) PurgeDeletes(olderThan time.Duration, o ManyOptions, done func(uint64, error)) error {
 	if o.InFlight <= 0 {
 		o.InFlight = purgesInFlight
@@ -99,7 +100,10 @@ func (b *Bucket) PurgeDeletes(olderThan time.Duration, o ManyOptions, done func(
 				seq++
 			}
 			purge := dict.Dict{{Key: "filter", Value: b.read + e.Key}, {Key: "seq", Value: seq}}
-			return b.js.PurgeStream(b.stream, purge, func(n uint64, err error) {
+			return b.js.PurgeStream(b.stream, purge, func(n uint64, twice bool, err error) {
+				if twice && err == nil && seq > e.Revision {
+					n = max(n, 1) // the marker at least went with the first request
+				}
 				gone.Add(n)
 				ended(err)
 			})

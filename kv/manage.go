@@ -241,12 +241,13 @@ func DeleteBucket(j *js.JetStream, bucket string, done func(error)) error {
 	})
 }
 
-// EmptyBucket removes all messages, and returns how many went. Revisions go on counting.
+// EmptyBucket removes all messages, and returns how many went; where the leader changes meanwhile they may have been more.
+// Revisions go on counting.
 func EmptyBucket(j *js.JetStream, bucket string, done func(uint64, error)) error {
 	if err := js.CheckBucketName(bucket); err != nil {
 		return err
 	}
-	return j.PurgeStream(streamPrefix+bucket, nil, func(n uint64, err error) {
+	return j.PurgeStream(streamPrefix+bucket, nil, func(n uint64, _ bool, err error) {
 		if fault.CodeOf(err) == fault.StreamNotFound {
 			err = fault.New(fault.StreamNotFound, "Bucket "+bucket+" not found")
 		}

@@ -141,6 +141,6 @@ func cmdPurgeStream(p *bridge.Package, j *jetStream, args []bridge.Value) (any, 
 		return nil, err
 	}
 	return bridge.Begin(p, func(done func(uint64, error)) error {
-		return j.js.PurgeStream(args[0].Text(), jsonConfig(o, purgeStreamOptions), done)
+		return j.js.PurgeStream(args[0].Text(), jsonConfig(o, purgeStreamOptions), func(n uint64, _ bool, err error) { done(n, err) })
 	}, bridge.Plain)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -156,6 +157,36 @@ func (j *JetStream) subject(e endpoint) (string, error) {
 // call sends a request to the API, and has done called with the reply: every field that the
 // server sent but type. A reply that lacks what is wanted is ErrProtocol.
 func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), wants ...want) error {
+	return j.ask(e, body, leaderless, done, wants...)
+}
+
+// callOnce is call for a request that is answered otherwise when it was done before. twice tells that it may have been: a
+// server that knew of no leader has refused it, and it was made again, while the leader of before may have taken it and
+// stepped down before it could answer.
+func (j *JetStream) callOnce(e endpoint, body []byte, done func(reply dict.Dict, twice bool, err error), wants ...want) error {
+	var twice atomic.Bool
+	refused := func(reply *nats.Msg) bool {
+		if !leaderless(reply) {
+			return false
+		}
+		twice.Store(true)
+		return true
+	}
+	return j.ask(e, body, refused, func(reply dict.Dict, err error) { done(reply, twice.Load(), err) }, wants...)
+}
+
+// remove is a call that deletes what is missing when the request is done a second time. Then it is as it should be.
+func (j *JetStream) remove(e endpoint, missing string, done func(error)) error {
+	return j.callOnce(e, nil, func(_ dict.Dict, twice bool, err error) {
+		if twice && fault.CodeOf(err) == missing {
+			err = nil
+		}
+		done(err)
+	}, success)
+}
+
+// ask is call with what tells of a reply that the request is to be made again.
+func (j *JetStream) ask(e endpoint, body []byte, refused func(*nats.Msg) bool, done func(dict.Dict, error), wants ...want) error {
 	subject, err := j.subject(e)
 	if err != nil {
 		return err
@@ -164,7 +195,7 @@ func (j *JetStream) call(e endpoint, body []byte, done func(dict.Dict, error), w
 	if e.filter != "" {
 		send = j.asks.RequestLiteral
 	}
-	return j.request(send, j.question(subject, body), leaderless, func(m *nats.Msg, err error) {
+	return j.request(send, j.question(subject, body), refused, func(m *nats.Msg, err error) {
 		if fault.CodeOf(err) == fault.NoResponders {
 			err = j.notEnabled()
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"natstcl/kv/dict"
+	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
@@ -104,7 +105,7 @@ func (j *JetStream) ConsumerNames(stream string, done func([]string, error)) err
 
 // DeleteConsumer deletes a consumer of a stream.
 func (j *JetStream) DeleteConsumer(stream, consumer string, done func(error)) error {
-	return j.call(at("CONSUMER.DELETE", stream, consumer), nil, func(_ dict.Dict, err error) { done(err) }, success)
+	return j.remove(at("CONSUMER.DELETE", stream, consumer), fault.ConsumerNotFound, done)
 }
 
 // PauseConsumer pauses a consumer until a time (RFC 3339), or with an empty one lets it go

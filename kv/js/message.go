@@ -168,7 +168,22 @@ func (j *JetStream) DeleteMsg(stream string, seq uint64, erase bool, done func(e
 	if !erase {
 		request.Set("no_erase", true)
 	}
-	return j.call(at("STREAM.MSG.DELETE", stream), request.JSON(), func(_ dict.Dict, err error) { done(err) }, success)
+	return j.callOnce(at("STREAM.MSG.DELETE", stream), request.JSON(), func(_ dict.Dict, twice bool, err error) {
+		if !twice || fault.CodeOf(err) != fault.JSResponse {
+			done(err)
+			return
+		}
+		// The server has several errors for a message that is gone, and others of the same codes.
+		asked := j.MsgGet(stream, Which{Seq: seq}, func(_ *Message, answer error) {
+			if fault.CodeOf(answer) == fault.MsgNotFound {
+				err = nil // the first request has removed it
+			}
+			done(err)
+		})
+		if asked != nil {
+			done(err)
+		}
+	}, success)
 }
 
 // Page is what one request for many messages brings, and where the next one goes on (ADR-31).

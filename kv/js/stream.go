@@ -199,18 +199,18 @@ func (j *JetStream) callJSON(e endpoint, body []byte, done func(string, error)) 
 
 // DeleteStream deletes a stream.
 func (j *JetStream) DeleteStream(stream string, done func(error)) error {
-	return j.call(at("STREAM.DELETE", stream), nil, func(_ dict.Dict, err error) { done(err) }, success)
+	return j.remove(at("STREAM.DELETE", stream), fault.StreamNotFound, done)
 }
 
-// PurgeStream removes a stream's messages, all or what request says, and returns how
-// many went.
-func (j *JetStream) PurgeStream(stream string, request dict.Dict, done func(uint64, error)) error {
+// PurgeStream removes a stream's messages, all or what request says, and returns how many went. twice tells that
+// they may have been more, which went before: the stream's leader changed meanwhile, and the request was made again.
+func (j *JetStream) PurgeStream(stream string, request dict.Dict, done func(n uint64, twice bool, err error)) error {
 	var body []byte
 	if len(request) > 0 {
 		body = request.JSON()
 	}
-	return j.call(at("STREAM.PURGE", stream), body, func(reply dict.Dict, err error) {
-		done(count(reply, "purged"), err)
+	return j.callOnce(at("STREAM.PURGE", stream), body, func(reply dict.Dict, twice bool, err error) {
+		done(count(reply, "purged"), twice, err)
 	}, success, aCount("purged"))
 }
 

@@ -99,7 +99,7 @@ func (s *Store) stamped(i *Info, err error, done func(*Info, error)) {
 // purge removes the messages of one subject.
 func (s *Store) purge(subject string, done func(error)) {
 	filter := dict.Dict{{Key: "filter", Value: subject}}
-	if err := s.js.PurgeStream(s.stream, filter, func(_ uint64, err error) { done(err) }); err != nil {
+	if err := s.js.PurgeStream(s.stream, filter, func(_ uint64, _ bool, err error) { done(err) }); err != nil {
 		done(err)
 	}
 }
