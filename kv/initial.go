@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"strings"
 	"sync"
+	"time"
 
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
@@ -96,13 +97,41 @@ func (i *initial) ask() error {
 	i.rounds++
 	i.asking, i.askedAt, i.settled = true, i.last, false
 	i.leading, i.newestOf = false, nil
-	question := i.question
+	return i.put(i.question)
+}
+
+// put sends a question. While there is no leader to answer it, it is sent again and again.
+func (i *initial) put(question int) error {
 	return i.bucket.state(i.filters, func(state js.StreamState, err error) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		if i.question == question {
+		switch {
+		case i.question != question:
+		case js.Leaderless(err):
+			i.later(question, func() {
+				if i.put(question) != nil {
+					i.answered(state, err)
+				}
+			})
+		default:
 			i.answered(state, err)
 		}
+	})
+}
+
+// electing is the wait for a leader, between two questions.
+const electing = 250 * time.Millisecond
+
+// later calls f after a while, with mu held, unless there is another question by then.
+func (i *initial) later(question int, f func()) {
+	time.AfterFunc(electing, func() {
+		i.bucket.js.Conn().Guarded(func() {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			if !i.over && i.question == question {
+				f()
+			}
+		})
 	})
 }
 
@@ -296,6 +325,10 @@ func (i *initial) askLeader() {
 	i.leading = true
 	question := i.question
 	answered := func(last uint64, err error) {
+		if js.Leaderless(err) {
+			i.later(question, i.askAgain)
+			return
+		}
 		i.leading = false
 		if err != nil {
 			i.mute, i.settled = true, i.idle

@@ -281,8 +281,17 @@ func (j *JetStream) request(send sender, m *nats.Msg, refused func(*nats.Msg) bo
 	return err
 }
 
+// Leaderless tells whether an error says that there is no leader, of the stream or of the cluster, which may be over soon.
+func Leaderless(err error) bool {
+	var e *fault.Error
+	return errors.As(err, &e) && e.Code == fault.JSResponse && len(e.Words) > 1 && e.Words[1] == noLeader
+}
+
+// noLeader is the API's number for that.
+const noLeader = "10008"
+
 // leaderless tells whether a reply says that the cluster is about to elect its leader.
 func leaderless(reply *nats.Msg) bool {
 	const short = 1 << 10 // errors are; a long reply need not be searched
-	return len(reply.Data) < short && gjson.GetBytes(reply.Data, "error.err_code").Raw == "10008"
+	return len(reply.Data) < short && gjson.GetBytes(reply.Data, "error.err_code").Raw == noLeader
 }

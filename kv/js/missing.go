@@ -5,6 +5,7 @@ package js
 import (
 	"time"
 
+	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 )
 
@@ -36,13 +37,15 @@ func (j *JetStream) Missing(stream string, err error, began time.Time, done func
 		}
 		j = j.WithTimeout(left)
 	}
-	asked := j.StreamState(stream, "", func(state StreamState, answer error) {
+	// Any replica knows, also where there is no leader.
+	asked := j.call(at("STREAM.INFO", stream), nil, func(info dict.Dict, answer error) {
 		if answer != nil {
 			done(fault.CodeOf(answer) == fault.StreamNotFound, nil)
 			return
 		}
+		state := stateOf(info)
 		done(false, &state)
-	})
+	}, stateWants...)
 	if asked != nil {
 		done(false, nil)
 	}

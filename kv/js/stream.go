@@ -5,6 +5,7 @@ package js
 import (
 	"math"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
@@ -62,7 +63,8 @@ type StreamState struct {
 	Takes    bool   // the stream has subjects of its own, to publish on
 }
 
-// StreamState asks for it; subjects is a filter, "" for all subjects. Errors: those of
+// StreamState asks the stream's leader for it; subjects is a filter, "" for all subjects. Where there is no leader any
+// replica answers, which may be behind: then it is asked again, for as long as the JetStream's timeout. Errors: those of
 // StreamInfo.
 func (j *JetStream) StreamState(stream, subjects string, done func(StreamState, error)) error {
 	var body []byte
@@ -70,25 +72,69 @@ func (j *JetStream) StreamState(stream, subjects string, done func(StreamState, 
 		// The server tells how many match beside a page of their names, and there is none here.
 		body = dict.Dict{{Key: "subjects_filter", Value: subjects}, {Key: "offset", Value: math.MaxInt32}}.JSON()
 	}
-	return j.call(at("STREAM.INFO", stream), body, func(reply dict.Dict, err error) {
+	var limit time.Time
+	if timeout := j.Timeout(); timeout > 0 {
+		limit = time.Now().Add(timeout)
+	}
+	return j.askLeader(at("STREAM.INFO", stream), body, limit, func(reply dict.Dict, err error) {
 		if err != nil {
 			done(StreamState{}, err)
 			return
 		}
-		of := StreamState{
-			Created:  reply.Text("created"),
-			LastSeq:  count(reply, "state", "last_seq"),
-			Subjects: count(reply, "state", "num_subjects"),
-			Replicas: count(reply, "config", "num_replicas"),
-		}
+		of := stateOf(reply)
 		if subjects != "" {
 			of.Subjects = count(reply, "total")
 		}
-		of.Direct, _ = reply.Path("config", "allow_direct").(bool)
-		own, _ := reply.Path("config", "subjects").([]any)
-		of.Takes = len(own) > 0
 		done(of, nil)
-	}, anObject("config"), aCount("state.last_seq"))
+	})
+}
+
+// stateWants is what an info must have for a StreamState.
+var stateWants = []want{anObject("config"), aCount("state.last_seq")}
+
+// stateOf reads an info.
+func stateOf(info dict.Dict) StreamState {
+	of := StreamState{
+		Created:  info.Text("created"),
+		LastSeq:  count(info, "state", "last_seq"),
+		Subjects: count(info, "state", "num_subjects"),
+		Replicas: count(info, "config", "num_replicas"),
+	}
+	of.Direct, _ = info.Path("config", "allow_direct").(bool)
+	own, _ := info.Path("config", "subjects").([]any)
+	of.Takes = len(own) > 0
+	return of
+}
+
+// askLeader asks for a stream's info until its leader tells it, or the limit has come; a zero limit never does.
+func (j *JetStream) askLeader(e endpoint, body []byte, limit time.Time, done func(dict.Dict, error)) error {
+	return j.call(e, body, func(reply dict.Dict, err error) {
+		if err == nil && !led(reply) {
+			err = &fault.Error{Code: fault.JSResponse, Words: []string{"503", noLeader}, Text: "the stream has no leader"}
+		}
+		wait := wire.DefaultRetry.Wait
+		left := time.Until(limit) - wait
+		switch {
+		case !Leaderless(err), !limit.IsZero() && left <= 0:
+			done(reply, err)
+			return
+		case !limit.IsZero():
+			j = j.WithTimeout(left)
+		}
+		time.AfterFunc(wait, func() {
+			j.conn.Guarded(func() {
+				if err := j.askLeader(e, body, limit, done); err != nil {
+					done(nil, err)
+				}
+			})
+		})
+	}, stateWants...)
+}
+
+// led tells whether a stream's info is its leader's. One without replicas has no other server that could tell it.
+func led(info dict.Dict) bool {
+	cluster, clustered := info.Path("cluster").(dict.Dict)
+	return !clustered || cluster.Text("leader") != "" || count(info, "config", "num_replicas") <= 1
 }
 
 // StreamSubjects returns a stream's subjects, each with the number of its messages, or
