@@ -269,3 +269,28 @@ func difference(have, want string) string {
 	only("+ ", want, have)
 	return b.String()
 }
+
+// The table of docs/SECURITY.md has a reason for each module that go.mod asks for by itself.
+func TestDocsNameEachDependency(t *testing.T) {
+	mod, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../docs/SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1)
+	if len(direct) < 10 {
+		t.Fatalf("only %d modules in go.mod", len(direct))
+	}
+	_, table, _ := strings.Cut(string(page), "| module | why |")
+	table = strings.NewReplacer("|", " ", ",", " ").Replace(table)
+	for _, module := range direct {
+		// A second module of a row may stand there without its host.
+		_, short, _ := strings.Cut(module[1], "/")
+		if !strings.Contains(table, " "+module[1]+" ") && !strings.Contains(table, " "+short+" ") && !strings.Contains(table, " "+filepath.Base(short)+" ") {
+			t.Errorf("docs/SECURITY.md does not say what %s is there for", module[1])
+		}
+	}
+}
