@@ -19,6 +19,9 @@ proc ::tcltest::cleanupTestsHook {} {
     cd $::root
     file delete -force $::temporary
 }
+# Kilobytes of freed memory that AddressSanitizer holds back, where it is there (tests/sanitize).
+set heldBack [expr {[info exists ::env(ASAN_OPTIONS)] ? 256 << 10 : 0}]
+
 testConstraint thread [expr {![catch {package require Thread}]}]
 # Another server process, built by make.
 set natsServer [expr {[info exists env(NATS_SERVER)] ? $env(NATS_SERVER) : "$root/build/nats-server"}]
