@@ -213,13 +213,15 @@ proc selfSigned {name {for IP:127.0.0.1}} {
 # give to outgoing connections, and suites that run side by side begin at different places.
 set lastPort [expr {10000 + [pid] * 53 % 20000}]
 proc freePort {} {
-    while {1} {
+    # Where there are no sockets at all none would ever be free.
+    for {set tried 0} {$tried < 1000} {incr tried} {
         set ::lastPort [expr {$::lastPort < 32000 ? $::lastPort + 1 : 10000}]
         if {![catch {socket -server {} -myaddr 127.0.0.1 $::lastPort} channel]} {
             close $channel
             return $::lastPort
         }
     }
+    error "no port is free: $channel"
 }
 
 # A nats-server as a process of its own. Returns its pid.
