@@ -67,7 +67,16 @@ func (h *host) checkLife() {
 func (h *host) Wake() {
 	h.waking.Lock()
 	defer h.waking.Unlock()
-	lib.XTcl_ThreadQueueEvent(h.waker, h.thread, newWakeEvent(h.waker, h.number), lib.TCL_QUEUE_TAIL)
+	h.queue(newWakeEvent(h.waker, h.number))
+}
+
+// queue hands an event over to the interpreter's thread, and wakes that. It is called with waking held.
+func (h *host) queue(event uintptr) {
+	if h.thread == noThreads {
+		theBell.ring(event)
+		return
+	}
+	lib.XTcl_ThreadQueueEvent(h.waker, h.thread, event, lib.TCL_QUEUE_TAIL)
 	lib.XTcl_ThreadAlert(h.waker, h.thread)
 }
 

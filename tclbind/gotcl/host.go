@@ -82,10 +82,26 @@ func init() {
 	interpDeletedP, threadEndsP = procedure(interpDeleted), procedure(threadEnds)
 }
 
+// noThreads is what a Tcl that was built without threads calls each of them.
+const noThreads lib.Tcl_ThreadId = 0
+
+// currentThread sees to it that the thread can be woken, too.
+func currentThread(tls *libc.TLS) (lib.Tcl_ThreadId, error) {
+	thread := lib.XTcl_GetCurrentThread(tls)
+	if thread == noThreads {
+		return thread, theBell.hang(tls)
+	}
+	return thread, nil
+}
+
 // attach brings an extension into an interpreter.
 func attach(tls *libc.TLS, interp uintptr, x *bridge.Extension) (err error) {
 	takeSignals(tls)
-	h := &host{x: x, tls: tls, interp: interp, thread: lib.XTcl_GetCurrentThread(tls), waker: libc.NewTLS(), roused: make(chan struct{}, 1)}
+	thread, err := currentThread(tls)
+	if err != nil {
+		return err
+	}
+	h := &host{x: x, tls: tls, interp: interp, thread: thread, waker: libc.NewTLS(), roused: make(chan struct{}, 1)}
 	h.number = hosts.add(h)
 	defer func() {
 		if r := recover(); r != nil {

@@ -62,7 +62,11 @@ func NewInterp(executable string, x *bridge.Extension) (*Interp, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Interp{in, &host{x: x, tls: in.TLS(), interp: in.Handle(), thread: lib.XTcl_GetCurrentThread(in.TLS()), waker: libc.NewTLS()}}
+	thread, err := currentThread(in.TLS())
+	if err != nil {
+		return nil, err
+	}
+	i := &Interp{in, &host{x: x, tls: in.TLS(), interp: in.Handle(), thread: thread, waker: libc.NewTLS()}}
 	if lib.XTcl_Init(in.TLS(), in.Handle()) != lib.TCL_OK {
 		return nil, fmt.Errorf("Tcl does not start: %w", i.h.scriptError())
 	}
@@ -155,6 +159,5 @@ func (i *Interp) Post(f func()) {
 	defer h.waking.Unlock()
 	p := lib.XTcl_Alloc(h.waker, uint32(unsafe.Sizeof(wakeEvent{})))
 	*at[wakeEvent](p) = wakeEvent{header: lib.Tcl_Event{Fproc: postedP}, owner: posted.add(f)}
-	lib.XTcl_ThreadQueueEvent(h.waker, h.thread, p, lib.TCL_QUEUE_TAIL)
-	lib.XTcl_ThreadAlert(h.waker, h.thread)
+	h.queue(p)
 }
