@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"modernc.org/libc"
 	"modernc.org/tcl"
 	lib "modernc.org/tcl/lib"
 	"natstcl/tclbind"
@@ -51,8 +52,13 @@ func TestAttachToAnInterpreterThatIsThere(t *testing.T) {
 	}
 }
 
-// Interpreters in several goroutines share nothing.
+// Interpreters in several goroutines share nothing, where Tcl has threads.
 func TestInterpretersInGoroutines(t *testing.T) {
+	tls := libc.NewTLS()
+	defer tls.Close()
+	if lib.XTcl_GetCurrentThread(tls) == 0 {
+		t.Skip("this Tcl has no threads")
+	}
 	os.Unsetenv("TCL_LIBRARY")
 	done := make(chan string)
 	for range 4 {

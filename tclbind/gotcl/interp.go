@@ -29,7 +29,8 @@ var starting sync.Mutex
 // NewInterp makes one. executable is what info nameofexecutable tells, an absolute path; x is
 // tclbind.Nats, or an extension of the program's own.
 // Unless TCL_LIBRARY is set, Library is used; processes that scripts start do not inherit
-// that. Any goroutine may call it, at any time; on Windows it is locked to its thread from then on.
+// that. Any goroutine may call it, at any time; on Windows it is locked to its thread from then on. Where Tcl has no
+// threads (Linux on arm64, macOS) one goroutine at a time may use any interpreter of the process.
 func NewInterp(executable string, x *bridge.Extension) (*Interp, error) {
 	const variable = "TCL_LIBRARY"
 	starting.Lock()

@@ -70,11 +70,13 @@ proc ::nats::isotime_to_msec {iso} {
     if {$zone eq ""} {
         return $msec
     }
-    # There are abbreviations, which clock scan takes in the text, and names of places.
+    # There are abbreviations, which clock scan takes in the text, and names of places. Where names of files have no
+    # case (Windows, macOS) Tcl 9 takes the file GMT for the zone gmt, and then does not find gmt in it.
     set format {%Y-%m-%d %H:%M:%S}
     set there [clock format [expr {$msec / 1000}] -gmt 1 -format $format]
     if {[catch {clock scan "$there $zone" -format "$format %Z"} seconds]
-        && [catch {clock scan $there -timezone $zone -format $format} seconds]} {
+        && [catch {clock scan $there -timezone $zone -format $format} seconds]
+        && [catch {clock scan "$there [string toupper $zone]" -format "$format %Z"} seconds]} {
         throw {NATS ErrInvalidArg} "Invalid time $iso"
     }
     return [expr {$seconds * 1000 + $msec % 1000}]
