@@ -65,17 +65,22 @@ func (b *bell) ring(event uintptr) {
 
 // bellRang queues what was handed over. Tcl calls it, in the goroutine that serves events.
 func bellRang(tls *libc.TLS, _ uintptr, _ int32) {
-	b := &theBell
+	defer logEventPanic()
+	for _, event := range theBell.take() {
+		lib.XTcl_QueueEvent(tls, event, lib.TCL_QUEUE_TAIL)
+	}
+}
+
+// take silences the bell, and returns what was handed over.
+func (b *bell) take() []uintptr {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	events := b.events
 	b.events = nil
 	if len(events) > 0 {
 		again(func() error { _, err := syscall.Read(b.read, make([]byte, 1)); return err })
 	}
-	b.mu.Unlock()
-	for _, event := range events {
-		lib.XTcl_QueueEvent(tls, event, lib.TCL_QUEUE_TAIL)
-	}
+	return events
 }
 
 // again calls what a signal may interrupt until none has.

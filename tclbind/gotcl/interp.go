@@ -137,12 +137,15 @@ var posted registry
 
 var postedP = procedure(runPosted)
 
+// logEventPanic is deferred by what Tcl calls for no interpreter's package.
+func logEventPanic() {
+	if r := recover(); r != nil {
+		fmt.Fprintf(os.Stderr, "panic in an event: %v\n%s", r, debug.Stack())
+	}
+}
+
 func runPosted(_ *libc.TLS, event uintptr, _ int32) int32 {
-	defer func() {
-		if r := recover(); r != nil {
-			fmt.Fprintf(os.Stderr, "panic in an event: %v\n%s", r, debug.Stack())
-		}
-	}()
+	defer logEventPanic()
 	id := at[wakeEvent](event).owner
 	f, ok := posted.get(id).(func())
 	posted.remove(id)
