@@ -22,7 +22,10 @@ var entries = map[string]int{
 var callbacksOfNats = []string{"AsyncErrorCB", "ClosedCB", "ConnectedCB", "DisconnectedErrCB", "ReconnectedCB", "LameDuckModeHandler", "DiscoveredServersCB"}
 
 // leaves are functions for C that do nothing that can panic.
-var leaves = map[string]bool{"freeCommand": true, "ownEvent": true, "getTime": true, "scaleTime": true}
+var leaves = map[string]bool{
+	"freeCommand": true, "ownEvent": true, "getTime": true, "scaleTime": true,
+	"freeMethod": true, "shareMethod": true, "letHandleGo": true, "keepHandle": true,
+}
 
 // Whatever runs code of ours in a goroutine, or for C, recovers: a panic is a line in a log, not the end of
 // somebody's process.

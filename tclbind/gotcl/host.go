@@ -128,18 +128,22 @@ type command struct {
 }
 
 func runCommand(tls *libc.TLS, clientData, interp uintptr, objc int32, objv uintptr) (code int32) {
-	return commands.get(clientData).(*command).call(tls, interp, values(tls, pointers(objv, int(objc))[1:]))
+	c := commands.get(clientData).(*command)
+	defer c.caught(&code)
+	return c.call(tls, interp, values(tls, pointers(objv, int(objc))[1:]))
+}
+
+// caught is deferred where Tcl calls the command: a panic becomes the command's error.
+func (c *command) caught(code *int32) {
+	if r := recover(); r != nil {
+		c.h.logPanic(r)
+		c.h.throw(c.h.x.Panicked(r))
+		*code = lib.TCL_ERROR
+	}
 }
 
 // call runs the command, and leaves its result in the interpreter.
-func (c *command) call(tls *libc.TLS, interp uintptr, args []bridge.Value) (code int32) {
-	defer func() {
-		if r := recover(); r != nil {
-			c.h.logPanic(r)
-			c.h.throw(c.h.x.Panicked(r))
-			code = lib.TCL_ERROR
-		}
-	}()
+func (c *command) call(tls *libc.TLS, interp uintptr, args []bridge.Value) int32 {
 	result, err := c.run(args)
 	if err != nil {
 		c.h.throw(err)

@@ -56,8 +56,9 @@ func (h *host) DefineMethod(class, name string, least, most int, words string, r
 	return nil
 }
 
-func callMethod(tls *libc.TLS, clientData, interp uintptr, context lib.Tcl_ObjectContext, objc int32, objv uintptr) int32 {
+func callMethod(tls *libc.TLS, clientData, interp uintptr, context lib.Tcl_ObjectContext, objc int32, objv uintptr) (code int32) {
 	m := commands.get(clientData).(*method)
+	defer m.caught(&code)
 	skipped := int(lib.XTcl_ObjectContextSkippedArgs(tls, context))
 	given := int(objc) - skipped
 	if given < m.least || m.most >= 0 && given > m.most {
