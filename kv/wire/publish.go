@@ -127,6 +127,9 @@ func tooMuch(most int) *fault.Error {
 // roomLocked tells whether an engine takes a message of that size. A server that is too slow, or
 // frozen, is told of once, until half of what waits has gone.
 func (c *Conn) roomLocked(e *engine, size int) bool {
+	if !e.full && e.socket.queued.Load() == 0 {
+		return true
+	}
 	most := c.options.mostWaiting()
 	waiting, taken := e.socket.waiting()
 	if waiting <= most/2 {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,11 +41,12 @@ type socket struct {
 	changed *sync.Cond // broadcast with the lock when the queue shrinks, or the end comes
 	limit   int        // of the queue
 	queue   []byte
-	taken   uint64 // bytes that the kernel took, to see whether there is progress
-	writing bool   // the goroutine flushQueue runs
-	stalled bool   // a publisher has waited in vain; cleared by progress
-	err     error  // of the goroutine, or of Close
-	lost    int    // bytes that were in the queue at the end
+	queued  atomic.Int64 // its length, to be read without the lock
+	taken   uint64       // bytes that the kernel took, to see whether there is progress
+	writing bool         // the goroutine flushQueue runs
+	stalled bool         // a publisher has waited in vain; cleared by progress
+	err     error        // of the goroutine, or of Close
+	lost    int          // bytes that were in the queue at the end
 }
 
 func newSocket(c net.Conn, limit int, conn *Conn) *socket {
@@ -76,7 +78,7 @@ func (s *socket) Write(b []byte) (int, error) {
 			return 0, s.err
 		}
 		s.queue = append(s.queue, rest...)
-		s.pressLocked()
+		s.changedLocked()
 		if !s.writing {
 			s.writing = true
 			// Ends when the queue is empty, or with the socket.
@@ -102,7 +104,7 @@ func (s *socket) flushQueue() {
 		piece := s.queue[:min(len(s.queue), 256<<10)] // appending leaves it as it is
 		n, err := s.writePiece(piece)
 		s.queue = s.queue[n:]
-		s.pressLocked()
+		s.changedLocked()
 		s.taken += uint64(n)
 		s.stalled = false
 		if err != nil {
@@ -111,11 +113,12 @@ func (s *socket) flushQueue() {
 		s.changed.Broadcast()
 	}
 	s.queue = nil
-	s.pressLocked()
+	s.changedLocked()
 }
 
-// pressLocked is called when the queue has changed.
-func (s *socket) pressLocked() {
+// changedLocked is called when the queue has changed.
+func (s *socket) changedLocked() {
+	s.queued.Store(int64(len(s.queue)))
 	if pressed := len(s.queue) > softLimit; pressed != s.conn.pressed.Load() {
 		s.conn.pressed.Store(pressed)
 	}

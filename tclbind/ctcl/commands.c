@@ -139,15 +139,13 @@ static int callPrefix(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args)
     return code;
 }
 
-/* Calls a command prefix as from an event; 1 where there was no error. */
+/*
+ * Calls a command prefix as from an event. The interpreter is preserved already, by the event whose callbacks these are, or
+ * by whoever has the script evaluated that waits for them.
+ */
 int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args, const char *info)
 {
-    int fine;
-
-    Tcl_Preserve(interp);
-    fine = ended(interp, callPrefix(interp, prefix, args), info);
-    Tcl_Release(interp);
-    return fine;
+    return ended(interp, callPrefix(interp, prefix, args), info);
 }
 
 /* Calls a command prefix for its result, which is the caller's to release; returns Tcl's code. */

@@ -213,11 +213,10 @@ func (h *host) Deliver(prefix bridge.Value, args bridge.Record) bool {
 	return h.call(prefix, b.elements)
 }
 
-// call calls a prefix, as from an event, with objects that nobody holds yet.
+// call calls a prefix, as from an event, with objects that nobody holds yet. The interpreter is preserved already, by the
+// event whose callbacks these are, or by whoever has the script evaluated that waits for them.
 func (h *host) call(prefix bridge.Value, args []uintptr) bool {
 	tls := h.tls
-	lib.XTcl_Preserve(tls, h.interp)
-	defer lib.XTcl_Release(tls, h.interp)
 	code := h.callPrefix(prefix, args)
 	h.checkLife()
 	if code != lib.TCL_OK && !h.ended {
