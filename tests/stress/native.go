@@ -142,15 +142,24 @@ func (c *goClient) connect(urls []string, bucket string) error {
 	if c.js, err = js.New(c.client.Conn(), js.Options{Timeout: c.timeout}); err != nil {
 		return err
 	}
-	c.bucket, err = kv.Await(ctx, func(done func(*kv.Bucket, error)) error { return kv.BindBucket(c.js, bucket, done) })
-	if err != nil {
-		return err
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) (err error) {
+			c.bucket, err = kv.Await(ctx, func(done func(*kv.Bucket, error)) error { return kv.BindBucket(c.js, bucket, done) })
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			c.store, err = kv.Await(ctx, func(done func(*object.Store, error)) error { return object.Bind(c.js, bucket, done) })
+			return err
+		},
+		func(ctx context.Context) error { return c.watch(ctx, 1) },
+		func(ctx context.Context) error { return c.watch(ctx, 2) },
+		c.consume,
+	} {
+		if err := eventually(ctx, patience, step); err != nil {
+			return err
+		}
 	}
-	c.store, err = kv.Await(ctx, func(done func(*object.Store, error)) error { return object.Bind(c.js, bucket, done) })
-	if err != nil {
-		return err
-	}
-	return errors.Join(c.watch(ctx, 1), c.watch(ctx, 2), c.consume(ctx), c.serve())
+	return c.serve()
 }
 
 func (c *goClient) watch(ctx context.Context, watcher int) error {

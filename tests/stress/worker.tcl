@@ -275,22 +275,26 @@ proc writeArrays {} {
 # Connects and finds what the driver has made; that may need some tries.
 set conn [nats::connection new $name -log_level error -log_chan [open $file.log w]]
 $conn configure -servers $urls -max_reconnect_attempts -1 -reconnect_time_wait 100 -ping_interval 500 -connect_timeout 1000
-# On a busy machine a server may not answer in time.
-for {set tries 1} {[catch {$conn connect} message options]} {incr tries} {
-    if {$tries == 20} {
-        return -options $options $message
+# Does a call again that was too late: on a busy machine a server may not answer in time.
+proc eventually {args} {
+    for {set tries 1} {[catch {uplevel #0 $args} result options]} {incr tries} {
+        if {$tries == 20} {
+            return -options $options $result
+        }
+        after 500
     }
-    after 500
+    return $result
 }
+eventually $conn connect
 set js [$conn jet_stream -timeout $timeout]
-set kv [$js bind_kv_bucket $bucket]
-set store [$js bind_object_store $bucket]
+set kv [eventually $js bind_kv_bucket $bucket]
+set store [eventually $js bind_object_store $bucket]
 set service [$conn service echo 1.0.0]
 $service endpoint echo -subject $bucket.echo -callback {apply {{request} {
     catch {$::service respond $request [nats::msg data $request]}
 }}}
-set first [$kv watch > -callback {changed 1} -values_array cache -idle_heartbeat 1000]
-set second [$kv watch > -values_array cache2 -callback {changed 2} -idle_heartbeat 1000]
+set first [eventually $kv watch > -callback {changed 1} -values_array cache -idle_heartbeat 1000]
+set second [eventually $kv watch > -values_array cache2 -callback {changed 2} -idle_heartbeat 1000]
 consume
 
 fconfigure stdin -blocking 0
