@@ -28,7 +28,7 @@ const (
 	lockSuffix  = ".lock"
 	// A lock file can be swept between its making and its locking, by one who starts at
 	// the same moment: then another is made.
-	storeAttempts = 10
+	storeAttempts = 100
 )
 
 // newStore makes a store, after sweeping those that killed processes left.
