@@ -113,7 +113,7 @@ func Attach(host Host, x *Extension) (*Package, error) {
 	for _, c := range x.Commands {
 		if c.Method != "" {
 			least, most, words := argumentsOf(strings.Fields(c.Usage)[1:])
-			if err := host.DefineMethod(c.Method, c.Name, least, most, words, p.fromOutside(p.checked(c))); err != nil {
+			if err := host.DefineMethod(c.Method, c.Name, least, most, words, p.fromOutside(p.running(c))); err != nil {
 				return nil, err
 			}
 		}
@@ -127,10 +127,18 @@ func Attach(host Host, x *Extension) (*Package, error) {
 // checked is a command that looks at the number of its arguments first.
 func (p *Package) checked(c Command) func([]Value) (any, error) {
 	least, most, words := argumentsOf(strings.Fields(c.Usage))
+	run := p.running(c)
 	return func(args []Value) (any, error) {
 		if len(args) < least || most >= 0 && len(args) > most {
 			return nil, wrongArgs(p.extension.Namespace+c.Name, words)
 		}
+		return run(args)
+	}
+}
+
+// running is a command whose arguments are as many as it wants. A method's are counted by the host.
+func (p *Package) running(c Command) func([]Value) (any, error) {
+	return func(args []Value) (any, error) {
 		result, err := c.Run(p, args)
 		if err != nil && p.extension.Failing != nil && !p.closed {
 			p.extension.Failing(p, err)
