@@ -4,6 +4,7 @@ package js_test
 
 import (
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -311,6 +312,70 @@ func TestAStartThatIsDecidedGivesWayToThatOfComplete(t *testing.T) {
 	defer r.mu.Unlock()
 	if !slices.Equal(r.got, []int{4, 5, 6}) {
 		t.Error(r.got)
+	}
+}
+
+// A server that stores messages while it makes a consumer of the last ones has them among these, and sends all from the
+// last on that it had before: the consumer's own numbers go on.
+func TestWhatAServerSendsAgainBehindTheLastMessagesIsLeftOut(t *testing.T) {
+	s := jstest.StartServer(t, server.Options{})
+	direct := jstest.Connect(t, s.URL(), natstest.Patience)
+	natstest.Wait(t, func(done func(dict.Dict, error)) error {
+		return direct.AddStream("S", dict.Dict{{Key: "subjects", Value: []any{"s.>"}}, {Key: "storage", Value: "memory"}}, done)
+	})
+	put := func(subject string) {
+		natstest.Wait(t, func(done func(js.Ack, error)) error {
+			_, err := direct.Publish(&nats.Msg{Subject: subject}, natstest.Patience, wire.DefaultRetry, done)
+			return err
+		})
+	}
+	for _, subject := range []string{"s.1", "s.2", "s.3"} {
+		put(subject)
+	}
+	// They belong to the one goroutine of the proxy that reads what the server sends.
+	var sent [][]byte
+	number := 0
+	place := regexp.MustCompile(`(\$JS\.ACK\.S\.[^.]+\.\d+\.\d+\.)\d+`)
+	renumbered := func(message []byte) []byte {
+		number++
+		return place.ReplaceAll(message, []byte("${1}"+strconv.Itoa(number)))
+	}
+	p := natstest.StartEditingProxy(t, s.URL(), func(subject string, message []byte) []byte {
+		if !strings.HasPrefix(subject, "s.") {
+			return message
+		}
+		sent = append(sent, message)
+		message = renumbered(message)
+		if len(sent) == 3 {
+			message = slices.Concat(message, renumbered(sent[1]), renumbered(sent[2]))
+		}
+		return message
+	})
+	j := jstest.Connect(t, p.URL(), natstest.Patience)
+	came := make(chan string, 10)
+	var idle atomic.Bool
+	c := natstest.Wait(t, func(done func(*js.OrderedConsumer, error)) error {
+		return j.OrderedConsumer("S", js.OrderedConfig{
+			FilterSubject: "s.>",
+			DeliverPolicy: "last_per_subject",
+			IdleHeartbeat: time.Hour,
+			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
+				c.Taken()
+				came <- m.Subject
+			},
+			Idle:   func() { idle.Store(true) },
+			Failed: func(e *fault.Error) { t.Error(e) },
+		}, done)
+	})
+	t.Cleanup(c.Stop)
+	put("s.4")
+	for _, want := range []string{"s.1", "s.2", "s.3", "s.4"} {
+		if got := <-came; got != want {
+			t.Fatalf("%s came in place of %s", got, want)
+		}
+	}
+	if !idle.Load() {
+		t.Error("the last of those that came again told that there is no more")
 	}
 }
 

@@ -317,7 +317,18 @@ func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
 		c.restart(fault.ConsumerSequenceMismatch)
 		return
 	}
-	c.consumerSeq, c.streamSeq = meta.ConsumerSeq, meta.StreamSeq
+	c.consumerSeq = meta.ConsumerSeq
+	if meta.StreamSeq <= c.streamSeq {
+		// A server that stores messages while it makes a consumer of last_per_subject sends those a second time
+		// (selectStartingSeqNo of nats-server 2.15.2: its list of the last messages is made behind the state that says
+		// where it goes on).
+		c.mu.Unlock()
+		if meta.Pending == 0 && c.config.Idle != nil {
+			c.config.Idle()
+		}
+		return
+	}
+	c.streamSeq = meta.StreamSeq
 	c.delivered.Add(1)
 	c.mu.Unlock()
 	c.config.Deliver(c, m, meta)

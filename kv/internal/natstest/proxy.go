@@ -16,7 +16,7 @@ import (
 type Proxy struct {
 	Address string // host and port that it listens on
 	target  string
-	lose    func(subject string) bool // nil: nothing is lost
+	edit    func(subject string, message []byte) []byte // nil: all is passed on as it is
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -27,17 +27,28 @@ type Proxy struct {
 }
 
 // StartProxy runs a proxy before the server at target, a URL or host and port, until the test ends.
-func StartProxy(t testing.TB, target string) *Proxy { return StartLossyProxy(t, target, nil) }
+func StartProxy(t testing.TB, target string) *Proxy { return StartEditingProxy(t, target, nil) }
 
 // StartLossyProxy is StartProxy, and what the server sends is lost where lose says so of its subject.
 func StartLossyProxy(t testing.TB, target string, lose func(subject string) bool) *Proxy {
+	return StartEditingProxy(t, target, func(subject string, message []byte) []byte {
+		if lose(subject) {
+			return nil
+		}
+		return message
+	})
+}
+
+// StartEditingProxy is StartProxy, and of each message that the server sends, its line and its payload, what edit returns
+// is passed on. The proxy's goroutines call it.
+func StartEditingProxy(t testing.TB, target string, edit func(subject string, message []byte) []byte) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &Proxy{
-		Address: listener.Addr().String(), target: strings.TrimPrefix(target, "nats://"), lose: lose,
+		Address: listener.Addr().String(), target: strings.TrimPrefix(target, "nats://"), edit: edit,
 		gate: make(chan struct{}), over: make(chan struct{}),
 	}
 	close(p.gate)
@@ -84,17 +95,17 @@ func (p *Proxy) join(client, server net.Conn) {
 		pass(&gated{p, to}, from)
 	}
 	p.tasks.Go(func() { pass(server, client, all) })
-	if p.lose == nil {
+	if p.edit == nil {
 		p.tasks.Go(func() { pass(client, server, all) })
 	} else {
-		p.tasks.Go(func() { pass(client, server, p.some) })
+		p.tasks.Go(func() { pass(client, server, p.edited) })
 	}
 }
 
 func all(to io.Writer, from io.Reader) { _, _ = io.Copy(to, from) }
 
-// some passes on what the server sends, line by line and message by message, less what is lost.
-func (p *Proxy) some(to io.Writer, from io.Reader) {
+// edited passes on what the server sends, line by line and message by message.
+func (p *Proxy) edited(to io.Writer, from io.Reader) {
 	r := bufio.NewReader(from)
 	for {
 		line, err := r.ReadBytes('\n')
@@ -108,10 +119,7 @@ func (p *Proxy) some(to io.Writer, from io.Reader) {
 			if _, err := io.ReadFull(r, payload); err != nil {
 				return
 			}
-			if p.lose(fields[1]) {
-				continue
-			}
-			line = append(line, payload...)
+			line = p.edit(fields[1], append(line, payload...))
 		}
 		if _, err := to.Write(line); err != nil {
 			return
