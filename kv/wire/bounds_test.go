@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/fault"
 	"natstcl/kv/internal/natstest"
 )
 
@@ -106,6 +107,32 @@ func TestAConnectionThatDoesNotLiveCountsAsAFailedAttempt(t *testing.T) {
 	}
 	if len(c.Servers()) != 0 {
 		t.Errorf("the pool: %v", c.Servers())
+	}
+}
+
+// A connection may end between its handshake and the moment at which it becomes the current one.
+func TestAConnectionThatHasEndedDoesNotBecomeTheCurrentOne(t *testing.T) {
+	url, _ := startShortLived(t)
+	o := DefaultOptions()
+	c := New(o, newRecord())
+	t.Cleanup(func() { <-c.Disconnect() })
+	if err := c.SetServers([]string{url}); err != nil {
+		t.Fatal(err)
+	}
+	// Often the attempt sees the end itself: then there is another one.
+	for {
+		e, failure := attempt(t.Context(), c, c.servers[0], o)
+		if failure != nil {
+			continue
+		}
+		<-e.drained
+		c.mu.Lock()
+		failure = c.upLocked(e)
+		c.mu.Unlock()
+		if fault.CodeOf(failure) != fault.BrokenSocket {
+			t.Error(failure)
+		}
+		return
 	}
 }
 

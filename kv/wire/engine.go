@@ -45,6 +45,7 @@ type engine struct {
 	tap      *tap        // between the two
 	out      *outgoing   // what is published; nil where nats.go alone can write
 	full     bool        // was told of: as much waits as may; guarded by conn.mu, as what follows
+	lost     bool        // it has ended: Conn.lost was called
 	since    time.Time   // when it was handed over
 	restored bool        // it came by reconnecting
 	settling *time.Timer // forgets the failures of its server

@@ -22,8 +22,9 @@ func (c *Conn) lost(e *engine, cause *fault.Error) {
 		c.mu.Unlock()
 		end()
 	}()
+	e.lost = true
 	if c.engine != e {
-		return // by Disconnect, or by Reconnect
+		return // by Disconnect, or by Reconnect; or it is not the current one yet, and upLocked tells
 	}
 	c.engine = nil
 	e.settling.Stop()
