@@ -443,7 +443,7 @@ func (c *Conn) try(ctx context.Context, s *server, counting bool) *fault.Error {
 // upLocked makes the connection of an engine the current one. It sends the subscriptions, then the messages that were
 // kept, and then the pings that wait.
 func (c *Conn) upLocked(e *engine) *fault.Error {
-	if e.lost {
+	if e.lost { // since its handshake, which lost could not tell
 		return e.because(errLost)
 	}
 	for _, s := range c.allSubsLocked() {

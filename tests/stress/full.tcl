@@ -28,7 +28,6 @@ set kv [$js create_kv_bucket full -history 3 -storage memory]
 set store [$js create_object_store full -storage memory]
 $js add_stream WORK -subjects work.> -storage memory -retention workqueue
 $js add_pull_consumer WORK worker
-array set done {}
 
 # Runs a script again and again, as a coroutine, until the time is over, and counts.
 proc again {what script} {
