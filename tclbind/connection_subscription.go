@@ -125,7 +125,7 @@ func (s *subscription) deliver(p *bridge.Package, m *nats.Msg) {
 		s.dropped.Add(1)
 		if !s.dropping.Swap(true) {
 			s.c.wire.ReportAsync(fault.New(fault.SlowConsumer,
-				"Slow consumer: messages on "+m.Sub.Subject+" are dropped"))
+				"Slow consumer: messages on "+s.name+" are dropped"))
 		}
 		if !s.sub.Alive() { // it was the last one of -max_msgs
 			p.Post(&subscriptionEnd{s})
@@ -214,7 +214,7 @@ func (d *delivery) Run(p *bridge.Package) {
 func (d *delivery) WriteTo(w bridge.Writer) {
 	c := d.s.c
 	w.List(3)
-	if d.m.Subject == d.m.Sub.Subject && !d.s.ended {
+	if d.m.Subject == d.s.name && !d.s.ended {
 		w.Any(d.s.subject)
 	} else {
 		w.Text(d.m.Subject)

@@ -2,8 +2,9 @@
 
 // Package wire is one NATS connection as docs/connection.md has it: the
 // server pool, status and last error, subscriptions with IDs, requests with
-// deadlines, and what is kept while there is no server. nats.go speaks the
-// protocol: one nats.Conn (NoReconnect) for each attempt at one server.
+// deadlines, and what is kept while there is no server. nats.go makes the
+// connections: one nats.Conn (NoReconnect) for each attempt at one server. It
+// speaks all of the protocol but the messages, which go past it both ways.
 //
 // Nothing here blocks its caller on the network. What takes time ends in a
 // done function, called exactly once, unless the call itself returned an error:
@@ -160,5 +161,5 @@ type TLSOptions struct {
 }
 
 // Deliver takes the messages of a subscription. msg.Data and msg.Header belong to
-// the receiver.
+// the receiver. It must not block: nothing else is read meanwhile, not even the server's PONG.
 type Deliver func(msg *nats.Msg)

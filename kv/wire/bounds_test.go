@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -100,9 +101,16 @@ func TestAConnectionThatDoesNotLiveCountsAsAFailedAttempt(t *testing.T) {
 	o := DefaultOptions()
 	o.ReconnectTimeWait = 100 * time.Millisecond
 	o.MaxReconnectAttempts = 3
-	c, r := connected(t, o, url)
-	r.await(t, "status closed")
-	if n := pings(); n > 4 {
+	c := New(o, nil)
+	t.Cleanup(func() { <-c.Disconnect() })
+	if err := c.SetServers([]string{url}); err != nil {
+		t.Fatal(err)
+	}
+	for natstest.Ended(t, c.Connect) != nil { // where it is closed before it was the current one
+	}
+	before := pings()
+	natstest.Eventually(t, "the end", func() bool { return c.Status() == Closed })
+	if n := pings() - before; n > 3 {
 		t.Errorf("%d connections", n)
 	}
 	if len(c.Servers()) != 0 {
@@ -147,6 +155,34 @@ func startShortLived(t *testing.T) (url string, pings func() int) {
 		}
 	}}
 	return startSpeaker(t, s), func() int { return int(n.Load()) }
+}
+
+// What is left of a connection that broke off in the middle of a large message does not hold that message.
+func TestALargeMessageThatBreaksOffIsLetGo(t *testing.T) {
+	const size = 32 << 20
+	url := startSpeaker(t, &speaker{heard: func(c net.Conn, line string) {
+		if strings.HasPrefix(line, "SUB ") {
+			fmt.Fprintf(c, "MSG a 1 %d\r\n%s", size, make([]byte, size/2))
+			c.Close()
+		}
+	}})
+	o := DefaultOptions()
+	o.ReconnectTimeWait = time.Hour
+	c, r := connected(t, o, url)
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	s, err := c.Subscribe("a", "", 0, func(*nats.Msg) { t.Error("it came") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, "status reconnecting")
+	natstest.Eventually(t, "the memory", func() bool { return heap()-before < size/2 })
+	runtime.KeepAlive(s)
 }
 
 // One that lives for long enough makes its server's failures forgotten.

@@ -446,6 +446,9 @@ func (c *Conn) upLocked(e *engine) *fault.Error {
 	if e.lost { // since its handshake, which lost could not tell
 		return e.because(errLost)
 	}
+	c.talkers.Add(1) // for many subscriptions are one write
+	defer e.out.send()
+	defer c.talkers.Add(-1)
 	for _, s := range c.allSubsLocked() {
 		if err := s.restore(e); err != nil {
 			go c.Guarded(e.close)
@@ -547,6 +550,7 @@ func (c *Conn) forgetLocked(why *fault.Error) (end func()) {
 		c.obs.Log(LogWarn, fmt.Sprintf("%d messages that were waiting to be sent are discarded", n))
 	}
 	c.kept, c.keptBytes = nil, 0
+	c.leftLocked()
 	clear(c.subs)
 	clear(c.internal)
 	c.pending.mux = nil

@@ -13,24 +13,31 @@ const (
 	// set higher), and maxAdded what it may add to a message's header.
 	maxMessage = 64 << 20
 	maxAdded   = 1 << 20
-	// maxHeaderLines bounds a message's header: nats.go makes a map of it, which takes 60 times
-	// the bytes of short lines.
+	// maxHeaderLines bounds a message's header: it becomes a map, which takes 60 times the bytes of
+	// short lines.
 	maxHeaderLines = 10_000
 )
+
+// arrival is the line of a message that has come.
+type arrival struct {
+	subject, reply []byte // of the line's memory
+	sid            int
+	header         int // bytes of the header
+	size           int // of header and payload
+}
 
 // messageLine reads a MSG or HMSG line, with its LF:
 //
 //	MSG subject sid [reply] size
 //	HMSG subject sid [reply] header size
 //
-// where size is that of header and payload. Nothing is taken that nats.go's parser might read in
-// another way, or that no server sends.
-func messageLine(line []byte) (header, size int, err error) {
+// Nothing is taken that no server sends.
+func messageLine(line []byte) (a arrival, err error) {
 	var place [mostFields][]byte // bytes.Fields would take memory for each message
 	fields, ok := split(place[:0], line)
 	n := len(fields)
 	if !ok || n < 4 {
-		return 0, 0, badLine(line)
+		return a, badLine(line)
 	}
 	withHeader := bytes.EqualFold(fields[0], []byte("HMSG"))
 	numbers := 1
@@ -38,25 +45,29 @@ func messageLine(line []byte) (header, size int, err error) {
 		numbers = 2
 	}
 	if !withHeader && !bytes.EqualFold(fields[0], []byte("MSG")) || n != 3+numbers && n != 4+numbers {
-		return 0, 0, badLine(line)
+		return a, badLine(line)
 	}
-	if _, ok := wireNumber(fields[2]); !ok {
-		return 0, 0, badLine(line)
+	a.subject = fields[1]
+	if n == 4+numbers {
+		a.reply = fields[3]
 	}
-	if size, ok = wireNumber(fields[n-1]); !ok {
-		return 0, 0, badLine(line)
+	if a.sid, ok = wireNumber(fields[2]); !ok {
+		return a, badLine(line)
+	}
+	if a.size, ok = wireNumber(fields[n-1]); !ok {
+		return a, badLine(line)
 	}
 	most := maxMessage
 	if withHeader {
 		most += maxAdded
-		if header, ok = wireNumber(fields[n-2]); !ok || header > size {
-			return 0, 0, badLine(line)
+		if a.header, ok = wireNumber(fields[n-2]); !ok || a.header > a.size {
+			return a, badLine(line)
 		}
 	}
-	if size > most {
-		return 0, 0, fault.New(fault.Protocol, "A message of "+string(fields[n-1])+" bytes is announced: no server allows more than "+strconv.Itoa(maxMessage))
+	if a.size > most {
+		return a, fault.New(fault.Protocol, "A message of "+string(fields[n-1])+" bytes is announced: no server allows more than "+strconv.Itoa(maxMessage))
 	}
-	return header, size, nil
+	return a, nil
 }
 
 // mostFields are those of an HMSG line, with its word.

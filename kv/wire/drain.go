@@ -71,10 +71,11 @@ func errDrainTimeout() *fault.Error { return fault.New(fault.Timeout, "Drain tim
 // until Stop; false where there is nothing to come.
 func (s *Sub) endLocked() bool {
 	c := s.conn
-	if c.engine == nil || s.on == nil || s.on.Drain() != nil {
+	if c.engine == nil || s.engine != c.engine || !s.engine.out.say(unsub(s.sid, 0)) {
 		c.dropLocked(s)
 		return false
 	}
+	s.quiet = true
 	delete(c.subs, s.id) // it is not restored
 	delete(c.internal, s)
 	return true

@@ -41,9 +41,20 @@ func TestStatisticsGoOnOverReconnects(t *testing.T) {
 		}
 		natstest.Eventually(t, "messages", func() bool { return came.Load() == want })
 	}
+	other, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Subscribe("a", func(*nats.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	publish(2)
-	theirs := c.engine.nc.Stats()
-	ours := c.Statistics()
+	natstest.Eventually(t, "messages of the other", func() bool { return other.Stats().InMsgs == 2 })
+	theirs, ours := other.Stats(), c.Statistics()
 	if ours != (Statistics{theirs.InMsgs, theirs.InMsgs + 1, theirs.InBytes, theirs.InBytes + 1000, 0}) || ours.InMessages != 2 {
 		t.Errorf("got %+v, nats.go has %+v", ours, theirs)
 	}

@@ -6,25 +6,18 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 )
-
-// backlog is how many messages may wait between nats.go's reader and ours. Reading
-// from the socket pauses at half of it, so that the channel is never full: nats.go
-// would drop messages then, replies included.
-const backlog = 8192
 
 // engine is one nats.Conn: one attempt at one server, and the connection that it
 // became. nats.go's own reconnecting is off: the pool, its counters, the statuses
@@ -52,35 +45,39 @@ type engine struct {
 	letGo    func() bool // the end of ctx does not close the socket any more
 	info     dict.Dict   // the first INFO
 
-	messages chan *nats.Msg // all subscriptions' and markers, in the order of the wire
-	room     chan struct{}  // tells the socket's reader that there is room again
-	paused   atomic.Bool    // the socket's reader waits for room
-	drained  chan struct{}  // closed when the reader of messages has ended
-	markers  sync.Map       // *marker by the address of its message; few at a time
+	// turn is held while something is delivered, and by inTurn. Conn.mu may be taken with it, and not the other way round.
+	turn    sync.Mutex
+	done    bool          // nothing more is delivered; guarded by turn
+	drained chan struct{} // closed when done is true
 
-	mu    sync.RWMutex
-	subs  map[*nats.Subscription]*Sub
-	cause *fault.Error // why it ended; the first one counts
-	up    bool         // the handshake is over
-	over  bool         // nats.go has closed it
+	mu      sync.RWMutex
+	subs    map[int]*Sub // by their number on the wire
+	lastSid int
+	cause   *fault.Error // why it ended; the first one counts
+	up      bool         // the handshake is over
+	over    bool         // nats.go has closed it
 }
 
-// A marker is a message of our own in the channel: what it stands for happens after
-// the deliveries that came before.
-type marker struct {
-	msg  nats.Msg
-	do   func()
-	last bool // the reader ends here
-}
-
-func (e *engine) mark(do func(), last bool) {
-	m := &marker{do: do, last: last}
-	e.markers.Store(&m.msg, m)
-	select {
-	case e.messages <- &m.msg:
-	case <-e.drained:
-		e.markers.Delete(&m.msg)
+// inTurn has do called behind the deliveries that came before, and not at the same time as one. What is last ends them.
+func (e *engine) inTurn(do func(), last bool) {
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	if e.done {
+		return
 	}
+	if last {
+		e.done = true
+		defer close(e.drained)
+		defer e.forget()
+	}
+	e.conn.Guarded(do)
+}
+
+// forget lets go of the subscriptions of an engine that has ended.
+func (e *engine) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.subs)
 }
 
 // attempt connects to one server; it blocks until that has succeeded or failed.
@@ -97,10 +94,8 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *faul
 	e := &engine{
 		conn: c, server: s, options: o, login: login,
 		deadline: time.Now().Add(o.ConnectTimeout),
-		messages: make(chan *nats.Msg, backlog),
-		room:     make(chan struct{}, 1),
 		drained:  make(chan struct{}),
-		subs:     map[*nats.Subscription]*Sub{},
+		subs:     map[int]*Sub{},
 	}
 	if o.demandsTLS(s) {
 		// Likewise: the script may be asked for the password of a key.
@@ -133,8 +128,7 @@ func attempt(ctx context.Context, c *Conn, s *server, o Options) (*engine, *faul
 		e.cancel()
 		return nil, e.because(fault.New(fault.BrokenSocket, "Server "+s.address()+" closed the connection"))
 	}
-	e.letGo()                    // from here on close flushes first
-	go e.conn.Guarded(e.deliver) // until closed's marker
+	e.letGo() // from here on close flushes first
 	return e, nil
 }
 
@@ -157,11 +151,10 @@ func (e *engine) engineOptions() nats.Options {
 		MaxPingsOut:             e.mostPings(),
 		FlusherTimeout:          0,
 		CustomDialer:            dialer{e},
-		AsyncErrorCB: func(_ *nats.Conn, s *nats.Subscription, err error) {
-			e.conn.Guarded(func() { e.asyncError(s, err) })
+		AsyncErrorCB: func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			e.conn.Guarded(func() { e.conn.Logf(LogDebug, "%v", err) }) // without this function it would be printed
 		},
 		ClosedCB:        func(nc *nats.Conn) { e.conn.Guarded(func() { e.closed(nc) }) },
-		SubChanLen:      backlog,
 		WriteBufferSize: 1, // outgoing gathers
 	}
 }
@@ -350,31 +343,6 @@ func (e *engine) wantsCredentials(required bool) error {
 	return nil
 }
 
-// awaitRoom pauses nats.go's reading while ours is behind.
-func (e *engine) awaitRoom() {
-	if len(e.messages) < backlog/2 {
-		return
-	}
-	e.paused.Store(true)
-	for len(e.messages) >= backlog/2 {
-		select {
-		case <-e.room:
-		case <-e.drained:
-			return
-		case <-time.After(100 * time.Millisecond):
-			// In case the reader took the last one before paused was set.
-		}
-	}
-	e.paused.Store(false)
-}
-
-// asyncError takes what nats.go reports by its callback for errors, which comes beside the stream of messages.
-func (e *engine) asyncError(s *nats.Subscription, err error) {
-	if errors.Is(err, nats.ErrSlowConsumer) {
-		e.conn.ReportAsync(fault.New(fault.SlowConsumer, "Messages on "+s.Subject+" were dropped"))
-	}
-}
-
 // serverError sorts the server's -ERR lines; what it returns ends the connection.
 func (e *engine) serverError(text string) error {
 	if text == "" {
@@ -383,7 +351,7 @@ func (e *engine) serverError(text string) error {
 	lower := strings.ToLower(text)
 	switch code := fault.OfServer(lower); code {
 	case fault.Permissions:
-		e.conn.refused(e, text)
+		e.conn.Guarded(func() { e.conn.refused(text) })
 		return nil
 	case fault.BadSubject:
 		e.conn.ReportAsync(fault.New(code, text))
@@ -419,84 +387,80 @@ func (e *engine) closed(nc *nats.Conn) {
 	}
 	cause := e.because(fault.New(fault.BrokenSocket, "Server "+address+" closed the connection"))
 	// Behind all that has come: a reply that made it is no reply lost.
-	e.mark(func() { e.conn.lost(e, cause) }, true)
+	e.inTurn(func() { e.conn.lost(e, cause) }, true)
 	e.cancel()
 }
 
-// deliver is the reader: it takes the messages in the order of the wire and never
-// blocks on anything but them. It ends with the engine, by a marker.
-func (e *engine) deliver() {
-	defer close(e.drained)
-	for m := range e.messages {
-		if !e.one(m) {
-			return
-		}
-		if e.paused.Load() && len(e.messages) < backlog/4 {
-			select {
-			case e.room <- struct{}{}:
-			default:
-			}
-		}
-	}
-}
-
-// one handles one message; a panic above must not take the process with it.
-func (e *engine) one(m *nats.Msg) (goOn bool) {
-	goOn = true
+// received delivers a message, in the order of the wire; a panic above must not take the process, or the connection, with it.
+func (e *engine) received(a *arrival, body []byte, owned bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			e.conn.Logf(LogError, "panic in a delivery: %v\n%s", r, debug.Stack())
 		}
 	}()
-	if m.Sub == nil {
-		if mk, ok := e.markers.LoadAndDelete(m); ok {
-			goOn = !mk.(*marker).last
-			mk.(*marker).do()
-		}
+	e.conn.traffic.came(len(body))
+	e.mu.RLock()
+	s := e.subs[a.sid]
+	e.mu.RUnlock()
+	if s == nil || s.stopped.Load() {
 		return
 	}
-	e.mu.RLock()
-	sub := e.subs[m.Sub]
-	e.mu.RUnlock()
-	if sub != nil {
-		if m.Header == nil && m.Size() > len(m.Data)+len(m.Subject)+len(m.Reply) {
-			// It had a header that nats.go could not read. That tells so too, but from a goroutine of
-			// its own: here it is told before the message is.
-			e.conn.ReportAsync(fault.New(fault.BadHeaderMsg, "A message with an invalid header came on "+m.Sub.Subject))
-		}
-		sub.take(e, m)
+	m := &nats.Msg{Subject: s.subject, Reply: string(a.reply)}
+	if string(a.subject) != s.subject {
+		m.Subject = string(a.subject)
 	}
-	return
+	if a.header > 0 {
+		var ok bool
+		if m.Header, ok = receivedHeader(body[:a.header]); !ok {
+			e.conn.ReportAsync(fault.New(fault.BadHeaderMsg, "A message with an invalid header came on "+s.subject))
+		}
+	}
+	if m.Data = body[a.header:]; !owned {
+		m.Data = append(make([]byte, 0, len(m.Data)), m.Data...)
+	}
+	s.take(m)
 }
 
 // subscribe brings a subscription to the server. left is how many messages it may
 // still have, 0 for no limit.
 func (e *engine) subscribe(s *Sub, left int) error {
-	if hasEmptyToken(s.subject) {
-		// nats.go would not send it, and the owner wants the server to judge: it says ErrBadSubject.
-		_, err := fmt.Fprintf(e.out, "SUB %s %s 0\r\n", s.subject, s.queue)
-		return err
-	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	var ns *nats.Subscription
-	var err error
-	if s.queue == "" {
-		ns, err = e.nc.ChanSubscribe(s.subject, e.messages)
-	} else {
-		ns, err = e.nc.ChanQueueSubscribe(s.subject, s.queue, e.messages)
+	e.lastSid++
+	sid := e.lastSid
+	e.subs[sid] = s
+	e.mu.Unlock()
+	s.engine, s.sid, s.told, s.before, s.quiet = e, sid, 0, s.received.Load(), false
+	line := make([]byte, 0, 64)
+	line = append(append(line, "SUB "...), s.subject...)
+	if s.queue != "" {
+		line = append(append(line, ' '), s.queue...)
 	}
-	if err != nil {
-		return err
+	line = strconv.AppendInt(append(line, ' '), int64(sid), 10)
+	if line = append(line, lineEnd...); !e.out.say(line) {
+		e.unsubscribe(sid, false)
+		return nats.ErrConnectionClosed
 	}
-	if left > 0 && left <= mostCounted {
-		if err := ns.AutoUnsubscribe(left); err != nil {
-			return err
-		}
-	}
-	e.subs[ns] = s
-	s.on = ns
+	s.tellMost(left)
 	return nil
+}
+
+// unsubscribe takes a subscription back. tell: the server has to know.
+func (e *engine) unsubscribe(sid int, tell bool) {
+	e.mu.Lock()
+	delete(e.subs, sid)
+	e.mu.Unlock()
+	if tell {
+		e.out.say(unsub(sid, 0)) // where the connection has ended nobody has to know
+	}
+}
+
+// unsub is what ends a subscription on a server, at once or behind most messages.
+func unsub(sid, most int) []byte {
+	line := strconv.AppendInt([]byte("UNSUB "), int64(sid), 10)
+	if most > 0 {
+		line = strconv.AppendInt(append(line, ' '), int64(most), 10)
+	}
+	return append(line, lineEnd...)
 }
 
 // closeFlushed flushes what was published, as long as ctx lasts, and closes the connection; false: the server may not have

@@ -75,14 +75,25 @@ func (f *Farewell) RequestAgain(m *nats.Msg, _ time.Duration, _ Retry, done func
 
 func (f *Farewell) ask(m *nats.Msg) (*nats.Msg, error) {
 	m.Reply = newInbox(f.e.options.InboxPrefix)
-	replies, err := f.e.nc.SubscribeSync(m.Reply)
-	if err != nil {
+	replies := make(chan *nats.Msg, 1)
+	s := &Sub{conn: f.e.conn, subject: m.Reply, deliver: func(m *nats.Msg) {
+		select {
+		case replies <- m:
+		default: // there was one already
+		}
+	}}
+	if err := f.e.subscribe(s, 1); err != nil {
 		return nil, err
 	}
-	if err := f.e.nc.PublishMsg(m); err != nil {
-		return nil, err
+	if !f.e.out.publish(m, encodeHeader(m.Header)) {
+		return nil, nats.ErrConnectionClosed
 	}
-	return replies.NextMsgWithContext(f.ctx)
+	select {
+	case reply := <-replies:
+		return reply, nil
+	case <-f.ctx.Done():
+		return nil, f.ctx.Err()
+	}
 }
 
 // RequestLiteral is RequestAgain.

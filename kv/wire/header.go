@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -37,6 +38,27 @@ func encodeHeader(h nats.Header) []byte {
 		}
 	}
 	return append(b, "\r\n"...)
+}
+
+// receivedHeader reads the header of a message that has come. A line without a colon is passed over, for which nats.go drops
+// the whole header. ok is false where it is none, or has too many lines.
+func receivedHeader(raw []byte) (h nats.Header, ok bool) {
+	if bytes.Count(raw, []byte("\n")) > maxHeaderLines {
+		return nil, false
+	}
+	h, err := nats.DecodeHeadersMsg(raw)
+	if err == nil {
+		return h, true
+	}
+	fixed := make([]byte, 0, len(raw))
+	for line := range bytes.Lines(raw) {
+		text := bytes.TrimRight(line, "\r\n")
+		if len(fixed) == 0 || len(text) == 0 || bytes.IndexByte(text, ':') >= 0 {
+			fixed = append(fixed, line...)
+		}
+	}
+	h, err = nats.DecodeHeadersMsg(fixed)
+	return h, err == nil
 }
 
 // ParseHeader reads a header as encodeHeader writes it, and as servers keep it: they keep what they

@@ -18,8 +18,8 @@ const (
 	gatherTime = time.Millisecond
 )
 
-// outgoing writes to one connection: what nats.go has to say at once, and messages in
-// pieces of many. Publishing does not go through nats.go, whose flusher is a goroutine: waking
+// outgoing writes to one connection: what nats.go has to say at once, and messages and subscriptions in
+// pieces of many. These do not go through nats.go, whose flusher is a goroutine: waking
 // it for each request took a third of a request's time, and its mutex is held while a server
 // that is frozen takes nothing.
 type outgoing struct {
@@ -56,15 +56,32 @@ func (o *outgoing) publish(m *nats.Msg, header []byte) bool {
 		return false
 	}
 	o.buf = appendPub(o.buf, m, header)
+	o.gatherLocked()
+	return true
+}
+
+// say is publish for a control line.
+func (o *outgoing) say(line []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return false
+	}
+	o.buf = append(o.buf, line...)
+	o.gatherLocked()
+	return true
+}
+
+// gatherLocked sends what there is, or leaves it for more to come.
+func (o *outgoing) gatherLocked() {
 	more := o.more()
 	if more && o.armed && len(o.buf) < gatherLimit {
-		return true
+		return
 	}
 	o.sendLocked()
 	if more && !o.armed {
 		o.armLocked()
 	}
-	return true
 }
 
 // more tells whether somebody has more to say.

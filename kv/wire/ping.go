@@ -65,7 +65,7 @@ func (p *ping) sendOn(e *engine) {
 		start := time.Now()
 		if e.nc.FlushWithContext(p.ctx) == nil {
 			took := time.Since(start)
-			e.mark(func() { p.finish(took, nil) }, false)
+			e.inTurn(func() { p.finish(took, nil) }, false)
 		}
 	})
 }

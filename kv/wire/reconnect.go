@@ -27,6 +27,7 @@ func (c *Conn) lost(e *engine, cause *fault.Error) {
 		return // by Disconnect, or by Reconnect; or it is not the current one yet, and upLocked tells
 	}
 	c.engine = nil
+	c.leftLocked()
 	e.settling.Stop()
 	if e.restored && time.Since(e.since) < c.probationLocked() {
 		c.failedLocked(e.server, true)

@@ -32,8 +32,8 @@ func (c *Conn) OnRefusal(f func(Refusal)) (stop func()) {
 	return enlistLocked(c, c.refusals, f)
 }
 
-// refused is called by an engine's reader at each such -ERR.
-func (c *Conn) refused(e *engine, text string) {
+// refused is called by an engine's reader at each such -ERR, behind the replies that have come before.
+func (c *Conn) refused(text string) {
 	failure := fault.New(fault.Permissions, text)
 	subject, publishing := refusedSubject(text)
 	if publishing && c.pending.isCleanUp(subject) {
@@ -44,35 +44,32 @@ func (c *Conn) refused(e *engine, text string) {
 	if subject == "" {
 		return
 	}
-	// Behind the replies that have come before.
-	e.mark(func() {
-		c.mu.Lock()
-		tell := slices.Collect(maps.Values(c.refusals))
-		if !publishing {
-			queue := refusedQueue(text)
-			for _, s := range c.subs {
-				if s.subject == subject && s.queue == queue {
-					s.refusal.Store(failure)
-				}
+	c.mu.Lock()
+	tell := slices.Collect(maps.Values(c.refusals))
+	if !publishing {
+		queue := refusedQueue(text)
+		for _, s := range c.subs {
+			if s.subject == subject && s.queue == queue {
+				s.refusal.Store(failure)
 			}
 		}
-		c.mu.Unlock()
-		for _, f := range tell {
-			f(Refusal{subject, publishing, failure})
-		}
-		if publishing {
-			c.pending.fail(failure, func(p *Pending) bool { return p.subject == subject })
-			return
-		}
-		// Whoever hears that its request has failed may ask again at once, and then listens anew.
-		c.mu.Lock()
-		if mux := c.pending.mux; mux != nil && mux.subject == subject {
-			c.dropLocked(mux)
-			c.pending.mux = nil
-		}
-		c.mu.Unlock()
-		c.pending.fail(failure, func(p *Pending) bool { return p.by != nil && p.by.subject == subject })
-	}, false)
+	}
+	c.mu.Unlock()
+	for _, f := range tell {
+		f(Refusal{subject, publishing, failure})
+	}
+	if publishing {
+		c.pending.fail(failure, func(p *Pending) bool { return p.subject == subject })
+		return
+	}
+	// Whoever hears that its request has failed may ask again at once, and then listens anew.
+	c.mu.Lock()
+	if mux := c.pending.mux; mux != nil && mux.subject == subject {
+		c.dropLocked(mux)
+		c.pending.mux = nil
+	}
+	c.mu.Unlock()
+	c.pending.fail(failure, func(p *Pending) bool { return p.by != nil && p.by.subject == subject })
 }
 
 // refusedSubject finds the subject in a server's words: Permissions Violation for Publish to "x",

@@ -20,7 +20,13 @@ type Sub struct {
 	subject string
 	queue   string
 	deliver Deliver
-	on      *nats.Subscription // at the engine that is up; guarded by conn.mu
+
+	// The connection at which a server knows it, nil for none; guarded by conn.mu.
+	engine *engine
+	sid    int   // its number there
+	told   int   // how many messages the server was told to send, 0 for all
+	before int64 // received, before it was known there
+	quiet  bool  // the server was told that nothing more is wanted, and what it has sent may still come
 
 	most     atomic.Int64 // messages it may have in all, 0 for no limit
 	received atomic.Int64
@@ -124,6 +130,7 @@ const mostCounted = 999_999_999
 // restore brings the subscription to a new engine, with what is left of its messages.
 func (s *Sub) restore(e *engine) error {
 	s.refusal.Store(nil)
+	s.engine = nil
 	left := s.most.Load()
 	if left > 0 {
 		if left -= s.received.Load(); left <= 0 {
@@ -150,13 +157,26 @@ func (c *Conn) Unsubscribe(id, max int) error {
 		return nil
 	}
 	s.most.Store(int64(max))
-	if c.engine != nil && s.on != nil && max <= mostCounted {
-		// What is left is counted here; the server is told so that it does not send
-		// what nobody wants.
-		_ = s.on.AutoUnsubscribe(max)
+	if s.received.Load() >= int64(max) {
+		c.dropLocked(s) // the last one has come meanwhile
+		return nil
+	}
+	if s.engine != nil {
+		s.tellMost(max)
 	}
 	return nil
 }
+
+// tellMost tells the server how many messages it has to send in all. They are counted here: it is told so that it does not
+// send what nobody wants.
+func (s *Sub) tellMost(most int) {
+	if most > 0 && most <= mostCounted && s.engine.out.say(unsub(s.sid, most)) {
+		s.told = most
+	}
+}
+
+// usedUp tells whether the server has ended it, because it has sent what it was told to.
+func (s *Sub) usedUp() bool { return s.told > 0 && s.received.Load()-s.before >= int64(s.told) }
 
 // Alive tells whether messages may still come: it was not stopped, is not used up, and
 // its connection has not ended.
@@ -179,24 +199,14 @@ func (c *Conn) dropLocked(s *Sub) {
 	s.stopped.Store(true)
 	delete(c.subs, s.id)
 	delete(c.internal, s)
-	if e := c.engine; e != nil && s.on != nil {
-		e.unsubscribe(s.on)
+	if s.engine != nil {
+		s.engine.unsubscribe(s.sid, !s.quiet && !s.usedUp())
 	}
-	s.on = nil
+	s.engine = nil
 }
 
-func (e *engine) unsubscribe(ns *nats.Subscription) {
-	e.mu.Lock()
-	delete(e.subs, ns)
-	e.mu.Unlock()
-	_ = ns.Unsubscribe() // fails only where the connection has ended, or the subscription
-}
-
-// take delivers one message; the reader calls it.
-func (s *Sub) take(e *engine, m *nats.Msg) {
-	if s.stopped.Load() {
-		return
-	}
+// take delivers one message, in turn.
+func (s *Sub) take(m *nats.Msg) {
 	n := s.received.Add(1)
 	if most := s.most.Load(); most > 0 && n >= most {
 		if n > most {
@@ -205,6 +215,16 @@ func (s *Sub) take(e *engine, m *nats.Msg) {
 		s.Stop()
 	}
 	s.deliver(m)
+}
+
+// leftLocked has the subscriptions forget the connection that knew them, which has ended, or ends.
+func (c *Conn) leftLocked() {
+	for _, s := range c.subs {
+		s.engine = nil
+	}
+	for s := range c.internal {
+		s.engine = nil
+	}
 }
 
 // allSubsLocked are those with an ID, in the order of their IDs, and those without.

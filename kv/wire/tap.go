@@ -22,20 +22,20 @@ import (
 // has read, looks at what comes, and says why the connection ended.
 type tap struct {
 	net.Conn
-	e       *engine
-	ahead   string // the INFO line
-	sniffer sniffer
-	failed  error                       // the error of Read, for when all that came before is returned
-	unsent  atomic.Pointer[fault.Error] // the first error of Write
+	e      *engine
+	ahead  string // the INFO line
+	parser parser
+	failed error                       // the error of Read, for when all that came before is returned
+	unsent atomic.Pointer[fault.Error] // the first error of Write
 }
 
 func newTap(e *engine, c net.Conn, infoLine string) *tap {
 	t := &tap{Conn: c, e: e, ahead: infoLine}
 	e.tap = t
 	e.out = &outgoing{conn: e.conn, write: t.send, gather: e.options.Gather}
-	t.sniffer.onErr = e.serverError
-	t.sniffer.onMessage = e.conn.traffic.came
-	t.sniffer.onInfo = func(json []byte) {
+	t.parser.onErr = e.serverError
+	t.parser.onMessage = e.received
+	t.parser.onInfo = func(json []byte) {
 		v, err := dict.Parse(json)
 		info, ok := v.(dict.Dict)
 		if err == nil && ok {
@@ -61,11 +61,13 @@ func (t *tap) Read(b []byte) (n int, err error) {
 		t.ahead = t.ahead[n:]
 		return n, nil
 	}
-	t.e.awaitRoom()
 	for t.failed == nil {
-		held := t.sniffer.takeHeld(b)
-		n, err := t.Conn.Read(b[held:])
-		kept, refusal := t.sniffer.filter(b[:held+n])
+		n, large, err := t.readSome(b)
+		var kept []byte
+		var refusal error
+		if !large {
+			kept, refusal = t.parse(b[:n])
+		}
 		switch {
 		case refusal != nil:
 			t.failed = t.e.because(refusal.(*fault.Error))
@@ -74,11 +76,36 @@ func (t *tap) Read(b []byte) (n int, err error) {
 		case err != nil:
 			t.failed = t.e.because(t.readError(err))
 		}
+		if t.failed != nil {
+			t.parser.body, t.parser.missing = nil, 0 // whoever keeps the engine need not keep a message that broke off
+		}
 		if len(kept) > 0 {
 			return len(kept), nil // nats.go looks at nothing that comes with an error
 		}
 	}
 	return 0, t.failed
+}
+
+// readSome reads into b, or the middle of a large message to where it belongs.
+func (t *tap) readSome(b []byte) (n int, large bool, err error) {
+	space := t.parser.space()
+	if space == nil {
+		n, err = t.Conn.Read(b)
+		return n, false, err
+	}
+	n, err = t.Conn.Read(space)
+	t.parser.filled(n)
+	return n, true, err
+}
+
+// parse delivers what has come, and returns what is for nats.go.
+func (t *tap) parse(b []byte) ([]byte, error) {
+	t.e.turn.Lock()
+	defer t.e.turn.Unlock()
+	if t.e.done {
+		return nil, nil
+	}
+	return t.parser.parse(b)
 }
 
 func (t *tap) readError(err error) *fault.Error {
