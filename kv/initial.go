@@ -67,6 +67,9 @@ type initial struct {
 // one or two rounds.
 const mostRounds = 64
 
+// mostExpected bounds the keys for which there is memory before they have come.
+const mostExpected = 1 << 16
+
 // mostVain bounds the questions between two messages: then one of those is waited for, or a heartbeat.
 const mostVain = 3
 
@@ -235,6 +238,9 @@ func (i *initial) start(pending uint64) {
 		i.askAgain()
 	}
 	i.created, i.some, i.idle = true, true, pending == 0
+	if len(i.seen) == 0 {
+		i.seen = make(map[string]uint64, min(pending, mostExpected)) // a map that grows takes as much time again
+	}
 	i.check()
 }
 

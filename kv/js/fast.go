@@ -232,7 +232,7 @@ func (f *FastPublisher) receive(m *nats.Msg) {
 // took is an acknowledgement: there may be room again.
 func (f *FastPublisher) took(seq, flow uint64) {
 	f.mu.Lock()
-	f.lastSeen = time.Now()
+	f.lastSeen = f.js.conn.LastRead()
 	f.acked = max(f.acked, seq)
 	if flow > 0 {
 		f.flow = flow
@@ -266,7 +266,7 @@ func (f *FastPublisher) drainLocked() (told []func()) {
 // end of the batch follows.
 func (f *FastPublisher) lost(seq uint64, why error) {
 	f.mu.Lock()
-	f.lastSeen = time.Now()
+	f.lastSeen = f.js.conn.LastRead()
 	ends := !f.config.GapOK && f.failed == nil
 	f.mu.Unlock()
 	if f.config.Failed != nil {

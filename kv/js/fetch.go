@@ -216,7 +216,7 @@ func (f *Fetch) send(timeout time.Duration) error {
 func (f *Fetch) receive(m *nats.Msg) (status *nats.Msg, last bool) {
 	code := statusOf(m)
 	f.mu.Lock()
-	f.lastSeen = time.Now()
+	f.lastSeen = f.js.conn.LastRead()
 	if code != "" {
 		f.mu.Unlock()
 		if code == "100" {

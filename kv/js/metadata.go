@@ -23,36 +23,44 @@ const ackPrefix = "$JS.ACK."
 // hash (ADR-15). false: the message is not from a consumer. It allocates nothing, for it
 // is read for each message.
 func ParseMetadata(reply string) (m Metadata, ok bool) {
-	rest, ok := strings.CutPrefix(reply, ackPrefix)
-	if !ok {
+	if !strings.HasPrefix(reply, ackPrefix) {
 		return m, false
 	}
-	dots := strings.Count(rest, ".")
-	token := func() string {
-		t, after, _ := strings.Cut(rest, ".")
-		rest = after
-		return t
+	reply = reply[len(ackPrefix):]
+	var place [mostTokens]string
+	tokens := place[:0]
+	for start, i := 0, 0; len(tokens) < mostTokens; i++ {
+		if i < len(reply) && reply[i] != '.' {
+			continue
+		}
+		tokens = append(tokens, reply[start:i])
+		if start = i + 1; i >= len(reply) {
+			break
+		}
 	}
 	switch {
-	case dots == 6:
-	case dots >= 8:
-		if m.Domain = token(); m.Domain == "_" {
+	case len(tokens) == 7:
+	case len(tokens) == mostTokens:
+		if m.Domain = tokens[0]; m.Domain == "_" {
 			m.Domain = ""
 		}
-		token() // the account's hash
+		tokens = tokens[2:] // without the account's hash
 	default:
 		return m, false
 	}
-	m.Stream, m.Consumer = token(), token()
+	m.Stream, m.Consumer = tokens[0], tokens[1]
 	var nanos uint64
-	for _, field := range [...]*uint64{&m.Delivered, &m.StreamSeq, &m.ConsumerSeq, &nanos, &m.Pending} {
-		if *field, ok = decimal(token()); !ok {
+	for i, field := range [...]*uint64{&m.Delivered, &m.StreamSeq, &m.ConsumerSeq, &nanos, &m.Pending} {
+		if *field, ok = decimal(tokens[2+i]); !ok {
 			return Metadata{}, false
 		}
 	}
 	m.Time = time.Unix(0, int64(nanos))
 	return m, true
 }
+
+// mostTokens are those of the longer form that mean something, behind ackPrefix.
+const mostTokens = 9
 
 func decimal(s string) (n uint64, ok bool) {
 	for i := range len(s) {

@@ -302,7 +302,7 @@ func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
 		c.mu.Unlock()
 		return
 	}
-	c.lastSeen = time.Now()
+	c.lastSeen = c.js.conn.LastRead()
 	if len(m.Header) > 0 && len(m.Data) == 0 && m.Header.Get("Status") == "100" {
 		c.controlLocked(m)
 		return

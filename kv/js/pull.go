@@ -231,7 +231,7 @@ func (c *PullConsumer) receive(m *nats.Msg) {
 		c.mu.Unlock()
 		return
 	}
-	c.lastSeen = time.Now()
+	c.lastSeen = c.js.conn.LastRead()
 	status := statusOf(m)
 	if status == "" || status == "100" {
 		c.told = ""

@@ -91,7 +91,7 @@ func (c *PushConsumer) receive(m *nats.Msg) {
 		c.mu.Unlock()
 		return
 	}
-	c.lastSeen, c.told = time.Now(), ""
+	c.lastSeen, c.told = c.js.conn.LastRead(), ""
 	if len(m.Data) == 0 && len(m.Header) > 0 && m.Header.Get("Status") == "100" {
 		if reply := m.Reply; reply != "" { // flow control
 			c.flowReply, c.flowAt = reply, c.delivered
