@@ -43,7 +43,7 @@ func (b *Bucket) each(n int, o ManyOptions, start func(i int, ended func(error))
 		}
 		return !canceled.Load() && failure.Load() == nil
 	}
-	b.pipeline(n, options, func(i int, ended func(error)) error {
+	b.pipeline(n, options, nil, func(i int, ended func(error)) error {
 		return start(i, func(err error) {
 			if err != nil {
 				failure.CompareAndSwap(nil, &err)

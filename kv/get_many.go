@@ -265,6 +265,9 @@ func (g *gathering) explain(refusal error) error {
 	})
 }
 
+// getsInFlight is how many keys are read at a time, one by one.
+const getsInFlight = 1000
+
 // readEach reads without the help of direct gets: each key by itself, or each filter by a consumer.
 func (g *gathering) readEach(names []string) error {
 	b := g.bucket
@@ -275,7 +278,7 @@ func (g *gathering) readEach(names []string) error {
 				failure.Store(&err)
 			}
 		}
-		b.pipeline(len(names), ManyOptions{}, func(i int, ended func(error)) error {
+		b.pipeline(len(names), ManyOptions{InFlight: getsInFlight}, nil, func(i int, ended func(error)) error {
 			return b.Read(names[i], ReadOptions{Deleted: true}, func(e Entry, err error) {
 				if failed(err); err == nil {
 					g.take(e)

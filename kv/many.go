@@ -3,16 +3,19 @@
 package kv
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/semaphore"
 	"natstcl/kv/fault"
 	"natstcl/kv/wire"
 )
 
 // ManyOptions say how an operation on many keys goes on.
 type ManyOptions struct {
-	// InFlight is how many writes wait for their acknowledgement at a time; 1000 where 0.
+	// InFlight is how many writes wait for their acknowledgement at a time; 4000 where 0. Of large values it is fewer, so that
+	// they take no more than 4 MiB.
 	InFlight int
 	// Progress is told how many of how many are done, failed ones included. Where it returns false
 	// nothing more is begun, and the operation ends with ErrCanceled. It may be nil; it is called by a goroutine
@@ -20,8 +23,13 @@ type ManyOptions struct {
 	Progress func(done, total int) (goOn bool)
 }
 
-// defaultInFlight keeps a server busy across a network, and is well below what it holds for a client.
-const defaultInFlight = 1000
+const (
+	// defaultInFlight keeps a server busy across a network, and is below the 10,000 that it holds for a stream. It is nats.go's, too.
+	defaultInFlight = 4000
+	// bytesInFlight is well below what may wait for a server (wire.DefaultMaxWaiting), and what a network of 10 Mbit/s carries
+	// within a request's timeout.
+	bytesInFlight = 4 << 20
+)
 
 // KeyValue is a key with its value.
 type KeyValue struct {
@@ -46,7 +54,8 @@ func (b *Bucket) PutMany(pairs []KeyValue, o ManyOptions, done func([]Outcome)) 
 	for i, p := range pairs {
 		out[i] = Outcome{Key: p.Key, Err: errCanceled}
 	}
-	b.pipeline(len(pairs), o, func(i int, ended func(error)) error {
+	size := func(i int) int { return len(pairs[i].Value) }
+	b.pipeline(len(pairs), o, size, func(i int, ended func(error)) error {
 		return b.Put(pairs[i].Key, pairs[i].Value, func(revision uint64, err error) {
 			out[i].Revision, out[i].Err = revision, err
 			ended(err)
@@ -55,31 +64,40 @@ func (b *Bucket) PutMany(pairs []KeyValue, o ManyOptions, done func([]Outcome)) 
 }
 
 // pipeline begins n steps in order, so many at a time, and calls finished when all that were
-// begun have ended. The first ones are begun before it returns. start begins one; refused is told of one
-// that could not be begun.
-func (b *Bucket) pipeline(n int, o ManyOptions, start func(i int, ended func(error)) error, refused func(i int, err error), finished func()) {
-	window := o.InFlight
+// begun have ended. The first ones are begun before it returns. size is how many bytes a step sends (nil: few), start begins one;
+// refused is told of one that could not be begun.
+func (b *Bucket) pipeline(n int, o ManyOptions, size func(i int) int, start func(i int, ended func(error)) error, refused func(i int, err error), finished func()) {
+	window := int64(o.InFlight)
 	if window <= 0 {
 		window = defaultInFlight
 	}
-	p := &pipe{total: n, options: o, free: make(chan struct{}, window)}
+	window = min(window, bytesInFlight)
+	// A step weighs as much as it sends, and so much that there are no more of them than the window allows.
+	least := bytesInFlight / window
+	p := &pipe{total: n, options: o, most: window * least, free: semaphore.NewWeighted(window * least)}
 	next := 0
+	weight := func() int64 {
+		if size == nil {
+			return least
+		}
+		return min(max(least, int64(size(next))), p.most)
+	}
 	step := func() {
-		i := next
+		i, weight := next, weight()
 		next++
+		ended := func(err error) { p.ended(weight, err) }
 		p.running.Add(1)
-		if err := start(i, p.ended); err != nil {
+		if err := start(i, ended); err != nil {
 			refused(i, err)
-			p.ended(err)
+			ended(err)
 		}
 	}
-	for next < n && !p.stopped.Load() && len(p.free) < window {
-		p.free <- struct{}{}
+	for next < n && !p.stopped.Load() && p.free.TryAcquire(weight()) {
 		step()
 	}
 	conn := b.js.Conn()
 	go conn.Guarded(func() {
-		p.feed(conn, n-next, step)
+		p.feed(conn, n-next, weight, step)
 		p.running.Wait()
 		finished()
 	})
@@ -89,7 +107,8 @@ func (b *Bucket) pipeline(n int, o ManyOptions, start func(i int, ended func(err
 type pipe struct {
 	total   int
 	options ManyOptions
-	free    chan struct{} // holds one for each step that runs
+	most    int64               // what all steps that run may weigh
+	free    *semaphore.Weighted // of that
 	running sync.WaitGroup
 	stopped atomic.Bool
 
@@ -98,30 +117,29 @@ type pipe struct {
 }
 
 // feed begins the steps that are left, as others make room.
-func (p *pipe) feed(conn *wire.Conn, left int, step func()) {
+func (p *pipe) feed(conn *wire.Conn, left int, weight func() int64, step func()) {
 	conn.Gather()
 	defer conn.Ungather()
-	for unsent := 0; left > 0; left-- {
-		select {
-		case p.free <- struct{}{}:
-		default:
+	for unsent := int64(0); left > 0; left-- {
+		w := weight()
+		if !p.free.TryAcquire(w) {
 			// The answers to what was sent make room; a small part of the window may wait for company.
-			if unsent*10 >= cap(p.free) {
+			if unsent >= p.most/10 {
 				conn.SendGathered()
 				unsent = 0
 			}
-			p.free <- struct{}{}
+			_ = p.free.Acquire(context.Background(), w) // whose end never comes
 		}
 		if p.stopped.Load() {
 			return
 		}
 		step()
-		unsent++
+		unsent += w
 	}
 }
 
 // ended is the end of one step.
-func (p *pipe) ended(err error) {
+func (p *pipe) ended(weight int64, err error) {
 	if err != nil && endsAll(err) {
 		p.stopped.Store(true)
 	}
@@ -132,7 +150,7 @@ func (p *pipe) ended(err error) {
 	}
 	p.mu.Unlock()
 	p.running.Done()
-	<-p.free
+	p.free.Release(weight)
 }
 
 // endsAll tells whether an error will be that of all others, too.

@@ -5,6 +5,7 @@ package kv_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -186,6 +187,52 @@ func TestManyValuesArePutInOrderAndEachIsToldOf(t *testing.T) {
 	}
 	if told != len(pairs) {
 		t.Errorf("progress was told %d times", told)
+	}
+}
+
+// Of large values fewer are under way than may wait for a server, whether it takes them or not.
+func TestManyLargeValuesArePutAFewAtATime(t *testing.T) {
+	s := jstest.StartServer(t, server.Options{})
+	proxy := natstest.StartProxy(t, s.URL())
+	j := jstest.Connect(t, proxy.URL(), natstest.Patience)
+	b := newBucket(t, j, 1)
+	const size, most, window = 300 << 10, 64 << 20, 4 << 20
+	pairs := make([]kv.KeyValue, most/size+20)
+	for i := range pairs {
+		pairs[i] = kv.KeyValue{Key: fmt.Sprintf("k%d", i), Value: make([]byte, size)}
+	}
+	proxy.Freeze()
+	ended := make(chan []kv.Outcome, 1)
+	b.PutMany(pairs, kv.ManyOptions{}, func(out []kv.Outcome) { ended <- out })
+	if n := j.Conn().Buffered(); n > window+size {
+		t.Errorf("%d bytes wait", n)
+	}
+	proxy.Thaw()
+	for _, o := range <-ended {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+	}
+}
+
+// However many may be under way.
+func TestManyPutsEndWithAnyWindow(t *testing.T) {
+	j := jstest.Start(t)
+	b := newBucket(t, j, 1)
+	pairs := make([]kv.KeyValue, 20)
+	for i := range pairs {
+		pairs[i] = kv.KeyValue{Key: fmt.Sprintf("k%d", i), Value: make([]byte, i*50<<10)}
+	}
+	for _, window := range []int{1, 2, 7, 1 << 20, math.MaxInt32, math.MaxInt} {
+		outcomes := natstest.Wait(t, func(done func([]kv.Outcome, error)) error {
+			b.PutMany(pairs, kv.ManyOptions{InFlight: window}, func(out []kv.Outcome) { done(out, nil) })
+			return nil
+		})
+		for _, o := range outcomes {
+			if o.Err != nil {
+				t.Errorf("%d: %v", window, o.Err)
+			}
+		}
 	}
 }
 

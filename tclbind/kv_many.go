@@ -23,7 +23,7 @@ var manyOptions = slices.Concat(option.Table{
 }, callOptions)
 
 var putManyOptions = slices.Concat(option.Table{
-	{Name: "in_flight", Kind: option.Natural, Default: dict.Number("1000"), About: "how many writes may wait for their acknowledgement at a time; 0: the default"},
+	{Name: "in_flight", Kind: option.Natural, Default: dict.Number("4000"), About: "how many writes may wait for their acknowledgement at a time, fewer where the values take more than 4 MiB; 0: the default"},
 	{Name: "progress", Kind: option.Prefix, Empty: true, About: "called as `cmd done total` now and then; after `return -code break` of it, or its error, no more writes are begun: ErrIncomplete, or ErrCanceled where none was made"},
 }, callOptions)
 
