@@ -4,6 +4,7 @@ package tclbind
 
 import (
 	"errors"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -19,14 +20,15 @@ import (
 // connection is what a nats::connection object stands on.
 type connection struct {
 	bridge.Object
-	words    *sharedWords
-	wire     *wire.Conn
-	scratch  nats.Msg // of publish, which keeps none
-	settings settings
-	options  wire.Options // what the wire was told, from settings
-	ungather func()       // ends that the package sends what the script has published
-	log      logger
-	news     news
+	words     *sharedWords
+	wire      *wire.Conn
+	scratch   nats.Msg                        // of publish, which keeps none
+	published func(iter.Seq2[[]byte, []byte]) // PublishAll
+	settings  settings
+	options   wire.Options // what the wire was told, from settings
+	ungather  func()       // ends that the package sends what the script has published
+	log       logger
+	news      news
 
 	// What the variables status, last_error and serverInfo hold: what the script sees.
 	status    wire.Status
@@ -63,7 +65,7 @@ var connectionCommands = []bridge.Command{
 	{Name: "answer", Usage: "question failed answer", Run: cmdAnswer},
 	{Name: "password_answer", Usage: "question failed text", Run: cmdPasswordAnswer},
 
-	{Name: "publish", Usage: "connection subject message args", Run: bridge.On(cmdPublish), Method: "::nats::connection"},
+	{Name: "publish", Usage: "connection subject message args", Run: cmdPublish, Method: "::nats::connection", Noted: true},
 	{Name: "publish_msg", Usage: "connection msg", Run: bridge.On(cmdPublishMsg)},
 	{Name: "subscribe", Usage: "connection subject args", Run: bridge.On(cmdSubscribe)},
 	{Name: "next_msg", Usage: "connection id args", Run: bridge.On(cmdNextMsg)},
@@ -110,6 +112,7 @@ func cmdConnection(p *bridge.Package, args []bridge.Value) (any, error) {
 	c.settings = defaultSettings(name)
 	c.options = c.settings.wire(p, c)
 	c.wire = wire.New(c.options, &observer{p, c})
+	c.published = c.wire.PublishAll
 	ungather, unhold := p.OnGathered(c.wire.SendGathered), p.OnBegun(c.wire.Hold)
 	c.ungather = func() { ungather(); unhold() }
 	return p.Add(c, nil), nil

@@ -137,7 +137,8 @@ func (s *settings) wire(p *bridge.Package, c *connection) wire.Options {
 	v := s.values
 	out := wire.DefaultOptions()
 	out.Gather = p.Speaking() // Package.OnGathered has it sent
-	out.Acknowledged = true   // see changeStatus
+	out.HandOver = p.TakeNotes
+	out.Acknowledged = true // see changeStatus
 	out.Name = v.Text("name")
 	out.Pedantic, out.Verbose, out.Secure = v.Bool("pedantic"), v.Bool("verbose"), v.Bool("secure")
 	out.TLSFirst = v.Bool("tls_first")

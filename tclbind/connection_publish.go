@@ -4,8 +4,10 @@ package tclbind
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
+	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -15,7 +17,35 @@ var publishOptions = option.Table{
 	{Name: "header", Kind: headers, About: "headers: keys with lists of values"},
 }
 
-func cmdPublish(p *bridge.Package, c *connection, args []bridge.Value) (any, error) {
+// plainSubjects are those that need no further look: of ASCII, and without wildcards.
+var plainSubjects = func() (kind bridge.Names) {
+	for c := range kind {
+		if c < utf8.RuneSelf && wire.ValidSubject(string(rune(c)), false) {
+			kind[c] = bridge.InName
+		}
+	}
+	kind['.'] = bridge.BetweenNames
+	return kind
+}()
+
+func cmdPublish(p *bridge.Package, args []bridge.Value) (any, error) {
+	c, err := bridge.Get[*connection](p, args[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := c.publish(p, args[1:]); err != nil {
+		return nil, err
+	}
+	if len(args) == 3 && !c.settings.utf8Convert {
+		if room := c.wire.Room(); room > 0 {
+			p.Note(args[0], &plainSubjects, room, c.published)
+		}
+	}
+	return nil, nil
+}
+
+// publish is that of a subject and a payload, and what may follow.
+func (c *connection) publish(p *bridge.Package, args []bridge.Value) error {
 	m := &c.scratch
 	*m = nats.Msg{Subject: args[0].Text()}
 	if rest := args[2:]; len(rest) == 1 && !isOption(rest[0].ViewText(), publishOptions) {
@@ -23,7 +53,7 @@ func cmdPublish(p *bridge.Package, c *connection, args []bridge.Value) (any, err
 	} else if len(rest) > 0 {
 		o, err := publishOptions.Parse(rest)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		m.Reply = o.Text("reply")
 		m.Header, _ = o.Get("header").(nats.Header)
@@ -42,7 +72,7 @@ func cmdPublish(p *bridge.Package, c *connection, args []bridge.Value) (any, err
 	if warned {
 		c.news.lines(p)
 	}
-	return nil, err
+	return err
 }
 
 // isOption tells whether a word is the name of an option, with its dash.

@@ -65,6 +65,7 @@ func (c *connection) changeStatus(p *bridge.Package, variable string, value any)
 	if !p.Alive(c) {
 		return
 	}
+	p.TakeNotes() // of a script that knew the status before
 	c.status = value.(wire.Status)
 	c.wire.Acknowledge(c.status)
 	if c.status == wire.Closed {

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"iter"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,8 @@ type outgoing struct {
 	conn   *Conn
 	write  func([]byte) // never blocks, never fails: see tap
 	gather *atomic.Bool // Options.Gather
+
+	handOver func() // Options.HandOver
 
 	mu    sync.Mutex
 	buf   []byte
@@ -58,6 +61,31 @@ func (o *outgoing) publish(m *nats.Msg, header []byte) bool {
 	o.buf = appendPub(o.buf, m, header)
 	o.gatherLocked()
 	return true
+}
+
+// publishAll is publish of many messages without headers; false where the connection has ended, and nothing was taken.
+func (o *outgoing) publishAll(messages iter.Seq2[[]byte, []byte]) (number, size int, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return 0, 0, false
+	}
+	for subject, data := range messages {
+		o.buf = append(append(append(o.buf, "PUB "...), subject...), ' ')
+		o.buf = append(strconv.AppendInt(o.buf, int64(len(data)), 10), lineEnd...)
+		o.buf = append(append(o.buf, data...), lineEnd...)
+		number++
+		size += len(data)
+	}
+	o.gatherLocked()
+	return number, size, true
+}
+
+// gathers tells whether the next message would be gathered, and sent at the latest when the timer fires that is set.
+func (o *outgoing) gathers() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.armed && !o.ended && o.more()
 }
 
 // say is publish for a control line.
@@ -128,8 +156,16 @@ func (o *outgoing) armLocked() {
 }
 
 // paused runs in the timer's goroutine when gatherTime is over: what nobody has sent goes out, or there
-// is a pause.
+// is a pause. What the owner keeps back comes last: it keeps nothing back from when the timer is over until it is set anew.
 func (o *outgoing) paused() {
+	o.timeOver()
+	if o.handOver != nil {
+		o.handOver()
+		o.send()
+	}
+}
+
+func (o *outgoing) timeOver() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.armed = false

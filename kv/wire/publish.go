@@ -4,7 +4,9 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"iter"
 	"math"
 	"strconv"
 
@@ -38,6 +40,49 @@ func (c *Conn) Publish(m *nats.Msg) error { return c.publish(m, false) }
 // PublishNow is Publish of a message that stays the caller's: the Conn has a copy where it keeps
 // it.
 func (c *Conn) PublishNow(m *nats.Msg) error { return c.publish(m, true) }
+
+// PublishAll is PublishNow of messages without headers and replies that the owner was allowed to keep back (Room). It has no
+// error: what can be sent no longer, and is not kept for the next connection, is reported.
+func (c *Conn) PublishAll(messages iter.Seq2[[]byte, []byte]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.engine; e != nil && c.takesPiecesLocked() {
+		if number, size, ok := e.out.publishAll(messages); ok {
+			c.traffic.went(number, size)
+			return
+		}
+	}
+	var failure error
+	for subject, data := range messages {
+		m := &nats.Msg{Subject: string(subject), Data: bytes.Clone(data)}
+		err := c.mayKeepLocked(m)
+		if err == nil {
+			err = c.publishLocked(m, false)
+		}
+		failure = cmp.Or(failure, err)
+	}
+	if failure != nil {
+		c.reportLocked(c.publishErrorLocked(failure))
+	}
+}
+
+// Room is how many bytes of messages the owner may keep back for a moment, as if they were published: Publish would gather
+// them. 0: none.
+func (c *Conn) Room() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.engine
+	if e == nil || c.shown != Connected || c.options.HandOver == nil || !c.takesPiecesLocked() ||
+		e.full || e.socket.queued.Load() > 0 || !e.out.gathers() {
+		return 0
+	}
+	return gatherLimit
+}
+
+// takesPiecesLocked tells whether no limit is less than what is gathered.
+func (c *Conn) takesPiecesLocked() bool {
+	return (c.maxPayload <= 0 || c.maxPayload >= gatherLimit) && c.options.mostWaiting() >= gatherLimit
+}
 
 func (c *Conn) publish(m *nats.Msg, borrowed bool) error {
 	c.mu.Lock()
@@ -160,8 +205,11 @@ func (c *Conn) Ungather() {
 // SendGathered sends what was published and is gathered (Gather, Options.Gather). It does not wait.
 func (c *Conn) SendGathered() {
 	c.mu.Lock()
-	e := c.engine
+	e, handOver := c.engine, c.options.HandOver
 	c.mu.Unlock()
+	if handOver != nil {
+		handOver()
+	}
 	if e != nil {
 		e.out.send()
 	}
@@ -180,7 +228,7 @@ func (c *Conn) sendLocked(e *engine, m *nats.Msg) error {
 	case !e.out.publish(m, header):
 		return nats.ErrConnectionClosed
 	}
-	c.traffic.went(len(header) + len(m.Data))
+	c.traffic.went(1, len(header)+len(m.Data))
 	return nil
 }
 

@@ -49,8 +49,8 @@ func (t *traffic) came(size int) {
 	t.inBytes.Add(uint64(size))
 }
 
-func (t *traffic) went(size int) {
-	t.outMessages.Add(1)
+func (t *traffic) went(number, size int) {
+	t.outMessages.Add(uint64(number))
 	t.outBytes.Add(uint64(size))
 }
 

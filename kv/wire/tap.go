@@ -32,7 +32,7 @@ type tap struct {
 func newTap(e *engine, c net.Conn, infoLine string) *tap {
 	t := &tap{Conn: c, e: e, ahead: infoLine}
 	e.tap = t
-	e.out = &outgoing{conn: e.conn, write: t.send, gather: e.options.Gather}
+	e.out = &outgoing{conn: e.conn, write: t.send, gather: e.options.Gather, handOver: e.options.HandOver}
 	t.parser.onErr = e.serverError
 	t.parser.onMessage = e.received
 	t.parser.onInfo = func(json []byte) {

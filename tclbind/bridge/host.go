@@ -33,7 +33,8 @@ type Host interface {
 	// DefineMethod gives a class a public method that is run itself, for one that has to cost less than a method written in
 	// Tcl. run is called as that of Define, with the value of the object's variable handle before the arguments. A call
 	// with fewer of them than least, or more than most, unless that is -1, is refused as Tcl does: words has their names.
-	DefineMethod(class, name string, least, most int, words string, run func(args []Value) (any, error)) error
+	// noted is Command.Noted, for a Noter.
+	DefineMethod(class, name string, least, most int, words string, noted bool, run func(args []Value) (any, error)) error
 
 	// Eval runs a script at global level and returns its error's text as error.
 	Eval(script string) error

@@ -48,6 +48,8 @@ type Command struct {
 	// Method is the class of which this is a method, and no command of the namespace; "" for all that need not be as
 	// cheap. The first argument is the handle of the object.
 	Method string
+	// Noted tells that a host may take down calls of the method, and make them later (Noter).
+	Noted bool
 }
 
 // Package is an Extension in one interpreter. Its methods belong to the
@@ -55,6 +57,7 @@ type Command struct {
 type Package struct {
 	Host Host
 
+	noter     Noter // the same; nil: it is none
 	extension *Extension
 	mailbox   mailbox
 	handles   handles
@@ -77,6 +80,7 @@ func newPackage(host Host, x *Extension) *Package {
 		commands: map[string]func([]Value) (any, error){}, words: map[string]Value{}, ended: make(chan struct{}),
 	}
 	p.mailbox.host = host
+	p.noter, _ = host.(Noter)
 	p.handles.byID = map[int64]Resource{}
 	p.waits.byID, p.waits.holding = map[waitID]*wait{}, map[*wait]struct{}{}
 	return p
@@ -113,7 +117,7 @@ func Attach(host Host, x *Extension) (*Package, error) {
 	for _, c := range x.Commands {
 		if c.Method != "" {
 			least, most, words := argumentsOf(strings.Fields(c.Usage)[1:])
-			if err := host.DefineMethod(c.Method, c.Name, least, most, words, p.fromOutside(p.running(c))); err != nil {
+			if err := host.DefineMethod(c.Method, c.Name, least, most, words, c.Noted, p.fromOutside(p.running(c))); err != nil {
 				return nil, err
 			}
 		}
@@ -171,6 +175,7 @@ func (p *Package) Close() {
 	if p.closed {
 		return
 	}
+	p.TakeNotes()
 	p.closed = true
 	close(p.ended)
 	p.mailbox.close()

@@ -41,7 +41,8 @@ type host struct {
 	timer    unsafe.Pointer // of Later, nil where none is set
 	args     []bridge.Value // of the commands that run
 	spare    *writer        // nil while it is in use further up the stack
-	alive    int            // commands that Tcl has not deleted yet
+	notes    notes
+	alive    int // commands that Tcl has not deleted yet
 	ended    bool
 }
 
@@ -57,6 +58,7 @@ func Init(pointer unsafe.Pointer, x *bridge.Extension) (code int) {
 	bridge.PaceGC()
 	h := &host{interp: interp, x: x, thread: C.natsThread(), sleeper: C.natsNewSleeper(), trace: C.CString(x.Trace())}
 	h.handle = cgo.NewHandle(h)
+	h.notes.c = C.natsNewNotes()
 	defer func() {
 		if r := recover(); r != nil {
 			h.logPanic(r)
@@ -87,6 +89,7 @@ func natsGoCommand(owner C.uintptr_t, index C.int, objc C.int, objv **C.Tcl_Obj)
 			code = C.TCL_ERROR
 		}
 	}()
+	h.notes.before()
 	args := h.borrow(int(objc)-1, objv)
 	defer h.giveBack(len(args))
 	result, err := h.commands[index](args)
@@ -236,6 +239,7 @@ func natsGoFree(owner C.uintptr_t) {
 func (h *host) letGo() {
 	if h.ended && h.alive == 0 {
 		h.handle.Delete()
+		h.notes.free()
 	}
 }
 
@@ -252,12 +256,16 @@ func (h *host) Define(name string, run func([]bridge.Value) (any, error)) {
 	h.alive++
 }
 
-func (h *host) DefineMethod(class, name string, least, most int, words string, run func([]bridge.Value) (any, error)) error {
+func (h *host) DefineMethod(class, name string, least, most int, words string, noted bool, run func([]bridge.Value) (any, error)) error {
 	at, called, arguments := text(class), text(name), text(words)
 	defer free(at)
 	defer free(called)
 	defer free(arguments)
-	if C.natsDefineMethod(h.interp, at, called, C.uintptr_t(h.handle), C.int(len(h.commands)), C.int(least), C.int(most), arguments) != C.TCL_OK {
+	var notes *C.Notes
+	if noted {
+		notes = h.notes.c
+	}
+	if C.natsDefineMethod(h.interp, at, called, C.uintptr_t(h.handle), C.int(len(h.commands)), C.int(least), C.int(most), arguments, notes) != C.TCL_OK {
 		return h.scriptError()
 	}
 	h.commands = append(h.commands, run)

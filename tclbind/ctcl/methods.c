@@ -22,6 +22,7 @@ typedef struct {
     uintptr_t owner;
     int index;
     int least, most; /* arguments; most is -1 for any number */
+    Notes *notes;    /* NULL: each call is made at once */
     int users;       /* classes that have it: a copy of a class shares it */
     char words[];    /* the arguments' names */
 } Method;
@@ -81,6 +82,10 @@ static int callMethod(void *clientData, Tcl_Interp *interp, Tcl_ObjectContext co
     if (handle == NULL) {
         return TCL_ERROR;
     }
+    if (method->notes != NULL && natsNoted(method->notes, handle, given, objv + skipped)) {
+        Tcl_ResetResult(interp);
+        return TCL_OK;
+    }
     words = given + 2 <= NATS_FEW ? few : (Tcl_Obj **) ckalloc((given + 2) * sizeof *words);
     words[0] = objv[0];
     words[1] = handle;
@@ -134,7 +139,7 @@ static Tcl_Class findClass(Tcl_Interp *interp, const char *name)
 }
 
 int natsDefineMethod(Tcl_Interp *interp, const char *class, const char *name, uintptr_t owner, int index,
-    int least, int most, const char *words)
+    int least, int most, const char *words, Notes *notes)
 {
     void *table = NULL;
     Tcl_Class target;
@@ -149,7 +154,7 @@ int natsDefineMethod(Tcl_Interp *interp, const char *class, const char *name, ui
         return TCL_ERROR;
     }
     method = (Method *) ckalloc(sizeof *method + strlen(words) + 1);
-    *method = (Method) {.owner = owner, .index = index, .least = least, .most = most, .users = 1};
+    *method = (Method) {.owner = owner, .index = index, .least = least, .most = most, .notes = notes, .users = 1};
     strcpy(method->words, words);
     word = Tcl_NewStringObj(name, -1);
     Tcl_IncrRefCount(word);

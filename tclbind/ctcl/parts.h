@@ -25,6 +25,9 @@ Tcl_Obj *natsDecodeAll(const char *value);
 /* Runs a command of an owner, and leaves its result in the interpreter (commands.c). objv[0] is not looked at. */
 int natsRun(Tcl_Interp *interp, uintptr_t owner, int index, int objc, Tcl_Obj *const objv[]);
 
+/* Takes a call down, where that is wanted; false: it has to be made (notes.c). */
+int natsNoted(Notes *notes, Tcl_Obj *object, int count, Tcl_Obj *const words[]);
+
 /* Lists up to this length are built without memory of their own. */
 enum { NATS_FEW = 16 };
 

@@ -41,10 +41,27 @@ int natsDeleted(Tcl_Interp *interp);
 void natsRestoreLimits(void);
 void natsCheckHandlers(void);
 
+/*
+ * Calls of methods that are taken down (notes.c). The interpreter's thread writes them; any thread may end that, and take
+ * them. Before open is set, and from taking on, they are Go's.
+ */
+typedef struct Notes {
+    int lock;   /* somebody writes one, or ends it */
+    int open;   /* calls are taken down */
+    int taking; /* they are being made */
+    uint32_t used, room;
+    Tcl_Obj *object; /* the handle of the object whose calls they are, with a reference; NULL before the first */
+    unsigned char kind[256];
+    unsigned char *calls; /* for each the lengths of both arguments, four bytes each, and these */
+} Notes;
+Notes *natsNewNotes(void);
+void natsFreeNotes(Notes *notes);
+void natsNote(Notes *notes, Tcl_Obj *object, uint32_t room);
+
 void natsDefine(Tcl_Interp *interp, const char *name, uintptr_t owner, int index);
 /* methods.c; TCL_ERROR leaves a message, and has not taken the owner */
 int natsDefineMethod(Tcl_Interp *interp, const char *class, const char *name, uintptr_t owner, int index,
-    int least, int most, const char *words);
+    int least, int most, const char *words, struct Notes *notes);
 int natsEval(Tcl_Interp *interp, const char *script, natsSize length);
 int natsCallback(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args, const char *info); /* NATS_… */
 int natsInvoke(Tcl_Interp *interp, Tcl_Obj *prefix, const char *args, Tcl_Obj **result);

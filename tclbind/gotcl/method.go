@@ -37,7 +37,7 @@ func init() {
 		Fname: nameOf("nats handle"), FdeleteProc: procedure(letHandleGo), FcloneProc: procedure(keepHandle)}
 }
 
-func (h *host) DefineMethod(class, name string, least, most int, words string, run func([]bridge.Value) (any, error)) error {
+func (h *host) DefineMethod(class, name string, least, most int, words string, _ bool, run func([]bridge.Value) (any, error)) error {
 	called := valueOf(h.tls, newText(h.tls, class)).Retain().(value)
 	defer called.Release()
 	object := lib.XTcl_GetObjectFromObj(h.tls, h.interp, called.obj)
