@@ -179,22 +179,26 @@ proc state {} {
     return [list [dict get $stats handles] [dict get $stats goroutines] [entries /proc/self/task] [entries /proc/self/fd] $mb]
 }
 
-# The most of each of these, in each quarter of the time.
+# What there was, at each look. On a busy machine there may be long pauses between them.
 set start [clock milliseconds]
-set most {}
+set looks {}
 proc look {} {
     if {$::over} return
-    set quarter [expr {([clock milliseconds] - $::start) * 4 / ($::seconds * 1000)}]
-    if {$quarter >= 4} {
+    lappend ::looks [state]
+    if {[clock milliseconds] - $::start >= $::seconds * 1000 && [llength $::looks] >= 4} {
         set ::over 1
         return
     }
-    set now [state]
-    if {[dict exists $::most $quarter]} {
-        set now [lmap a $now b [dict get $::most $quarter] {expr {max($a, $b)}}]
-    }
-    dict set ::most $quarter $now
     after [expr {min(1000, $::seconds * 50)}] look
+}
+
+# The most of each in a quarter of the looks, from 0 on.
+proc most {quarter} {
+    set n [llength $::looks]
+    foreach state [lrange $::looks [expr {$quarter * $n / 4}] [expr {($quarter + 1) * $n / 4 - 1}]] {
+        set most [expr {[info exists most] ? [lmap a $state b $most {expr {max($a, $b)}}] : $state}]
+    }
+    return $most
 }
 look
 vwait over
@@ -221,8 +225,8 @@ foreach key [$kv keys] {
 }
 # In the first quarter it warms up. What grows then is a leak.
 set names {handles goroutines threads files MB}
-set first [dict get $most 1]
-set last [dict get $most 3]
+set first [most 1]
+set last [most 3]
 foreach name $names was $first is $last spare {20 100 30 20 40} {
     if {$is > $was + $spare} {
         incr wrong
@@ -230,8 +234,8 @@ foreach name $names was $first is $last spare {20 100 30 20 40} {
     }
 }
 puts "what the process had at most, in each quarter of the time: $names"
-dict for {quarter state} $most {
-    puts "    $state"
+foreach quarter {0 1 2 3} {
+    puts "    [most $quarter]"
 }
 puts [join [lmap what [lsort [array names done]] {string cat $what " " $done($what)}] ", "]
 puts "$seconds s, $wrong wrong"
