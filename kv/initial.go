@@ -4,6 +4,7 @@ package kv
 
 import (
 	"cmp"
+	"hash/maphash"
 	"strings"
 	"sync"
 	"time"
@@ -41,11 +42,13 @@ type initial struct {
 	// What has come.
 	created bool              // the consumer is there
 	some    bool              // it is there, or something has come of it
-	seen    map[string]uint64 // the sequence number at which each subject came first
-	again   bool              // a subject has come more than once
-	last    uint64            // the sequence number of the last message that came
-	idle    bool              // the last message, or the start of the consumer, announced no more
-	silent  bool              // a heartbeat has shown that nothing more is to come
+	seen    map[uint64]uint64 // the sequence number at which each subject came first, by the subject's hash
+	all     []string          // the subjects, where collect is true; one that has come twice is in it twice
+	collect bool
+	again   bool   // a subject has come more than once
+	last    uint64 // the sequence number of the last message that came
+	idle    bool   // the last message, or the start of the consumer, announced no more
+	silent  bool   // a heartbeat has shown that nothing more is to come
 
 	// What the stream was asked.
 	question int    // the number of the last question
@@ -67,6 +70,9 @@ type initial struct {
 // one or two rounds.
 const mostRounds = 64
 
+// hashSeed is that of the process.
+var hashSeed = maphash.MakeSeed()
+
 // mostExpected bounds the keys for which there is memory before they have come.
 const mostExpected = 1 << 16
 
@@ -78,7 +84,7 @@ func (b *Bucket) newInitial(mu sync.Locker, keys []string, policy string, from u
 	i := initial{
 		mu: mu, bucket: b, complete: complete,
 		newest: policy == "last_per_subject", none: policy == "new", from: from,
-		seen: map[string]uint64{},
+		seen: map[uint64]uint64{},
 	}
 	if len(keys) != 1 || keys[0] != ">" || !b.whole {
 		for _, key := range keys {
@@ -239,7 +245,7 @@ func (i *initial) start(pending uint64) {
 	}
 	i.created, i.some, i.idle = true, true, pending == 0
 	if len(i.seen) == 0 {
-		i.seen = make(map[string]uint64, min(pending, mostExpected)) // a map that grows takes as much time again
+		i.seen = make(map[uint64]uint64, min(pending, mostExpected)) // a map that grows takes as much time again
 	}
 	i.check()
 }
@@ -251,10 +257,16 @@ func (i *initial) came(subject string, seq, pending uint64) {
 	}
 	i.some, i.last, i.idle = true, seq, pending == 0
 	i.silent, i.settled = false, false
-	if _, known := i.seen[subject]; known {
+	if i.collect {
+		i.all = append(i.all, subject)
+	}
+	// Of a million keys their hashes are a table that the collector need not look through. Two subjects of one hash, which
+	// hardly ever are, make it wait for a heartbeat.
+	hash := maphash.String(hashSeed, subject)
+	if _, known := i.seen[hash]; known {
 		i.again = true
 	} else {
-		i.seen[subject] = seq
+		i.seen[hash] = seq
 		if seq <= i.state.LastSeq {
 			i.found++
 		}
@@ -358,5 +370,5 @@ func (i *initial) askLeader() {
 func (i *initial) end() {
 	i.over = true
 	i.complete(i.silent)
-	i.seen = nil
+	i.seen, i.all = nil, nil
 }

@@ -194,14 +194,15 @@ func (w *Watcher) renew(keys []string, policy string) {
 			w.handler(nil)
 		}
 		if w.options.Replaced != nil {
-			keys := make([]string, 0, len(w.initial.seen))
-			for subject := range w.initial.seen {
-				keys = append(keys, w.bucket.keyOf(subject))
+			keys := make([]string, len(w.initial.all))
+			for i, subject := range w.initial.all {
+				keys[i] = w.bucket.keyOf(subject)
 			}
 			w.options.Replaced(keys)
 		}
 		w.goOn(silent)
 	})
+	w.initial.collect = true
 	w.initial.question = before.question // an answer that is still to come is to none of the new ones
 	w.initial.askAgain()
 }
