@@ -88,15 +88,19 @@ func (o *outgoing) gathers() bool {
 	return o.armed && !o.ended && o.more()
 }
 
-// say is publish for a control line.
+// say is publish for a control line, which waits for company only where it comes from a goroutine that has much to say: where a
+// subscription is taken back, another member of its queue group may wait for the next message.
 func (o *outgoing) say(line []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended {
 		return false
 	}
-	o.buf = append(o.buf, line...)
-	o.gatherLocked()
+	if o.buf = append(o.buf, line...); o.conn.talkers.Load() > 0 {
+		o.gatherLocked()
+	} else {
+		o.sendLocked()
+	}
 	return true
 }
 
