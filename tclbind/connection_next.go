@@ -35,10 +35,10 @@ func (s *subscription) keep(m *nats.Msg) {
 // give hands a message to the script: it waits no longer.
 func (s *subscription) give(p *bridge.Package) func(*nats.Msg) (any, error) {
 	return func(m *nats.Msg) (any, error) {
-		left := s.taken(m)
+		s.taken(m)
 		s.called++
 		message := s.c.messageDict(m, s.sub.ID())
-		if s.isLast(left) {
+		if s.isLast() {
 			p.Drop(s)
 		}
 		return message, nil
@@ -83,11 +83,11 @@ func cmdSubscriptionInfo(_ *bridge.Package, c *connection, args []bridge.Value) 
 		{Key: "queue", Value: s.queue},
 		{Key: "max_msgs", Value: s.most},
 		{Key: "delivered", Value: s.called},
-		{Key: "pending_msgs", Value: s.messages.Load()},
-		{Key: "pending_bytes", Value: s.bytes.Load()},
+		{Key: "pending_msgs", Value: s.backlog.messages()},
+		{Key: "pending_bytes", Value: s.backlog.bytes()},
 		{Key: "dropped", Value: s.dropped.Load()},
 		{Key: "limits", Value: dict.Dict{
-			{Key: "msgs", Value: s.limitMessages.Load()}, {Key: "bytes", Value: s.limitBytes.Load()},
+			{Key: "msgs", Value: s.backlog.limitMessages.Load()}, {Key: "bytes", Value: s.backlog.limitBytes.Load()},
 		}},
 	}, nil
 }
@@ -115,10 +115,10 @@ func cmdSetPending(_ *bridge.Package, c *connection, args []bridge.Value) (any, 
 		return nil, err
 	}
 	if o.Has("msgs") {
-		s.limitMessages.Store(o.Int("msgs"))
+		s.backlog.limitMessages.Store(o.Int("msgs"))
 	}
 	if o.Has("bytes") {
-		s.limitBytes.Store(o.Int("bytes"))
+		s.backlog.limitBytes.Store(o.Int("bytes"))
 	}
 	return nil, nil
 }

@@ -39,10 +39,9 @@ type subscription struct {
 	last     bool // nothing comes any more but what is in the mailbox
 
 	// Shared with the connection's reader.
-	limitMessages, limitBytes atomic.Int64 // 0: none
-	messages, bytes           atomic.Int64 // that wait for the script
-	dropped                   atomic.Int64 // messages
-	dropping                  atomic.Bool
+	backlog  backlog
+	dropped  atomic.Int64 // messages
+	dropping atomic.Bool
 }
 
 var subscribeOptions = option.Table{
@@ -72,8 +71,8 @@ func cmdSubscribe(p *bridge.Package, c *connection, args []bridge.Value) (any, e
 		c: c, name: subject, queue: o.Text("queue"), sync: o.Bool("sync"),
 		asDict: c.settings.values.Bool("dictmsg"), most: small(o.Int("max_msgs")),
 	}
-	s.limitMessages.Store(o.Int("pending_msgs"))
-	s.limitBytes.Store(o.Int("pending_bytes"))
+	s.backlog.limitMessages.Store(o.Int("pending_msgs"))
+	s.backlog.limitBytes.Store(o.Int("pending_bytes"))
 	if o.Has("dictmsg") {
 		s.asDict = o.Bool("dictmsg")
 	}
@@ -119,9 +118,7 @@ func (s *subscription) Release(p *bridge.Package) {
 
 // deliver runs in the connection's reader: it never blocks, but drops.
 func (s *subscription) deliver(p *bridge.Package, m *nats.Msg) {
-	size := int64(wire.Size(m))
-	messages, bytes := s.limitMessages.Load(), s.limitBytes.Load()
-	if messages > 0 && s.messages.Load() >= messages || bytes > 0 && s.bytes.Load()+size > bytes {
+	if !s.backlog.put(int64(wire.Size(m))) {
 		s.dropped.Add(1)
 		if !s.dropping.Swap(true) {
 			s.c.wire.ReportAsync(fault.New(fault.SlowConsumer,
@@ -132,16 +129,7 @@ func (s *subscription) deliver(p *bridge.Package, m *nats.Msg) {
 		}
 		return
 	}
-	s.messages.Add(1)
-	s.bytes.Add(size)
 	p.Post(&delivery{s, m})
-}
-
-// keepsUp tells whether so much of what may wait has been taken that the next drop is told
-// anew.
-func (s *subscription) keepsUp() bool {
-	messages, bytes := s.limitMessages.Load(), s.limitBytes.Load()
-	return (messages == 0 || s.messages.Load() <= messages/2) && (bytes == 0 || s.bytes.Load() <= bytes/2)
 }
 
 // subscriptionEnd comes behind the last delivery of a subscription that does not see it by
@@ -153,7 +141,7 @@ func (e *subscriptionEnd) Run(p *bridge.Package) { e.s.finish(p) }
 // finish is the end of a subscription to which nothing comes any more. What waits for next_msg is still
 // given out.
 func (s *subscription) finish(p *bridge.Package) {
-	left := int(s.messages.Load())
+	left := int(s.backlog.messages())
 	if !s.sync || left == 0 || s.ended {
 		p.Drop(s)
 		return
@@ -161,19 +149,18 @@ func (s *subscription) finish(p *bridge.Package) {
 	s.most = s.called + left
 }
 
-// taken counts a message that waits for the script no longer. It returns how many still do.
-func (s *subscription) taken(m *nats.Msg) (left int64) {
-	left = s.messages.Add(-1)
-	s.bytes.Add(-int64(wire.Size(m)))
-	if s.dropping.Load() && s.keepsUp() {
+// taken counts a message that waits for the script no longer. Where so much has been taken that the script keeps up again, the
+// next drop is told anew.
+func (s *subscription) taken(m *nats.Msg) {
+	s.backlog.take(int64(wire.Size(m)))
+	if s.dropping.Load() && s.backlog.isHalf() {
 		s.dropping.Store(false)
 	}
-	return left
 }
 
 // isLast tells, behind a message, whether none comes any more.
-func (s *subscription) isLast(left int64) bool {
-	return s.most > 0 && s.called >= s.most || s.last && left == 0
+func (s *subscription) isLast() bool {
+	return s.most > 0 && s.called >= s.most || s.last && s.backlog.messages() == 0
 }
 
 // delivery is one message on its way to the callback.
@@ -188,12 +175,12 @@ func (d *delivery) Run(p *bridge.Package) {
 		s.keep(d.m)
 		return
 	}
-	left := s.taken(d.m)
+	s.taken(d.m)
 	if s.ended {
 		return
 	}
 	s.called++
-	isLast := s.isLast(left)
+	isLast := s.isLast()
 	if s.callback == nil {
 		if isLast {
 			p.Drop(s)
@@ -238,7 +225,7 @@ func (c *connection) forgetSubscriptions(p *bridge.Package) {
 	for _, s := range c.subscriptions {
 		switch {
 		case s.sub.Alive(): // of a connection that was made since
-		case s.messages.Load() == 0:
+		case s.backlog.messages() == 0:
 			p.Drop(s)
 		default:
 			s.last = true

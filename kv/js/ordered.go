@@ -76,8 +76,11 @@ type OrderedConsumer struct {
 	stream string
 	config OrderedConfig
 
-	taken     atomic.Uint64 // how many messages the receiver has dealt with
-	delivered atomic.Uint64 // how many messages the receiver was given
+	// The receiver counts what it takes in memory that the reader does not write to: processors that change the same 64
+	// bytes hand them over for each message.
+	taken  atomic.Uint64 // how many messages the receiver has dealt with
+	owedAt atomic.Uint64 // flowAt while flowReply is owed, and else 0
+	_      [64]byte
 
 	lifetime
 	// All that follows is guarded by mu.
@@ -85,6 +88,7 @@ type OrderedConsumer struct {
 	info        dict.Dict
 	generation  int       // counts starts and restarts; messages for an earlier generation are ignored
 	starts      int       // how often a start was tried
+	delivered   uint64    // how many messages the receiver was given
 	streamSeq   uint64    // the stream sequence of the last message that was delivered
 	consumerSeq uint64    // and its consumer sequence
 	from        uint64    // the stream sequence at which a new start begins while nothing was delivered,
@@ -145,6 +149,7 @@ func (c *OrderedConsumer) start(generation int, fromSeq uint64, done func(error)
 	number := c.starts
 	c.consumerSeq = 0
 	c.flowReply = ""
+	c.owedAt.Store(0)
 	policy := c.policy
 	c.mu.Unlock()
 	sub, err := c.js.conn.Listen(inbox, func(m *nats.Msg) { c.receive(generation, m) })
@@ -329,7 +334,7 @@ func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
 		return
 	}
 	c.streamSeq = meta.StreamSeq
-	c.delivered.Add(1)
+	c.delivered++
 	c.mu.Unlock()
 	c.config.Deliver(c, m, meta)
 }
@@ -358,7 +363,8 @@ func (c *OrderedConsumer) controlLocked(m *nats.Msg) {
 // owe notes that the server's flow control has to be answered when all messages that were delivered so far are taken.
 // Until then the server sends no more than its window, which limits what is in memory. It unlocks mu.
 func (c *OrderedConsumer) owe(reply string) {
-	c.flowReply, c.flowAt = reply, c.delivered.Load()
+	c.flowReply, c.flowAt = reply, c.delivered
+	c.owedAt.Store(c.flowAt)
 	c.mu.Unlock()
 	c.pay()
 }
@@ -372,6 +378,7 @@ func (c *OrderedConsumer) pay() {
 		return
 	}
 	c.flowReply = ""
+	c.owedAt.Store(0)
 	c.mu.Unlock()
 	// An error means that the connection is gone. Then the server does not wait for the answer any more.
 	_ = c.js.conn.Publish(&nats.Msg{Subject: reply})
@@ -380,8 +387,7 @@ func (c *OrderedConsumer) pay() {
 // Taken tells that one more message has been dealt with. Any goroutine may call it.
 func (c *OrderedConsumer) Taken() {
 	taken := c.taken.Add(1)
-	// Flow control comes every few hundred messages, so it is enough to look now and then.
-	if taken == c.delivered.Load() || taken%64 == 0 {
+	if at := c.owedAt.Load(); at > 0 && taken >= at {
 		c.pay()
 	}
 }
