@@ -107,7 +107,7 @@ func follow(t *testing.T, j *js.JetStream) (*js.OrderedConsumer, *reader, *atomi
 	c = natstest.Wait(t, func(done func(*js.OrderedConsumer, error)) error {
 		return j.OrderedConsumer("S", js.OrderedConfig{
 			IdleHeartbeat: 100 * time.Millisecond,
-			Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { r.queue <- m },
+			Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { r.queue <- kept(m) },
 			Failed: func(e *fault.Error) {
 				if e.Code == "ErrConsumerSequenceMismatch" {
 					mismatches.Add(1)
@@ -118,6 +118,11 @@ func follow(t *testing.T, j *js.JetStream) (*js.OrderedConsumer, *reader, *atomi
 	close(made)
 	t.Cleanup(c.Stop)
 	return c, r, &mismatches
+}
+
+// kept is a message of which all may be kept.
+func kept(m *nats.Msg) *nats.Msg {
+	return &nats.Msg{Subject: m.Subject, Reply: strings.Clone(m.Reply), Header: m.Header, Data: m.Data}
 }
 
 func TestAnOrderedConsumerMakesUpForEachMessageThatIsLost(t *testing.T) {
@@ -195,7 +200,7 @@ func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
 			IdleHeartbeat: 100 * time.Millisecond,
 			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
 				c.Taken()
-				r.queue <- m
+				r.queue <- kept(m)
 			},
 			Failed: func(e *fault.Error) { told <- e.Code },
 		}, done)
@@ -289,7 +294,7 @@ func TestAStartThatIsDecidedGivesWayToThatOfComplete(t *testing.T) {
 			IdleHeartbeat: 200 * time.Millisecond,
 			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
 				c.Taken()
-				r.queue <- m
+				r.queue <- kept(m)
 			},
 			Failed: func(*fault.Error) { // the heartbeat tells that a message is missing, and it is started anew
 				if c := held.Load(); c != nil && found.CompareAndSwap(false, true) {

@@ -29,14 +29,10 @@ func ParseMetadata(reply string) (m Metadata, ok bool) {
 	reply = reply[len(ackPrefix):]
 	var place [mostTokens]string
 	tokens := place[:0]
-	for start, i := 0, 0; len(tokens) < mostTokens; i++ {
-		if i < len(reply) && reply[i] != '.' {
-			continue
-		}
-		tokens = append(tokens, reply[start:i])
-		if start = i + 1; i >= len(reply) {
-			break
-		}
+	for more := true; more && len(tokens) < mostTokens; {
+		var token string
+		token, reply, more = strings.Cut(reply, ".")
+		tokens = append(tokens, token)
 	}
 	switch {
 	case len(tokens) == 7:

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,8 @@ type OrderedConfig struct {
 	MaxResetAttempts  int    // how many new starts in a row may fail before the consumer ends; 0: no limit
 
 	// Deliver is called with each message once, in stream order, by a goroutine of the
-	// connection. It must not block. Whoever has dealt with the message calls Taken.
+	// connection. It must not block. Whoever has dealt with the message calls Taken. The message itself, its reply
+	// subject and the names in Metadata are valid until it returns (wire.Conn.ListenLending).
 	Deliver func(*OrderedConsumer, *nats.Msg, Metadata)
 	// Started is called at each start that has succeeded, in order with Deliver. pending is how many
 	// of the messages that are in the stream now are still to come. It may be nil.
@@ -152,7 +154,7 @@ func (c *OrderedConsumer) start(generation int, fromSeq uint64, done func(error)
 	c.owedAt.Store(0)
 	policy := c.policy
 	c.mu.Unlock()
-	sub, err := c.js.conn.Listen(inbox, func(m *nats.Msg) { c.receive(generation, m) })
+	sub, err := c.js.conn.ListenLending(inbox, func(m *nats.Msg) { c.receive(generation, m) })
 	if err != nil {
 		return err
 	}
@@ -363,7 +365,7 @@ func (c *OrderedConsumer) controlLocked(m *nats.Msg) {
 // owe notes that the server's flow control has to be answered when all messages that were delivered so far are taken.
 // Until then the server sends no more than its window, which limits what is in memory. It unlocks mu.
 func (c *OrderedConsumer) owe(reply string) {
-	c.flowReply, c.flowAt = reply, c.delivered
+	c.flowReply, c.flowAt = strings.Clone(reply), c.delivered
 	c.owedAt.Store(c.flowAt)
 	c.mu.Unlock()
 	c.pay()

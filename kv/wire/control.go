@@ -4,6 +4,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"natstcl/kv/fault"
 	"strconv"
 )
@@ -73,33 +74,45 @@ func messageLine(line []byte) (a arrival, err error) {
 // mostFields are those of an HMSG line, with its word.
 const mostFields = 6
 
-// split appends the fields of a line, in one pass, for this is done for each message. It is not ok where there is no
+// split appends the fields of a line, for this is done for each message. It is not ok where there is no
 // room for all of them, or a control character (see controlLine).
 func split(out [][]byte, line []byte) (fields [][]byte, ok bool) {
 	line = withoutEnd(line)
-	start := -1 // of the field that is read
-	for i, c := range line {
-		switch {
-		case c > ' ':
-			if start < 0 {
-				start = i
-			}
-		case c != ' ' && c != '\t':
-			return nil, false
-		case start >= 0 && len(out) == cap(out):
-			return nil, false
-		case start >= 0:
-			out = append(out, line[start:i])
-			start = -1
+	plain := isPlain(line)
+	for {
+		for len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+			line = line[1:]
 		}
-	}
-	if start >= 0 {
-		if len(out) == cap(out) {
+		if len(line) == 0 {
+			return out, true
+		}
+		n := bytes.IndexByte(line, ' ')
+		if !plain {
+			n = bytes.IndexFunc(line, func(r rune) bool { return r <= ' ' })
+		}
+		if n < 0 {
+			n = len(line)
+		}
+		if len(out) == cap(out) || n < len(line) && line[n] != ' ' && line[n] != '\t' {
 			return nil, false
 		}
-		out = append(out, line[start:])
+		out = append(out, line[:n])
+		line = line[n:]
 	}
-	return out, true
+}
+
+// isPlain tells whether there is nothing less than a blank, eight characters at a time; it may be mistaken where one is above 127.
+func isPlain(line []byte) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	odd := uint64(0)
+	for ; len(line) >= 8; line = line[8:] {
+		eight := binary.NativeEndian.Uint64(line)
+		odd |= (eight - each*' ') | eight
+	}
+	for _, c := range line {
+		odd |= uint64(c-' ') | uint64(c)
+	}
+	return odd&high == 0
 }
 
 // infoLine returns the JSON of an INFO line.

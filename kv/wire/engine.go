@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -47,7 +48,8 @@ type engine struct {
 
 	// turn is held while something is delivered, and by inTurn. Conn.mu may be taken with it, and not the other way round.
 	turn    sync.Mutex
-	done    bool          // nothing more is delivered; guarded by turn
+	done    bool          // nothing more is delivered; guarded by turn, as is lent
+	lent    nats.Msg      // what a Sub that lends is given
 	drained chan struct{} // closed when done is true
 
 	mu      sync.RWMutex
@@ -405,8 +407,14 @@ func (e *engine) received(a *arrival, body []byte, owned bool) {
 	if s == nil || s.stopped.Load() {
 		return
 	}
-	m := &nats.Msg{Subject: s.subject, Reply: string(a.reply)}
-	if string(a.subject) != s.subject {
+	var m *nats.Msg
+	if s.lends {
+		m = &e.lent
+		m.Reply = unsafe.String(unsafe.SliceData(a.reply), len(a.reply)) // which is in what was read
+	} else {
+		m = &nats.Msg{Reply: string(a.reply)}
+	}
+	if m.Subject = s.subject; string(a.subject) != s.subject {
 		m.Subject = string(a.subject)
 	}
 	if a.header > 0 {
@@ -419,6 +427,9 @@ func (e *engine) received(a *arrival, body []byte, owned bool) {
 		m.Data = append(make([]byte, 0, len(m.Data)), m.Data...)
 	}
 	s.take(m)
+	if s.lends {
+		e.lent = nats.Msg{} // it holds memory of others
+	}
 }
 
 // subscribe brings a subscription to the server. left is how many messages it may

@@ -327,7 +327,9 @@ func (c *Conn) muxLocked() error {
 	}
 	inbox := c.inbox
 	var err error
-	c.pending.mux, err = c.listenLocked(inbox+"*", "", func(m *nats.Msg) { c.replied(strings.TrimPrefix(m.Subject, inbox), m) })
+	c.pending.mux, err = c.listenLocked(&Sub{conn: c, subject: inbox + "*", deliver: func(m *nats.Msg) {
+		c.replied(strings.TrimPrefix(m.Subject, inbox), m)
+	}})
 	return err
 }
 
@@ -376,7 +378,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	c.mu.Lock()
 	m.Reply = newInbox(c.options.InboxPrefix)
 	first := true
-	sub, err := c.listenLocked(m.Reply, "", func(reply *nats.Msg) {
+	sub, err := c.listenLocked(&Sub{conn: c, subject: m.Reply, deliver: func(reply *nats.Msg) {
 		if first && IsNoResponders(reply) {
 			finish(reply, noResponders(p.subject))
 			return
@@ -388,7 +390,7 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 		if end {
 			finish(nil, nil)
 		}
-	})
+	}})
 	if err != nil {
 		c.mu.Unlock()
 		return nil, err

@@ -20,6 +20,7 @@ type Sub struct {
 	subject string
 	queue   string
 	deliver Deliver
+	lends   bool // see ListenLending
 
 	// The connection at which a server knows it, nil for none; guarded by conn.mu.
 	engine *engine
@@ -77,7 +78,15 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 func (c *Conn) Listen(subject string, deliver Deliver) (*Sub, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.listenLocked(subject, "", deliver)
+	return c.listenLocked(&Sub{conn: c, subject: subject, deliver: deliver})
+}
+
+// ListenLending is Listen for one who keeps nothing of a message but its subject, its header and its payload: the message
+// itself and its reply subject are the Conn's again when deliver returns. That spares the memory of both, where many come.
+func (c *Conn) ListenLending(subject string, deliver Deliver) (*Sub, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.listenLocked(&Sub{conn: c, subject: subject, deliver: deliver, lends: true})
 }
 
 // ListenQueue is Listen in a queue group. ErrConnectionDraining: Drain has been called.
@@ -87,20 +96,19 @@ func (c *Conn) ListenQueue(subject, queue string, deliver Deliver) (*Sub, error)
 	if c.draining {
 		return nil, fault.New(fault.ConnectionDraining, "Connection is draining")
 	}
-	return c.listenLocked(subject, queue, deliver)
+	return c.listenLocked(&Sub{conn: c, subject: subject, queue: queue, deliver: deliver})
 }
 
-func (c *Conn) listenLocked(subject, queue string, deliver Deliver) (*Sub, error) {
+func (c *Conn) listenLocked(s *Sub) (*Sub, error) {
 	if c.closedLocked() {
 		return nil, NoConnection()
 	}
-	if !SafeSubject(subject) || hasEmptyToken(subject) {
-		return nil, BadSubject(subject, true)
+	if !SafeSubject(s.subject) || hasEmptyToken(s.subject) {
+		return nil, BadSubject(s.subject, true)
 	}
-	if queue != "" && !SafeSubject(queue) {
-		return nil, BadQueue(queue)
+	if s.queue != "" && !SafeSubject(s.queue) {
+		return nil, BadQueue(s.queue)
 	}
-	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver}
 	if err := c.startLocked(s); err != nil {
 		return nil, err
 	}
