@@ -39,6 +39,9 @@ func cmdPublish(p *bridge.Package, args []bridge.Value) (any, error) {
 	if len(args) == 3 && !c.settings.utf8Convert {
 		if room := c.wire.Room(); room > 0 {
 			p.Note(args[0], &plainSubjects, room, c.published)
+			if c.wire.Room() == 0 {
+				p.TakeNotes() // the timer was over in between, or the connection
+			}
 		}
 	}
 	return nil, nil

@@ -102,7 +102,8 @@ type Options struct {
 	// publish then, for one who waits, goes out at once. nil: so does each message. Conn.Gather does the same.
 	Gather *atomic.Bool
 	// HandOver is for an owner who keeps messages back, as many as Room allows: it has them published (PublishAll) when it is
-	// called, which is before what was gathered is sent, in any goroutine. nil: it keeps none.
+	// called, in any goroutine: before what was gathered is sent, before a Flush and a Drain, and when the
+	// connection ends, by whomever. nil: it keeps none.
 	HandOver func()
 	// Acknowledged is for an owner who shows each status to others, later than it changes: calls go by the
 	// last one for which Acknowledge was called, so that none fails because of what its caller cannot know

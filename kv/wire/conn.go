@@ -580,6 +580,7 @@ func (c *Conn) forgetLocked(why *fault.Error) (end func()) {
 // ErrConnectionClosed, and messages that had been received are still delivered. What was published is sent in the
 // background, and what OnDisconnect was given is called, for two seconds at most; then the returned channel is closed.
 func (c *Conn) Disconnect() <-chan struct{} {
+	c.handOver()
 	ended := make(chan struct{})
 	c.mu.Lock()
 	c.shown = Closed // the caller knows it, and need not acknowledge it

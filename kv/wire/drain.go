@@ -14,6 +14,7 @@ import (
 //
 // It waits through reconnects. Errors: ErrConnectionClosed.
 func (c *Conn) Drain(done func(error)) error {
+	c.handOver()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() {
@@ -38,6 +39,7 @@ func (c *Conn) Drain(done func(error)) error {
 // Flush has done called when a server has seen all that went before, and all that it sent
 // before is delivered. It waits through reconnects. Errors: ErrConnectionClosed.
 func (c *Conn) Flush(done func(error)) error {
+	c.handOver()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() {

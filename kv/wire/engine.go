@@ -378,6 +378,7 @@ func (e *engine) closed(nc *nats.Conn) {
 		return // a failed attempt: attempt tells
 	}
 	e.out.end()
+	e.conn.handOver() // or nobody would, with the timer
 	address := e.server.address()
 	switch err := nc.LastError(); {
 	case errors.Is(err, nats.ErrStaleConnection):

@@ -160,7 +160,8 @@ func (o *outgoing) armLocked() {
 }
 
 // paused runs in the timer's goroutine when gatherTime is over: what nobody has sent goes out, or there
-// is a pause. What the owner keeps back comes last: it keeps nothing back from when the timer is over until it is set anew.
+// is a pause. What the owner keeps back comes last: where it begins to keep some back from then on, it sees that no timer is
+// set (Conn.Room).
 func (o *outgoing) paused() {
 	o.timeOver()
 	if o.handOver != nil {

@@ -5,6 +5,7 @@ package wire
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/internal/natstest"
@@ -55,5 +56,35 @@ func TestWhatIsTakenBackDoesNotWait(t *testing.T) {
 	}
 	if n := c.engine.out.gathered(); n > 0 {
 		t.Errorf("%d bytes wait", n)
+	}
+}
+
+// What an owner keeps back is asked for before what goes by it, and when the connection ends by itself.
+func TestTheOwnerHandsOverWhatItKeepsBack(t *testing.T) {
+	s := natstest.StartServer(t, nil)
+	p := natstest.StartProxy(t, s.ClientURL())
+	var asked atomic.Int64
+	o := DefaultOptions()
+	o.ReconnectTimeWait = 10 * time.Millisecond
+	o.HandOver = func() { asked.Add(1) }
+	c, r := connected(t, o, p.URL())
+	await := func(what string, before int64) {
+		t.Helper()
+		natstest.Eventually(t, what, func() bool { return asked.Load() > before })
+	}
+	for _, x := range []struct {
+		what string
+		do   func()
+	}{
+		{"SendGathered", c.SendGathered},
+		{"Flush", func() { natstest.Do(t, c.Flush) }},
+		{"Reconnect", func() { r.forget(); _ = c.Reconnect(); r.await(t, "status connected") }},
+		{"the end", func() { r.forget(); p.Cut(); r.await(t, "status connected") }},
+		{"Drain", func() { natstest.Do(t, c.Drain) }},
+		{"Disconnect", func() { <-c.Disconnect() }},
+	} {
+		before := asked.Load()
+		x.do()
+		await(x.what, before)
 	}
 }

@@ -67,7 +67,8 @@ func (c *Conn) PublishAll(messages iter.Seq2[[]byte, []byte]) {
 }
 
 // Room is how many bytes of messages the owner may keep back for a moment, as if they were published: Publish would gather
-// them. 0: none.
+// them. 0: none. Whoever has begun to keep some back asks once more: HandOver may have been called in between, and then nobody
+// calls it again.
 func (c *Conn) Room() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,9 +80,10 @@ func (c *Conn) Room() int {
 	return gatherLimit
 }
 
-// takesPiecesLocked tells whether no limit is less than what is gathered.
+// takesPiecesLocked tells whether no limit is less than what is gathered, as it counts where it is kept for the next
+// connection: an empty message as more than 64 bytes.
 func (c *Conn) takesPiecesLocked() bool {
-	return (c.maxPayload <= 0 || c.maxPayload >= gatherLimit) && c.options.mostWaiting() >= gatherLimit
+	return (c.maxPayload <= 0 || c.maxPayload >= gatherLimit) && c.options.mostWaiting() >= 16*gatherLimit
 }
 
 func (c *Conn) publish(m *nats.Msg, borrowed bool) error {
@@ -204,14 +206,22 @@ func (c *Conn) Ungather() {
 
 // SendGathered sends what was published and is gathered (Gather, Options.Gather). It does not wait.
 func (c *Conn) SendGathered() {
+	c.handOver()
 	c.mu.Lock()
-	e, handOver := c.engine, c.options.HandOver
+	e := c.engine
+	c.mu.Unlock()
+	if e != nil {
+		e.out.send()
+	}
+}
+
+// handOver has the owner publish what it keeps back.
+func (c *Conn) handOver() {
+	c.mu.Lock()
+	handOver := c.options.HandOver
 	c.mu.Unlock()
 	if handOver != nil {
 		handOver()
-	}
-	if e != nil {
-		e.out.send()
 	}
 }
 

@@ -69,6 +69,7 @@ func (c *Conn) beginLocked(first func(), run func(context.Context) error) {
 //
 // Options.NoReconnect does not count here: each server is tried once then.
 func (c *Conn) Reconnect() error {
+	c.handOver()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closedLocked() {

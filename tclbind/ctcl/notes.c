@@ -119,6 +119,9 @@ int natsNoted(Notes *notes, Tcl_Obj *object, int count, Tcl_Obj *const words[])
         return 0;
     }
     firstLength = words[0]->length;
+    if (words[1]->bytes != NULL && (uint64_t) words[1]->length > notes->room) {
+        return 0; /* before it is looked at */
+    }
     if (!isName(notes, first, firstLength) || !bytesOf(words[1], &second, &secondLength)) {
         return 0;
     }
