@@ -43,12 +43,11 @@ type initial struct {
 	created bool              // the consumer is there
 	some    bool              // it is there, or something has come of it
 	seen    map[uint64]uint64 // the sequence number at which each subject came first, by the subject's hash
-	all     []string          // the subjects, where collect is true; one that has come twice is in it twice
-	collect bool
-	again   bool   // a subject has come more than once
-	last    uint64 // the sequence number of the last message that came
-	idle    bool   // the last message, or the start of the consumer, announced no more
-	silent  bool   // a heartbeat has shown that nothing more is to come
+	all     []string          // the subjects, one that has come twice twice; nil: nobody wants them
+	again   bool              // a subject has come more than once
+	last    uint64            // the sequence number of the last message that came
+	idle    bool              // the last message, or the start of the consumer, announced no more
+	silent  bool              // a heartbeat has shown that nothing more is to come
 
 	// What the stream was asked.
 	question int    // the number of the last question
@@ -257,7 +256,7 @@ func (i *initial) came(subject string, seq, pending uint64) {
 	}
 	i.some, i.last, i.idle = true, seq, pending == 0
 	i.silent, i.settled = false, false
-	if i.collect {
+	if i.all != nil {
 		i.all = append(i.all, subject)
 	}
 	// Of a million keys their hashes are a table that the collector need not look through. Two subjects of one hash, which

@@ -202,7 +202,7 @@ func (w *Watcher) renew(keys []string, policy string) {
 		}
 		w.goOn(silent)
 	})
-	w.initial.collect = true
+	w.initial.all = []string{}
 	w.initial.question = before.question // an answer that is still to come is to none of the new ones
 	w.initial.askAgain()
 }

@@ -23,15 +23,15 @@ const ackPrefix = "$JS.ACK."
 // hash (ADR-15). false: the message is not from a consumer. It allocates nothing, for it
 // is read for each message.
 func ParseMetadata(reply string) (m Metadata, ok bool) {
-	if !strings.HasPrefix(reply, ackPrefix) {
+	rest, ok := strings.CutPrefix(reply, ackPrefix)
+	if !ok {
 		return m, false
 	}
-	reply = reply[len(ackPrefix):]
 	var place [mostTokens]string
 	tokens := place[:0]
 	for more := true; more && len(tokens) < mostTokens; {
 		var token string
-		token, reply, more = strings.Cut(reply, ".")
+		token, rest, more = strings.Cut(rest, ".")
 		tokens = append(tokens, token)
 	}
 	switch {

@@ -81,7 +81,7 @@ type OrderedConsumer struct {
 	// The receiver counts what it takes in memory that the reader does not write to: processors that change the same 64
 	// bytes hand them over for each message.
 	taken  atomic.Uint64 // how many messages the receiver has dealt with
-	owedAt atomic.Uint64 // flowAt while flowReply is owed, and else 0
+	owedAt atomic.Uint64 // how many have to be, for flowReply to be answered; 0 where it is ""; changed with mu
 	_      [64]byte
 
 	lifetime
@@ -103,8 +103,7 @@ type OrderedConsumer struct {
 	failures    int    // how many starts have failed since the last one that succeeded
 	cameBack    bool   // the connection was lost and came back since the start began
 	created     bool   // one start has succeeded
-	flowReply   string // the subject to answer when flowAt messages are taken; "" for none
-	flowAt      uint64
+	flowReply   string // the subject to answer when owedAt messages are taken; "" for none
 }
 
 // OrderedConsumer creates a consumer on the server. Messages may be delivered before done is called.
@@ -365,8 +364,8 @@ func (c *OrderedConsumer) controlLocked(m *nats.Msg) {
 // owe notes that the server's flow control has to be answered when all messages that were delivered so far are taken.
 // Until then the server sends no more than its window, which limits what is in memory. It unlocks mu.
 func (c *OrderedConsumer) owe(reply string) {
-	c.flowReply, c.flowAt = strings.Clone(reply), c.delivered
-	c.owedAt.Store(c.flowAt)
+	c.flowReply = strings.Clone(reply)
+	c.owedAt.Store(c.delivered)
 	c.mu.Unlock()
 	c.pay()
 }
@@ -375,7 +374,7 @@ func (c *OrderedConsumer) owe(reply string) {
 func (c *OrderedConsumer) pay() {
 	c.mu.Lock()
 	reply := c.flowReply
-	if reply == "" || c.taken.Load() < c.flowAt {
+	if reply == "" || c.taken.Load() < c.owedAt.Load() {
 		c.mu.Unlock()
 		return
 	}

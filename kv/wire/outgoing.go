@@ -58,7 +58,7 @@ func (o *outgoing) publish(m *nats.Msg, header []byte) bool {
 	if o.ended {
 		return false
 	}
-	o.buf = appendPub(o.buf, m, header)
+	o.buf = appendPub(o.buf, m.Subject, m.Reply, header, m.Data)
 	o.gatherLocked()
 	return true
 }
@@ -71,9 +71,7 @@ func (o *outgoing) publishAll(messages iter.Seq2[[]byte, []byte]) (number, size 
 		return 0, 0, false
 	}
 	for subject, data := range messages {
-		o.buf = append(append(append(o.buf, "PUB "...), subject...), ' ')
-		o.buf = append(strconv.AppendInt(o.buf, int64(len(data)), 10), lineEnd...)
-		o.buf = append(append(o.buf, data...), lineEnd...)
+		o.buf = appendPub(o.buf, subject, "", nil, data)
 		number++
 		size += len(data)
 	}
@@ -128,6 +126,14 @@ func (o *outgoing) send() {
 	o.sendLocked()
 }
 
+// sendAll is send, behind what the owner keeps back.
+func (o *outgoing) sendAll() {
+	if o.handOver != nil {
+		o.handOver()
+	}
+	o.send()
+}
+
 // gathered is how many bytes wait for others.
 func (o *outgoing) gathered() int {
 	o.mu.Lock()
@@ -164,10 +170,7 @@ func (o *outgoing) armLocked() {
 // set (Conn.Room).
 func (o *outgoing) paused() {
 	o.timeOver()
-	if o.handOver != nil {
-		o.handOver()
-		o.send()
-	}
+	o.sendAll()
 }
 
 func (o *outgoing) timeOver() {
@@ -196,25 +199,25 @@ func (o *outgoing) end() {
 }
 
 // appendPub appends a PUB or, with a header, a HPUB. Subject and reply were checked.
-func appendPub(b []byte, m *nats.Msg, header []byte) []byte {
+func appendPub[S string | []byte](b []byte, subject S, reply string, header, data []byte) []byte {
 	if len(header) > 0 {
 		b = append(b, "HPUB "...)
 	} else {
 		b = append(b, "PUB "...)
 	}
-	b = append(b, m.Subject...)
+	b = append(b, subject...)
 	b = append(b, ' ')
-	if m.Reply != "" {
-		b = append(b, m.Reply...)
+	if reply != "" {
+		b = append(b, reply...)
 		b = append(b, ' ')
 	}
 	if len(header) > 0 {
 		b = strconv.AppendInt(b, int64(len(header)), 10)
 		b = append(b, ' ')
 	}
-	b = strconv.AppendInt(b, int64(len(header)+len(m.Data)), 10)
-	b = append(b, "\r\n"...)
+	b = strconv.AppendInt(b, int64(len(header)+len(data)), 10)
+	b = append(b, lineEnd...)
 	b = append(b, header...)
-	b = append(b, m.Data...)
-	return append(b, "\r\n"...)
+	b = append(b, data...)
+	return append(b, lineEnd...)
 }

@@ -206,12 +206,11 @@ func (c *Conn) Ungather() {
 
 // SendGathered sends what was published and is gathered (Gather, Options.Gather). It does not wait.
 func (c *Conn) SendGathered() {
-	c.handOver()
 	c.mu.Lock()
 	e := c.engine
 	c.mu.Unlock()
-	if e != nil {
-		e.out.send()
+	if e != nil { // without it the owner keeps nothing back
+		e.out.sendAll()
 	}
 }
 

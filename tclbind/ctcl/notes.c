@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* How many bytes there may be at most. */
-enum { MOST = 1 << 16 };
+enum { MOST = 1 << 14 };
 
 Notes *natsNewNotes(void)
 {

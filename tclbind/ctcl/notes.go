@@ -34,7 +34,7 @@ func flag(field *C.int) *int32 { return (*int32)(unsafe.Pointer(field)) }
 // Note is that of bridge.Noter.
 func (h *host) Note(object bridge.Value, kind *bridge.Names, room int, to func(calls iter.Seq2[[]byte, []byte])) {
 	n := &h.notes
-	n.take() // there is nothing, but to wait for who takes
+	n.take() // what the command itself has called may have begun to take down, a logger for example
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.to = to; n.kind != kind {
