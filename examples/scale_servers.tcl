@@ -69,12 +69,17 @@ proc stopServers {} {
     set servers {}
 }
 
-# A port that is free now, for what has to be known before it listens.
+# A port that is free now, for what has to be known before it listens. It is none of those that systems give to whoever
+# asks for any: somebody else would have it by then.
 proc freePort {} {
-    set channel [socket -server {} -myaddr 127.0.0.1 0]
-    set port [lindex [fconfigure $channel -sockname] 2]
-    close $channel
-    return $port
+    for {set tried 0} {$tried < 1000} {incr tried} {
+        set port [expr {10000 + int(22000 * rand())}]
+        if {![catch {socket -server {} -myaddr 127.0.0.1 $port} channel]} {
+            close $channel
+            return $port
+        }
+    }
+    error "no port is free: $channel"
 }
 
 proc connect {url} {
