@@ -45,8 +45,8 @@ type JetStream struct {
 
 // asker makes requests, as a wire.Conn does.
 type asker interface {
-	RequestAgain(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(*nats.Msg, error)) (*wire.Pending, error)
-	RequestLiteral(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(*nats.Msg, error)) (*wire.Pending, error)
+	RequestAgain(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(*wire.Lent, error)) (*wire.Pending, error)
+	RequestLiteral(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(*wire.Lent, error)) (*wire.Pending, error)
 }
 
 // defaultPrefix is the API of the server's own domain.
@@ -195,7 +195,7 @@ func (j *JetStream) ask(e endpoint, body []byte, refused func(*nats.Msg) bool, d
 	if e.filter != "" {
 		send = j.asks.RequestLiteral
 	}
-	return j.request(send, j.question(subject, body), refused, func(m *nats.Msg, err error) {
+	return j.request(send, j.question(subject, body), refused, func(m *wire.Lent, err error) {
 		if fault.CodeOf(err) == fault.NoResponders {
 			err = j.notEnabled()
 		}
@@ -261,18 +261,18 @@ func (j *JetStream) question(subject string, body []byte) *nats.Msg {
 }
 
 // sender is a connection's RequestAgain, or its RequestLiteral.
-type sender func(*nats.Msg, time.Duration, wire.Retry, func(*nats.Msg, error)) (*wire.Pending, error)
+type sender func(*nats.Msg, time.Duration, wire.Retry, func(*wire.Lent, error)) (*wire.Pending, error)
 
 // request is a request with the timeout of the JetStream, traced where that is wanted. Where
 // nobody takes it, or it is refused in a way that refused knows, it is made again.
-func (j *JetStream) request(send sender, m *nats.Msg, refused func(*nats.Msg) bool, done func(*nats.Msg, error)) error {
+func (j *JetStream) request(send sender, m *nats.Msg, refused func(*nats.Msg) bool, done func(*wire.Lent, error)) error {
 	subject := m.Subject
 	if j.options.Trace {
 		j.conn.Logf(wire.LogDebug, ">>> %s %s", subject, m.Data)
 	}
 	retry := wire.DefaultRetry
 	retry.Refused = refused
-	_, err := send(m, j.options.Timeout, retry, func(reply *nats.Msg, err error) {
+	_, err := send(m, j.options.Timeout, retry, func(reply *wire.Lent, err error) {
 		if j.options.Trace && reply != nil {
 			j.conn.Logf(wire.LogDebug, "<<< %s %s", subject, reply.Data)
 		}

@@ -105,12 +105,13 @@ func (j *JetStream) DirectGet(stream string, which Which, done func(*Message, er
 		return err
 	}
 	request := j.question(subject, body)
-	return j.request(j.asks.RequestAgain, request, nil, func(m *nats.Msg, err error) {
+	return j.request(j.asks.RequestAgain, request, nil, func(m *wire.Lent, err error) {
 		if err != nil {
 			done(nil, indirect(stream, err))
 			return
 		}
-		out, err := directMessage(subject, m, directHeaders)
+		m.Own()
+		out, err := directMessage(subject, &m.Msg, directHeaders)
 		done(out, err)
 	})
 }

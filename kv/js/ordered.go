@@ -35,7 +35,7 @@ type OrderedConfig struct {
 
 	// Deliver is called with each message once, in stream order, by a goroutine of the
 	// connection. It must not block. Whoever has dealt with the message calls Taken. The message itself, its reply
-	// subject and the names in Metadata are valid until it returns (wire.Conn.ListenLending).
+	// subject and the names in Metadata are valid until it returns (wire.Lent.Own).
 	Deliver func(*OrderedConsumer, *nats.Msg, Metadata)
 	// Started is called at each start that has succeeded, in order with Deliver. pending is how many
 	// of the messages that are in the stream now are still to come. It may be nil.
@@ -153,7 +153,7 @@ func (c *OrderedConsumer) start(generation int, fromSeq uint64, done func(error)
 	c.owedAt.Store(0)
 	policy := c.policy
 	c.mu.Unlock()
-	sub, err := c.js.conn.ListenLending(inbox, func(m *nats.Msg) { c.receive(generation, m) })
+	sub, err := c.js.conn.ListenLending(inbox, func(m *wire.Lent) { c.receive(generation, m) })
 	if err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (c *OrderedConsumer) tick() {
 }
 
 // receive handles a message that has come on the deliver subject. The connection's reader calls it.
-func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
+func (c *OrderedConsumer) receive(generation int, m *wire.Lent) {
 	c.mu.Lock()
 	if c.stopped || c.generation != generation {
 		c.mu.Unlock()
@@ -310,7 +310,7 @@ func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
 	}
 	c.lastSeen = c.js.conn.LastRead()
 	if len(m.Header) > 0 && len(m.Data) == 0 && m.Header.Get("Status") == "100" {
-		c.controlLocked(m)
+		c.controlLocked(&m.Msg)
 		return
 	}
 	meta, ok := ParseMetadata(m.Reply)
@@ -337,7 +337,8 @@ func (c *OrderedConsumer) receive(generation int, m *nats.Msg) {
 	c.streamSeq = meta.StreamSeq
 	c.delivered++
 	c.mu.Unlock()
-	c.config.Deliver(c, m, meta)
+	m.Own()
+	c.config.Deliver(c, &m.Msg, meta)
 }
 
 // controlLocked handles heartbeats and flow control. It unlocks mu.

@@ -27,7 +27,7 @@ type Ack struct {
 // those aside that needed another attempt.
 func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry, done func(Ack, error)) (*wire.Pending, error) {
 	subject, inBatch := m.Subject, m.Header.Get(batchID) != ""
-	return j.asks.RequestAgain(m, timeout, retry, func(reply *nats.Msg, err error) {
+	return j.asks.RequestAgain(m, timeout, retry, func(reply *wire.Lent, err error) {
 		if err != nil {
 			done(Ack{}, unstored(subject, err))
 			return
@@ -54,7 +54,7 @@ func unstored(subject string, err error) error {
 // wire.DefaultRetry.
 func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
 	subject := m.Subject
-	pending, err := j.asks.RequestAgain(m, j.options.Timeout, wire.DefaultRetry, func(reply *nats.Msg, err error) {
+	pending, err := j.asks.RequestAgain(m, j.options.Timeout, wire.DefaultRetry, func(reply *wire.Lent, err error) {
 		if err != nil {
 			done(0, err)
 			return

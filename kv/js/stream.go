@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/wire"
@@ -231,7 +230,7 @@ func (j *JetStream) callJSON(e endpoint, body []byte, done func(string, error)) 
 	if err != nil {
 		return err
 	}
-	return j.request(j.asks.RequestAgain, j.question(subject, body), leaderless, func(m *nats.Msg, err error) {
+	return j.request(j.asks.RequestAgain, j.question(subject, body), leaderless, func(m *wire.Lent, err error) {
 		if err == nil {
 			_, err = parseReply(subject, m.Data)
 		}

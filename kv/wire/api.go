@@ -167,3 +167,5 @@ type TLSOptions struct {
 // Deliver takes the messages of a subscription. msg.Data and msg.Header belong to
 // the receiver. It must not block: nothing else is read meanwhile, not even the server's PONG.
 type Deliver func(msg *nats.Msg)
+
+func (d Deliver) kept(m *Lent) { d(m.Keep()) }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unsafe"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -49,7 +48,7 @@ type engine struct {
 	// turn is held while something is delivered, and by inTurn. Conn.mu may be taken with it, and not the other way round.
 	turn    sync.Mutex
 	done    bool          // nothing more is delivered; guarded by turn, as is lent
-	lent    nats.Msg      // what a Sub that lends is given
+	lent    Lent          // the message that is delivered
 	drained chan struct{} // closed when done is true
 
 	mu      sync.RWMutex
@@ -408,29 +407,17 @@ func (e *engine) received(a *arrival, body []byte, owned bool) {
 	if s == nil || s.stopped.Load() {
 		return
 	}
-	var m *nats.Msg
-	if s.lends {
-		m = &e.lent
-		m.Reply = unsafe.String(unsafe.SliceData(a.reply), len(a.reply)) // which is in what was read
-	} else {
-		m = &nats.Msg{Reply: string(a.reply)}
-	}
-	if m.Subject = s.subject; string(a.subject) != s.subject {
-		m.Subject = string(a.subject)
-	}
+	l := &e.lent
+	l.Subject, l.Reply, l.Data = view(a.subject), view(a.reply), body[a.header:]
+	l.of, l.owned = s.subject, owned
 	if a.header > 0 {
 		var ok bool
-		if m.Header, ok = receivedHeader(body[:a.header]); !ok {
+		if l.Header, ok = receivedHeader(body[:a.header]); !ok {
 			e.conn.ReportAsync(fault.New(fault.BadHeaderMsg, "A message with an invalid header came on "+s.subject))
 		}
 	}
-	if m.Data = body[a.header:]; !owned {
-		m.Data = append(make([]byte, 0, len(m.Data)), m.Data...)
-	}
-	s.take(m)
-	if s.lends {
-		e.lent = nats.Msg{} // it holds memory of others
-	}
+	s.take(l)
+	*l = Lent{} // it holds memory of others
 }
 
 // subscribe brings a subscription to the server. left is how many messages it may

@@ -58,16 +58,16 @@ func (f *Farewell) end() bool {
 func (e *engine) close() { e.leave(nil).end() }
 
 // RequestAgain is that of a Conn, but that it is not made again, and that it may take as long as the Farewell.
-func (f *Farewell) RequestAgain(m *nats.Msg, _ time.Duration, _ Retry, done func(*nats.Msg, error)) (*Pending, error) {
+func (f *Farewell) RequestAgain(m *nats.Msg, _ time.Duration, _ Retry, done func(*Lent, error)) (*Pending, error) {
 	go f.e.conn.Guarded(func() {
 		reply, err := f.ask(m)
 		switch {
 		case err != nil:
 			done(nil, errDisconnected)
 		case IsNoResponders(reply):
-			done(reply, noResponders(m.Subject))
+			done(&Lent{Msg: *reply, owned: true}, noResponders(m.Subject))
 		default:
-			done(reply, nil)
+			done(&Lent{Msg: *reply, owned: true}, nil)
 		}
 	})
 	return &Pending{conn: f.e.conn, over: true}, nil
@@ -76,12 +76,12 @@ func (f *Farewell) RequestAgain(m *nats.Msg, _ time.Duration, _ Retry, done func
 func (f *Farewell) ask(m *nats.Msg) (*nats.Msg, error) {
 	m.Reply = newInbox(f.e.options.InboxPrefix)
 	replies := make(chan *nats.Msg, 1)
-	s := &Sub{conn: f.e.conn, subject: m.Reply, deliver: func(m *nats.Msg) {
+	s := &Sub{conn: f.e.conn, subject: m.Reply, deliver: Deliver(func(m *nats.Msg) {
 		select {
 		case replies <- m:
 		default: // there was one already
 		}
-	}}
+	}).kept}
 	if err := f.e.subscribe(s, 1); err != nil {
 		return nil, err
 	}
@@ -97,6 +97,6 @@ func (f *Farewell) ask(m *nats.Msg) (*nats.Msg, error) {
 }
 
 // RequestLiteral is RequestAgain.
-func (f *Farewell) RequestLiteral(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
+func (f *Farewell) RequestLiteral(m *nats.Msg, timeout time.Duration, retry Retry, done func(*Lent, error)) (*Pending, error) {
 	return f.RequestAgain(m, timeout, retry, done)
 }

@@ -156,20 +156,21 @@ func (p *parser) info(line []byte) error {
 // message reads the line of a message. It returns what is behind the message in b, which has nothing more where the message
 // goes on.
 func (p *parser) message(line, b []byte) ([]byte, error) {
-	a, err := messageLine(line)
-	if err != nil {
+	a := &p.coming // not of the stack, for onMessage is given it
+	var err error
+	if *a, err = messageLine(line); err != nil {
 		return nil, err
 	}
 	if whole := a.size + len(lineEnd); len(b) >= whole {
 		if string(b[a.size:whole]) != lineEnd {
 			return nil, errNoEnd()
 		}
-		p.onMessage(&a, b[:a.size], false)
+		p.onMessage(a, b[:a.size], false)
 		return b[whole:], nil
 	}
 	p.names = append(append(p.names[:0], a.subject...), a.reply...)
 	a.subject, a.reply = p.names[:len(a.subject)], p.names[len(a.subject):]
-	p.coming, p.body, p.missing, p.end = a, make([]byte, a.size), a.size, lineEnd
+	p.body, p.missing, p.end = make([]byte, a.size), a.size, lineEnd
 	return b, nil
 }
 

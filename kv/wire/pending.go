@@ -32,7 +32,7 @@ type Pending struct {
 	cleanUp  bool      // see CleanUp
 	again    again     // how it is tried again
 	expires  *nats.Msg // of Expire; nil: it was not asked for
-	reply    func(*nats.Msg, error)
+	reply    func(*Lent, error)
 }
 
 // pendings is the one table of requests, for publishing with acknowledgements and the
@@ -101,14 +101,14 @@ func (t *pendings) takeOut(p *Pending) bool {
 
 // answered returns the request to which a reply has come, nil where there is none. It is taken out, unless it is to be
 // made again.
-func (t *pendings) answered(id uint64, reply *nats.Msg) (p *Pending, again bool) {
+func (t *pendings) answered(id uint64, reply *Lent) (p *Pending, again bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p = t.byID.Get(id)
 	if p == nil {
 		return nil, false
 	}
-	if again = p.mayRetryLocked(reply); !again {
+	if again = p.mayRetryLocked(&reply.Msg); !again {
 		t.takeOutLocked(p)
 	}
 	return p, again
@@ -246,7 +246,7 @@ func (t *pendings) takeAll() []*Pending {
 }
 
 // finish tells the end; whoever has taken p out of the table calls it.
-func (p *Pending) finish(m *nats.Msg, err error) {
+func (p *Pending) finish(m *Lent, err error) {
 	if p.own {
 		p.by.Stop()
 	}
@@ -280,17 +280,17 @@ func (p *Pending) Complete() {
 // Errors of done: ErrTimeout (after timeout; 0: without end; or the connection is lost
 // for good), ErrNoResponders (with the server's message), ErrPermissions, ErrConnectionClosed.
 func (c *Conn) Request(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, error)) (*Pending, error) {
-	return c.RequestAgain(m, timeout, Retry{}, done)
+	return c.RequestAgain(m, timeout, Retry{}, func(reply *Lent, err error) { done(reply.Keep(), err) })
 }
 
-// RequestAgain is Request that tries again where nobody listens.
-func (c *Conn) RequestAgain(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
+// RequestAgain is Request that tries again where nobody listens. done copies of the reply what is to stay.
+func (c *Conn) RequestAgain(m *nats.Msg, timeout time.Duration, retry Retry, done func(*Lent, error)) (*Pending, error) {
 	return c.request(&Pending{reply: done, again: retry.begin(m, false)}, m, timeout, false)
 }
 
 // RequestLiteral is RequestAgain to a subject in which wildcards stand for themselves, as those
 // of a consumer's filter do in a subject of the JetStream API.
-func (c *Conn) RequestLiteral(m *nats.Msg, timeout time.Duration, retry Retry, done func(*nats.Msg, error)) (*Pending, error) {
+func (c *Conn) RequestLiteral(m *nats.Msg, timeout time.Duration, retry Retry, done func(*Lent, error)) (*Pending, error) {
 	return c.request(&Pending{reply: done, again: retry.begin(m, true)}, m, timeout, true)
 }
 
@@ -303,7 +303,8 @@ func (c *Conn) request(p *Pending, m *nats.Msg, timeout time.Duration, wildcards
 	}
 	p.conn, p.subject, p.by = c, m.Subject, c.pending.mux
 	c.pending.add(p, timeout)
-	m.Reply = c.inbox + strconv.FormatUint(p.id, 36)
+	var reply [64]byte
+	m.Reply = string(strconv.AppendUint(append(reply[:0], c.inbox...), p.id, 36))
 	return c.askLocked(p, m, wildcards, timeout)
 }
 
@@ -327,14 +328,14 @@ func (c *Conn) muxLocked() error {
 	}
 	inbox := c.inbox
 	var err error
-	c.pending.mux, err = c.listenLocked(&Sub{conn: c, subject: inbox + "*", deliver: func(m *nats.Msg) {
+	c.pending.mux, err = c.listenLocked(&Sub{conn: c, subject: inbox + "*", deliver: func(m *Lent) {
 		c.replied(strings.TrimPrefix(m.Subject, inbox), m)
 	}})
 	return err
 }
 
 // replied is the delivery of the inbox subscription.
-func (c *Conn) replied(number string, m *nats.Msg) {
+func (c *Conn) replied(number string, m *Lent) {
 	id, err := strconv.ParseUint(number, 36, 64)
 	if err != nil {
 		return
@@ -343,7 +344,7 @@ func (c *Conn) replied(number string, m *nats.Msg) {
 	case p == nil:
 	case again:
 		c.tryAgain(p)
-	case IsNoResponders(m):
+	case IsNoResponders(&m.Msg):
 		p.finish(m, noResponders(p.subject))
 	default:
 		p.finish(m, nil)
@@ -365,12 +366,12 @@ func IsNoResponders(m *nats.Msg) bool {
 func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) (end bool), done func(*nats.Msg, error)) (*Pending, error) {
 	// The deadline comes from another goroutine: it waits for a take that is running.
 	var turn sync.Mutex
-	p := &Pending{conn: c, subject: m.Subject, reply: func(m *nats.Msg, err error) {
+	p := &Pending{conn: c, subject: m.Subject, reply: func(m *Lent, err error) {
 		turn.Lock()
 		defer turn.Unlock()
-		done(m, err)
+		done(m.Keep(), err)
 	}}
-	finish := func(m *nats.Msg, err error) {
+	finish := func(m *Lent, err error) {
 		if c.pending.takeOut(p) {
 			p.finish(m, err)
 		}
@@ -378,14 +379,14 @@ func (c *Conn) Collect(m *nats.Msg, timeout time.Duration, take func(*nats.Msg) 
 	c.mu.Lock()
 	m.Reply = newInbox(c.options.InboxPrefix)
 	first := true
-	sub, err := c.listenLocked(&Sub{conn: c, subject: m.Reply, deliver: func(reply *nats.Msg) {
-		if first && IsNoResponders(reply) {
+	sub, err := c.listenLocked(&Sub{conn: c, subject: m.Reply, deliver: func(reply *Lent) {
+		if first && IsNoResponders(&reply.Msg) {
 			finish(reply, noResponders(p.subject))
 			return
 		}
 		first = false
 		turn.Lock()
-		end := c.pending.has(p.id) && take(reply)
+		end := c.pending.has(p.id) && take(reply.Keep())
 		turn.Unlock()
 		if end {
 			finish(nil, nil)

@@ -136,7 +136,7 @@ func (c *Conn) CleanUp(m *nats.Msg) {
 // Inquire is a request of the client's own, which no script has asked for: that it is not permitted is a line of the
 // debug log, and no error of the connection.
 func (c *Conn) Inquire(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, error)) error {
-	_, err := c.request(&Pending{cleanUp: true, reply: done}, m, timeout, false)
+	_, err := c.request(&Pending{cleanUp: true, reply: func(reply *Lent, err error) { done(reply.Keep(), err) }}, m, timeout, false)
 	return err
 }
 

@@ -45,7 +45,7 @@ func startAbsent(t *testing.T, absent int) (url string, asked func() int) {
 func TestARequestThatNobodyTakesIsMadeAgain(t *testing.T) {
 	ask := func(c *Conn, timeout time.Duration, retry Retry) (reply string, err error) {
 		err = natstest.Ended(t, func(done func(error)) error {
-			_, err := c.RequestAgain(&nats.Msg{Subject: "a", Data: []byte("b")}, timeout, retry, func(m *nats.Msg, err error) {
+			_, err := c.RequestAgain(&nats.Msg{Subject: "a", Data: []byte("b")}, timeout, retry, func(m *Lent, err error) {
 				if err == nil {
 					reply = string(m.Data)
 				}
@@ -102,7 +102,7 @@ func TestARequestEndsBetweenItsAttempts(t *testing.T) {
 			c, _ := connected(t, DefaultOptions(), url)
 			ends := make(chan error, 9)
 			request := func(retry Retry) *Pending {
-				p, err := c.RequestAgain(&nats.Msg{Subject: "a"}, 0, retry, func(_ *nats.Msg, err error) { ends <- err })
+				p, err := c.RequestAgain(&nats.Msg{Subject: "a"}, 0, retry, func(_ *Lent, err error) { ends <- err })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -135,7 +135,7 @@ func TestARequestInItsWaitHoldsNothingUp(t *testing.T) {
 	c, _ := connected(t, DefaultOptions(), url)
 	replies := make(chan string, 9)
 	for range 3 {
-		if _, err := c.RequestAgain(&nats.Msg{Subject: "a"}, 0, Retry{Attempts: 1, Wait: 300 * time.Millisecond}, func(m *nats.Msg, _ error) {
+		if _, err := c.RequestAgain(&nats.Msg{Subject: "a"}, 0, Retry{Attempts: 1, Wait: 300 * time.Millisecond}, func(m *Lent, _ error) {
 			replies <- string(m.Data)
 		}); err != nil {
 			t.Fatal(err)

@@ -19,8 +19,7 @@ type Sub struct {
 	number  int // of one of Listen's, once somebody has asked for it; guarded by conn.mu
 	subject string
 	queue   string
-	deliver Deliver
-	lends   bool // see ListenLending
+	deliver func(*Lent)
 
 	// The connection at which a server knows it, nil for none; guarded by conn.mu.
 	engine *engine
@@ -63,7 +62,7 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 	if queue != "" && (!SafeSubject(queue) || check && !ValidQueue(queue)) {
 		return nil, BadQueue(queue)
 	}
-	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver}
+	s := &Sub{conn: c, subject: subject, queue: queue, deliver: deliver.kept}
 	s.most.Store(int64(max))
 	if err := c.startLocked(s); err != nil {
 		return nil, err
@@ -78,15 +77,14 @@ func (c *Conn) Subscribe(subject, queue string, max int, deliver Deliver) (*Sub,
 func (c *Conn) Listen(subject string, deliver Deliver) (*Sub, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.listenLocked(&Sub{conn: c, subject: subject, deliver: deliver})
+	return c.listenLocked(&Sub{conn: c, subject: subject, deliver: deliver.kept})
 }
 
-// ListenLending is Listen for one who keeps nothing of a message but its subject, its header and its payload: the message
-// itself and its reply subject are the Conn's again when deliver returns. That spares the memory of both, where many come.
-func (c *Conn) ListenLending(subject string, deliver Deliver) (*Sub, error) {
+// ListenLending is Listen for one who copies of a message what is to stay.
+func (c *Conn) ListenLending(subject string, deliver func(*Lent)) (*Sub, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.listenLocked(&Sub{conn: c, subject: subject, deliver: deliver, lends: true})
+	return c.listenLocked(&Sub{conn: c, subject: subject, deliver: deliver})
 }
 
 // ListenQueue is Listen in a queue group. ErrConnectionDraining: Drain has been called.
@@ -96,7 +94,7 @@ func (c *Conn) ListenQueue(subject, queue string, deliver Deliver) (*Sub, error)
 	if c.draining {
 		return nil, fault.New(fault.ConnectionDraining, "Connection is draining")
 	}
-	return c.listenLocked(&Sub{conn: c, subject: subject, queue: queue, deliver: deliver})
+	return c.listenLocked(&Sub{conn: c, subject: subject, queue: queue, deliver: deliver.kept})
 }
 
 func (c *Conn) listenLocked(s *Sub) (*Sub, error) {
@@ -214,7 +212,7 @@ func (c *Conn) dropLocked(s *Sub) {
 }
 
 // take delivers one message, in turn.
-func (s *Sub) take(m *nats.Msg) {
+func (s *Sub) take(m *Lent) {
 	n := s.received.Add(1)
 	if most := s.most.Load(); most > 0 && n >= most {
 		if n > most {

@@ -16,7 +16,7 @@ func TestTheEndOfARequestThatCannotBeSentIsToldOnce(t *testing.T) {
 	c, _ := connected(t, DefaultOptions(), s.ClientURL())
 	for _, refused := range []bool{false, true} {
 		told := 0
-		p := &Pending{conn: c, subject: "a", reply: func(*nats.Msg, error) { told++ }}
+		p := &Pending{conn: c, subject: "a", reply: func(*Lent, error) { told++ }}
 		c.mu.Lock()
 		c.pending.add(p, 0)
 		if refused {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"unsafe"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Lent is a message that has come and is still its Conn's: when whoever was given it returns, nothing of it is valid but the
+// header. What is to stay is copied by Own or Keep. Where many messages come, of which little is wanted, that spares their memory.
+type Lent struct {
+	nats.Msg
+	of    string // what was subscribed to: the subject of most messages
+	owned bool   // the payload's memory is the message's own
+}
+
+// Own has the subject and the payload stay. The reply subject is lent still.
+func (l *Lent) Own() { l.own(false) }
+
+// Keep returns the message as one that stays. That of nil is nil.
+func (l *Lent) Keep() *nats.Msg {
+	if l == nil {
+		return nil
+	}
+	l.own(true)
+	m := l.Msg
+	return &m
+}
+
+// own copies what is lent into one piece of memory, which is cheaper than a piece for each part.
+func (l *Lent) own(reply bool) {
+	size := 0
+	literal := l.Subject != l.of
+	if literal {
+		size += len(l.Subject)
+	}
+	if reply {
+		size += len(l.Reply)
+	}
+	if !l.owned {
+		size += len(l.Data)
+	}
+	kept := make([]byte, size)
+	if !l.owned {
+		n := copy(kept, l.Data)
+		l.Data, l.owned, kept = kept[:n:n], true, kept[n:]
+	}
+	if literal {
+		n := copy(kept, l.Subject)
+		l.of, kept = view(kept[:n]), kept[n:]
+	}
+	l.Subject = l.of
+	if reply {
+		l.Reply = view(kept[:copy(kept, l.Reply)])
+	}
+}
+
+// view is b as a string, for as long as nobody writes it.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
