@@ -21,6 +21,7 @@ type WatchOptions struct {
 	IgnoreDeletes  bool
 	UpdatesOnly    bool
 	IdleHeartbeat  time.Duration // DefaultHeartbeat where 0
+	Lend           bool          // the entry itself, not what it points to, is the watcher's again when the handler returns
 
 	// Keys are filters that do not overlap, in place of the one key; none: that key.
 	Keys []string
@@ -52,6 +53,7 @@ type Watcher struct {
 
 	mu      sync.Mutex // held while handler runs; guards the rest
 	initial initial
+	lent    Entry // of WatchOptions.Lend
 }
 
 // Watch has handler called with each entry of the keys that match, in stream order, and
@@ -213,15 +215,20 @@ func (w *Watcher) deliver(c *js.OrderedConsumer, m *nats.Msg, meta js.Metadata) 
 	if w.consumer == nil {
 		w.consumer = c // the first entries may come before done
 	}
-	e := w.bucket.entryOf(m, meta)
+	e := &w.lent
+	if !w.options.Lend {
+		e = new(Entry)
+	}
+	*e = w.bucket.entryOf(m, meta)
 	if w.options.MetaOnly {
 		e.Value = nil
 	}
 	if w.options.IgnoreDeletes && e.Operation != Put {
 		c.Taken()
 	} else {
-		w.handler(&e)
+		w.handler(e)
 	}
+	w.lent = Entry{} // it holds a value
 	w.initial.came(m.Subject, meta.StreamSeq, meta.Pending)
 }
 

@@ -95,6 +95,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		IgnoreDeletes:      o.Bool("ignore_deletes"),
 		UpdatesOnly:        o.Bool("updates_only"),
 		IdleHeartbeat:      time.Duration(o.Nanos("idle_heartbeat")),
+		Lend:               true,
 		Keys:               keys,
 		ResumeFromRevision: resume,
 		Description:        o.Text("description"),
@@ -106,7 +107,7 @@ func cmdWatch(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	}
 	return bridge.BeginHolding(p, w.letGo,
 		func(done func(*kv.Watcher, error)) error {
-			return b.kv.Watch(keys[0], settings, func(e *kv.Entry) { w.source.Post(&change{w, e}) }, done)
+			return b.kv.Watch(keys[0], settings, w.post, done)
 		},
 		func(core *kv.Watcher) (any, error) {
 			w.kv = core
@@ -253,17 +254,27 @@ func (e *watchEnd) Run(*bridge.Package) {
 // also what the callback gets, and what the array does.
 type change struct {
 	w     *watcher
-	entry *kv.Entry
+	some  bool
+	entry kv.Entry
+}
+
+// post is the core's handler.
+func (w *watcher) post(e *kv.Entry) {
+	c := &change{w: w}
+	if e != nil {
+		c.some, c.entry = true, *e
+	}
+	w.source.Post(c)
 }
 
 // WriteTo writes the callback's arguments.
 func (c *change) WriteTo(w bridge.Writer) {
 	w.List(1)
-	if c.entry == nil {
+	if !c.some {
 		w.Any(c.w.j.c.words.empty)
 		return
 	}
-	r := entryRecord{c: c.w.j.c, bucket: c.w.bucket, Entry: c.entry, delta: true, headers: c.w.headers, size: c.w.sizes && c.entry.Operation == kv.Put}
+	r := entryRecord{c: c.w.j.c, bucket: c.w.bucket, Entry: &c.entry, delta: true, headers: c.w.headers, size: c.w.sizes && c.entry.Operation == kv.Put}
 	r.WriteTo(w)
 }
 
@@ -296,11 +307,11 @@ func (c *change) Run(p *bridge.Package) {
 }
 
 func (c *change) run(p *bridge.Package) {
-	w, e := c.w, c.entry
+	w, e := c.w, &c.entry
 	if w.ended {
 		return
 	}
-	if e == nil {
+	if !c.some {
 		w.current = true
 		w.tellWaiting(nil)
 	} else {
