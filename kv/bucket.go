@@ -198,14 +198,18 @@ func (b *Bucket) publish(key string, value []byte, header nats.Header, expected 
 		m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
 		begun := time.Now()
 		return b.js.PublishForSeq(m, func(seq uint64, err error) {
+			if err == nil {
+				done(seq, nil)
+				return
+			}
 			if tooLongValue(err) {
 				b.tellLimit(m, err, func(err error) { done(0, err) })
 				return
 			}
-			if e := (*fault.Error)(nil); expected != nil && fault.CodeOf(err) == fault.WrongLastSequence && errors.As(err, &e) {
+			if e, ok := errors.AsType[*fault.Error](err); expected != nil && ok && e.Code == fault.WrongLastSequence {
 				e.Help = "revision " + strconv.FormatUint(*expected, 10) + " is not the last one of key " + key + ": get it again, and decide anew"
 			}
-			b.told(begun, true, b.late(key, err), func(err error) { done(seq, err) })
+			b.told(begun, true, b.late(key, err), func(err error) { done(0, err) })
 		})
 	}, func(err error) { done(0, err) })
 }

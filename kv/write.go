@@ -45,6 +45,9 @@ const minTTL = time.Second
 
 // checked reads the options, and refuses what cannot be.
 func checked(options []WriteOption) (write, error) {
+	if len(options) == 0 {
+		return write{}, nil
+	}
 	var w write
 	for _, o := range options {
 		o(&w)
@@ -131,8 +134,8 @@ func (b *Bucket) late(key string, err error) error {
 
 // tooLongValue tells whether the server has refused a value for its length.
 func tooLongValue(err error) bool {
-	var e *fault.Error
-	return errors.As(err, &e) && e.Code == fault.JSResponse && len(e.Words) > 1 && e.Words[1] == "10054"
+	e, ok := errors.AsType[*fault.Error](err)
+	return ok && e.Code == fault.JSResponse && len(e.Words) > 1 && e.Words[1] == "10054"
 }
 
 // tellLimit adds to the server's refusal of a value how long it is, and how long it may be.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -83,28 +84,19 @@ func cmdJSPublishMsg(p *bridge.Package, j *jetStream, args []bridge.Value) (any,
 
 // stamp makes headers of the options that are some.
 func stamp(m *nats.Msg, o option.Values) error {
-	if o.Len() == 0 {
-		return nil
-	}
-	for i := range messageOptions {
-		row := &messageOptions[i]
-		if !o.Has(row.Name) {
-			continue
-		}
+	schedules := 0
+	for row := range o.Sent() {
 		value := headerValue(o, row)
 		if !headerSafe(value) {
 			return invalid("Invalid value for the " + row.Kind.Word + " option " + row.Name + " : " + value)
+		}
+		if row.Sent == "Nats-Schedule" {
+			schedules++
 		}
 		if m.Header == nil {
 			m.Header = nats.Header{}
 		}
 		m.Header[row.Sent] = []string{value}
-	}
-	schedules := 0
-	for _, name := range []string{"schedule", "schedule_at", "schedule_every", "schedule_cron"} {
-		if o.Has(name) {
-			schedules++
-		}
 	}
 	if schedules > 1 {
 		return invalid("-schedule, -schedule_at, -schedule_every and -schedule_cron are mutually exclusive")
@@ -136,20 +128,21 @@ func (j *jetStream) publish(p *bridge.Package, m *nats.Msg, o option.Values) (an
 		}, func(ack js.Ack) (any, error) { return &ackRecord{j.c, ack}, nil })
 	}
 	d := &published{request: request{c: j.c}, slot: slot{p: p, j: j}}
-	send := func() (err error) {
-		if d.pending, err = j.js.Publish(m, timeout, retry, d.answered); err != nil {
-			return err
-		}
-		expire(d.pending, m, o)
-		d.begin(d, callback)
-		return nil
-	}
 	if j.unanswered.most > 0 {
-		return d.later(callback, send)
+		return d.later(callback, func() error { return d.send(m, timeout, retry, callback, o) })
 	}
-	err := d.take(send)
+	err := d.take(func() error { return d.send(m, timeout, retry, callback, o) })
 	j.c.wire.Hold()
 	return d.number, err
+}
+
+func (d *published) send(m *nats.Msg, timeout time.Duration, retry wire.Retry, callback bridge.Value, o option.Values) (err error) {
+	if d.pending, err = d.j.js.Publish(m, timeout, retry, d.answered); err != nil {
+		return err
+	}
+	expire(d.pending, m, o)
+	d.begin(d, callback)
+	return nil
 }
 
 // later publishes with a callback in its turn: the wait's result is the request's ID.
@@ -233,10 +226,10 @@ func (d *published) WriteTo(w bridge.Writer) {
 	empty := d.c.words.empty
 	var timedOut int64
 	var refusal any = empty
-	var api *js.APIError
+	api, isAPI := errors.AsType[*js.APIError](d.err)
 	switch code := fault.CodeOf(d.err); {
 	case d.err == nil:
-	case errors.As(d.err, &api):
+	case isAPI:
 		refusal = pubError(api.Code, api.ErrCode, d.err)
 	case code == fault.Protocol, code == fault.Permissions:
 		refusal = pubError("0", "0", d.err) // a reply that is none of JetStream's, or its refusal by the server

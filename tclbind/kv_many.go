@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"natstcl/kv"
@@ -164,15 +165,12 @@ func (e progressEnd) Run(*bridge.Package) { e.end() }
 // revisions is the result of writes: the new revisions in order. Where some have failed it is an
 // error that has all of it: which failed and why, and the revisions of the others.
 func (b *bucket) revisions(out []kv.Outcome) (any, error) {
-	revisions := make([]any, len(out))
 	failed := dict.Dict{}
 	var first error
-	for i, o := range out {
+	for _, o := range out {
 		if o.Err == nil {
-			revisions[i] = o.Revision
 			continue
 		}
-		revisions[i] = ""
 		key, err := b.coded.decodeKey(o.Key)
 		if err != nil {
 			key = o.Key
@@ -184,7 +182,7 @@ func (b *bucket) revisions(out []kv.Outcome) (any, error) {
 		}
 	}
 	if first == nil {
-		return revisions, nil
+		return revisionList(out), nil
 	}
 	if len(failed) == len(out) && fault.CodeOf(first) == fault.Canceled {
 		return nil, first
@@ -193,13 +191,25 @@ func (b *bucket) revisions(out []kv.Outcome) (any, error) {
 	for _, f := range failed {
 		words = append(words, f.Key, f.Value.(string))
 	}
-	texts := make([]string, len(revisions))
-	for i, r := range revisions {
-		texts[i] = fmt.Sprint(r)
+	texts := make([]string, len(out))
+	for i, o := range out {
+		if o.Err == nil {
+			texts[i] = strconv.FormatUint(o.Revision, 10)
+		}
 	}
 	return nil, &fault.Error{
 		Code: fault.Incomplete, Words: []string{bridge.ListText(words), bridge.ListText(texts)},
 		Text: fmt.Sprintf("%d of %d writes failed: %s", len(failed), len(out), first.Error()),
+	}
+}
+
+// revisionList has the revisions of writes that have all been made.
+type revisionList []kv.Outcome
+
+func (l revisionList) WriteTo(w bridge.Writer) {
+	w.List(len(l))
+	for i := range l {
+		writeUint(w, l[i].Revision)
 	}
 }
 

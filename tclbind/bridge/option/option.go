@@ -30,22 +30,21 @@ type Table []Row
 
 // Parse reads pairs of a name and a value, and adds the defaults of what was not given.
 func (t Table) Parse(args []bridge.Value) (Values, error) {
-	defaults := 0
-	for i := range t {
-		if t[i].Default != nil {
-			defaults++
-		}
-	}
-	given, err := t.parse(args, false, defaults)
+	given, err := t.parse(args, false)
 	if err != nil {
 		return nil, err
 	}
 	for i := range t {
-		if row := &t[i]; row.Required && !given.Has(row.Name) {
+		row := &t[i]
+		if row.Default == nil && !row.Required || given.Has(row.Name) {
+			continue
+		}
+		if row.Required {
 			return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Option " + row.Name + " is required", Help: row.missing()}
 		}
+		given.add(row, row.Default)
 	}
-	return given.OrDefaults(t), nil
+	return given, nil
 }
 
 // missing says how to give what is required.
@@ -58,18 +57,17 @@ func (r *Row) missing() string {
 }
 
 // ParseGiven is Parse without the defaults.
-func (t Table) ParseGiven(args []bridge.Value) (Values, error) { return t.parse(args, false, 0) }
+func (t Table) ParseGiven(args []bridge.Value) (Values, error) { return t.parse(args, false) }
 
 // ParseKnown is ParseGiven; options that are not in the table are passed over.
-func (t Table) ParseKnown(args []bridge.Value) (Values, error) { return t.parse(args, true, 0) }
+func (t Table) ParseKnown(args []bridge.Value) (Values, error) { return t.parse(args, true) }
 
-// parse leaves room for so many more options.
-func (t Table) parse(args []bridge.Value, lax bool, room int) (Values, error) {
+func (t Table) parse(args []bridge.Value, lax bool) (Values, error) {
 	if len(args)%2 == 1 {
 		last := args[len(args)-1].Text()
 		return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Missing value for option " + last, Help: t.needs(last)}
 	}
-	out := &Set{make([]field, 0, len(args)/2+room)}
+	out := newSet()
 	for i := 0; i < len(args); i += 2 {
 		name := strings.TrimPrefix(args[i].ViewText(), "-")
 		row := t.Row(name)
@@ -83,7 +81,7 @@ func (t Table) parse(args []bridge.Value, lax bool, room int) (Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.Put(row.Name, v)
+		out.set(row.Name, v, row)
 	}
 	return out, nil
 }

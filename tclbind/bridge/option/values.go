@@ -17,11 +17,21 @@ import (
 type Values = *Set
 
 // Set is a list: most calls have few options, and each call makes one.
-type Set struct{ fields []field }
+type Set struct {
+	fields []field
+	few    [4]field // where fields begins
+}
+
+func newSet() *Set {
+	o := new(Set)
+	o.fields = o.few[:0]
+	return o
+}
 
 type field struct {
 	name  string
 	value any
+	row   *Row // nil of one that is of no table
 }
 
 // Find returns an option, and whether it was given, or has a default.
@@ -43,15 +53,19 @@ func (o *Set) Get(name string) any {
 }
 
 // Put adds an option, or replaces it.
-func (o *Set) Put(name string, value any) {
+func (o *Set) Put(name string, value any) { o.set(name, value, nil) }
+
+func (o *Set) set(name string, value any, row *Row) {
 	for i := range o.fields {
 		if f := &o.fields[i]; f.name == name {
 			f.value = value
 			return
 		}
 	}
-	o.fields = append(o.fields, field{name, value})
+	o.fields = append(o.fields, field{name, value, row})
 }
+
+func (o *Set) add(row *Row, value any) { o.fields = append(o.fields, field{row.Name, value, row}) }
 
 // Remove has no effect where there is no such option.
 func (o *Set) Remove(name string) {
@@ -72,6 +86,17 @@ func (o *Set) All() iter.Seq2[string, any] {
 	}
 }
 
+// Sent are those of which the table says by which name they are sent.
+func (o *Set) Sent() iter.Seq[*Row] {
+	return func(yield func(*Row) bool) {
+		for i := range o.fields {
+			if row := o.fields[i].row; row != nil && row.Sent != "" && !yield(row) {
+				return
+			}
+		}
+	}
+}
+
 // Len is how many there are.
 func (o *Set) Len() int {
 	if o == nil {
@@ -84,7 +109,7 @@ func (o *Set) Len() int {
 func (o *Set) OrDefaults(t Table) Values {
 	for i := range t {
 		if row := &t[i]; row.Default != nil && !o.Has(row.Name) {
-			o.fields = append(o.fields, field{row.Name, row.Default})
+			o.add(row, row.Default)
 		}
 	}
 	return o
