@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
@@ -99,7 +98,7 @@ type transaction struct {
 	changes  []Change
 	expected []*uint64 // the last revision that each needs
 	tries    int
-	begun    time.Time // the last try
+	begun    wire.Instant // the last try
 	done     func([]uint64, error)
 }
 
@@ -124,7 +123,7 @@ func (t *transaction) send() error {
 		}
 		messages[i] = m
 	}
-	t.begun = time.Now()
+	t.begun = wire.Now()
 	return t.bucket.js.PublishBatch(messages, t.bucket.js.Timeout(), wire.DefaultRetry, t.acknowledged)
 }
 

@@ -13,6 +13,7 @@ import (
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
+	"natstcl/kv/wire"
 )
 
 // Bucket is a bucket as bound. It holds nothing, and any goroutine may use it.
@@ -194,24 +195,31 @@ func (b *Bucket) publish(key string, value []byte, header nats.Header, expected 
 		}
 		header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(*expected, 10))
 	}
-	return b.whereTTL(w, func() error {
-		m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
-		begun := time.Now()
-		return b.js.PublishForSeq(m, func(seq uint64, err error) {
-			if err == nil {
-				done(seq, nil)
-				return
-			}
-			if tooLongValue(err) {
-				b.tellLimit(m, err, func(err error) { done(0, err) })
-				return
-			}
-			if e, ok := errors.AsType[*fault.Error](err); expected != nil && ok && e.Code == fault.WrongLastSequence {
-				e.Help = "revision " + strconv.FormatUint(*expected, 10) + " is not the last one of key " + key + ": get it again, and decide anew"
-			}
-			b.told(begun, true, b.late(key, err), func(err error) { done(0, err) })
-		})
-	}, func(err error) { done(0, err) })
+	m := &nats.Msg{Subject: b.write + key, Data: value, Header: header}
+	if w.ttl == 0 || b.ttls || b.mirror { // a mirror does not tell what its origin takes: that answers itself
+		return b.send(m, key, expected, done)
+	}
+	// An older server passes over the header without a word, so the bucket is asked.
+	return b.whereAllowed("allow_msg_ttl", b.noTTL, func() error { return b.send(m, key, expected, done) }, func(err error) { done(0, err) })
+}
+
+// send publishes a write as it is.
+func (b *Bucket) send(m *nats.Msg, key string, expected *uint64, done func(uint64, error)) error {
+	begun := wire.Now()
+	return b.js.PublishForSeq(m, func(seq uint64, err error) {
+		if err == nil {
+			done(seq, nil)
+			return
+		}
+		if tooLongValue(err) {
+			b.tellLimit(m, err, func(err error) { done(0, err) })
+			return
+		}
+		if e, ok := errors.AsType[*fault.Error](err); expected != nil && ok && e.Code == fault.WrongLastSequence {
+			e.Help = "revision " + strconv.FormatUint(*expected, 10) + " is not the last one of key " + key + ": get it again, and decide anew"
+		}
+		b.told(begun, true, b.late(key, err), func(err error) { done(0, err) })
+	})
 }
 
 // checkRevision refuses what no server can have counted: nats-server would take it for no condition
@@ -225,7 +233,7 @@ func checkRevision(revision uint64) error {
 
 // told makes an error of a stream's one of the bucket's, where it means that the bucket is gone. begun is when the
 // operation began, which has the JetStream's timeout in all.
-func (b *Bucket) told(begun time.Time, writing bool, err error, done func(error)) {
+func (b *Bucket) told(begun wire.Instant, writing bool, err error, done func(error)) {
 	j, stream := b.js, b.stream
 	if writing {
 		j, stream = b.origin, b.originStream

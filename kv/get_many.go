@@ -71,7 +71,7 @@ func (b *Bucket) GetMany(s Selection, done func([]Entry, error)) error {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	g := &gathering{bucket: b, begun: time.Now(), selection: s, places: map[string]int{}, done: done}
+	g := &gathering{bucket: b, begun: wire.Now(), selection: s, places: map[string]int{}, done: done}
 	var parts [][]string
 	for len(names) > 0 {
 		n := partOf(names, len(b.read))
@@ -102,7 +102,7 @@ func partOf(names []string, prefix int) int {
 // gathering is a GetMany on its way.
 type gathering struct {
 	bucket    *Bucket
-	begun     time.Time
+	begun     wire.Instant
 	selection Selection
 	done      func([]Entry, error)
 	open      atomic.Int64 // parts that are to end

@@ -93,15 +93,6 @@ func (b *Bucket) ttlOfValue(w write) error {
 	return nil
 }
 
-// whereTTL goes on where keys may have a time to live of their own, at once where that is
-// known. An older server passes over the header without a word, so the bucket is asked. A mirror does not tell what its origin takes: that answers itself.
-func (b *Bucket) whereTTL(w write, goOn func() error, failed func(error)) error {
-	if w.ttl == 0 || b.ttls || b.mirror {
-		return goOn()
-	}
-	return b.whereAllowed("allow_msg_ttl", b.noTTL, goOn, failed)
-}
-
 func (b *Bucket) noTTL() error {
 	return lacks("Keys of bucket "+b.name+" cannot have a time to live of their own", "limit_marker_ttl", "2.11")
 }

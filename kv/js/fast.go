@@ -51,7 +51,7 @@ type FastPublisher struct {
 	queue    []fastTurn
 	commit   func(dict.Dict, error) // who waits for the end; nil: nobody yet
 	failed   error                  // why it is over; nil: it is not
-	lastSeen time.Time
+	lastSeen wire.Instant
 }
 
 // fastTurn is a message that waits for room, or for the answer to the first.
@@ -62,7 +62,7 @@ type fastTurn struct {
 
 // FastPublisher makes one; nothing is sent before Add. Stop ends it.
 func (j *JetStream) FastPublisher(config FastConfig) (*FastPublisher, error) {
-	f := &FastPublisher{js: j, config: config, flow: uint64(config.Flow), lastSeen: time.Now()}
+	f := &FastPublisher{js: j, config: config, flow: uint64(config.Flow), lastSeen: wire.Now()}
 	base := j.conn.NewInbox() + "." + nuid.Next() + "."
 	gap := "fail"
 	if config.GapOK {
@@ -165,7 +165,7 @@ func (f *FastPublisher) Commit(m *nats.Msg, done func(dict.Dict, error)) error {
 		f.sent--
 	}
 	f.commit = done
-	f.lastSeen = time.Now()
+	f.lastSeen = wire.Now()
 	f.attendLocked()
 	return nil
 }
@@ -353,7 +353,7 @@ func (f *FastPublisher) tick() {
 		f.mu.Unlock()
 		return
 	}
-	late := time.Since(f.lastSeen) >= f.config.Timeout
+	late := f.lastSeen.Elapsed() >= f.config.Timeout
 	if !late {
 		if f.answered && f.commit == nil {
 			_ = f.js.conn.Publish(&nats.Msg{Subject: f.subject, Reply: f.replyLocked(f.sent, fastPing)}) // where the connection has gone, the time goes on

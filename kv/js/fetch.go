@@ -86,7 +86,7 @@ type Fetch struct {
 	left      int   // messages that may still come; this and what follows is behind mu
 	leftBytes int64 // and bytes, where MaxBytes is given
 	came      bool  // a message
-	lastSeen  time.Time
+	lastSeen  wire.Instant
 }
 
 // Fetch asks a pull consumer for messages. take is called with each, in order; end once
@@ -106,7 +106,7 @@ func (j *JetStream) Fetch(stream, consumer string, c FetchConfig, take func(*nat
 	f := &Fetch{
 		js: j, stream: stream, consumer: consumer, config: c, take: take, end: end,
 		subject: j.prefix + ".CONSUMER.MSG.NEXT." + stream + "." + consumer,
-		left:    c.Batch, leftBytes: c.MaxBytes, lastSeen: time.Now(),
+		left:    c.Batch, leftBytes: c.MaxBytes, lastSeen: wire.Now(),
 	}
 	timeout := c.Timeout
 	if c.NoWait {
@@ -318,7 +318,7 @@ func (f *Fetch) again() {
 func (f *Fetch) renew() {
 	f.mu.Lock()
 	pending := f.pending
-	f.lastSeen = time.Now()
+	f.lastSeen = wire.Now()
 	f.mu.Unlock()
 	if pending.Cancel() { // else its end is being told
 		f.again()
@@ -332,7 +332,7 @@ const missedBeats = 2
 func (f *Fetch) tick() {
 	f.mu.Lock()
 	limit := missedBeats * f.config.IdleHeartbeat
-	silence := time.Since(f.lastSeen)
+	silence := f.lastSeen.Elapsed()
 	pending := f.pending
 	if f.stopped {
 		f.mu.Unlock()

@@ -3,16 +3,15 @@
 package js
 
 import (
-	"time"
-
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/wire"
 )
 
 // Missing finds out whether err, with which an operation on a stream has ended, means that there is no such stream: one
 // that has no leader for a moment is as silent. began is when the operation began, which has the JetStream's timeout
 // in all. done gets the stream's state where the stream was asked for it and has answered, else nil.
-func (j *JetStream) Missing(stream string, err error, began time.Time, done func(missing bool, state *StreamState)) {
+func (j *JetStream) Missing(stream string, err error, began wire.Instant, done func(missing bool, state *StreamState)) {
 	switch fault.CodeOf(err) {
 	case fault.StreamNotFound:
 		done(true, nil)
@@ -24,13 +23,13 @@ func (j *JetStream) Missing(stream string, err error, began time.Time, done func
 			return
 		}
 		// Behind a domain or an API prefix silence is all: the question gets a time of its own.
-		began = time.Now()
+		began = wire.Now()
 	default:
 		done(false, nil)
 		return
 	}
 	if timeout := j.Timeout(); timeout > 0 {
-		left := timeout - time.Since(began)
+		left := timeout - began.Elapsed()
 		if left <= 0 {
 			done(false, nil)
 			return

@@ -88,16 +88,16 @@ type OrderedConsumer struct {
 	// All that follows is guarded by mu.
 	name        string // the name on the server; empty while the consumer is started anew, and after the end
 	info        dict.Dict
-	generation  int       // counts starts and restarts; messages for an earlier generation are ignored
-	starts      int       // how often a start was tried
-	delivered   uint64    // how many messages the receiver was given
-	streamSeq   uint64    // the stream sequence of the last message that was delivered
-	consumerSeq uint64    // and its consumer sequence
-	from        uint64    // the stream sequence at which a new start begins while nothing was delivered,
-	each        bool      // with every message from there on, and not as the first start began
-	policy      string    // the deliver policy of a start that does not begin at a sequence number
-	made        string    // when the stream was created, "" if that is not known
-	lastSeen    time.Time // when the server has last sent anything
+	generation  int          // counts starts and restarts; messages for an earlier generation are ignored
+	starts      int          // how often a start was tried
+	delivered   uint64       // how many messages the receiver was given
+	streamSeq   uint64       // the stream sequence of the last message that was delivered
+	consumerSeq uint64       // and its consumer sequence
+	from        uint64       // the stream sequence at which a new start begins while nothing was delivered,
+	each        bool         // with every message from there on, and not as the first start began
+	policy      string       // the deliver policy of a start that does not begin at a sequence number
+	made        string       // when the stream was created, "" if that is not known
+	lastSeen    wire.Instant // when the server has last sent anything
 	restarting  bool
 	retrying    bool   // a start has failed, and the timer will try the next one
 	failures    int    // how many starts have failed since the last one that succeeded
@@ -247,7 +247,7 @@ func (c *OrderedConsumer) started(generation int, reply dict.Dict) bool {
 	c.name, c.info = reply.Text("name"), reply
 	c.created, c.restarting, c.retrying = true, false, false
 	c.failures = 0
-	c.lastSeen = time.Now()
+	c.lastSeen = wire.Now()
 	c.watchLocked(c.config.IdleHeartbeat)
 	return true
 }
@@ -290,7 +290,7 @@ func (c *OrderedConsumer) tick() {
 		c.mu.Unlock()
 		c.restart(fault.ConsumerNotActive)
 	default:
-		silence := time.Since(c.lastSeen)
+		silence := c.lastSeen.Elapsed()
 		if limit := missedHeartbeats * c.config.IdleHeartbeat; silence < limit {
 			c.watchLocked(min(c.config.IdleHeartbeat, limit-silence))
 			c.mu.Unlock()

@@ -64,8 +64,8 @@ type PullConsumer struct {
 	received   int   // how many messages have come in all
 	open       int   // how many were delivered and not yet taken
 	openBytes  int64
-	lastSeen   time.Time // when the server has last sent anything
-	waiting    bool      // the timer will ask again, and nobody else does until then
+	lastSeen   wire.Instant // when the server has last sent anything
+	waiting    bool         // the timer will ask again, and nobody else does until then
 	draining   bool
 	pin        string // the ID that the server gave to this client, if it is the pinned one of its group
 }
@@ -90,7 +90,7 @@ func (j *JetStream) PullConsumer(stream, consumer string, config PullConfig, don
 		c := &PullConsumer{
 			js: j, stream: stream, consumer: consumer, config: config,
 			subject: j.prefix + ".CONSUMER.MSG.NEXT." + stream + "." + consumer,
-			inbox:   j.conn.NewInbox(), lastSeen: time.Now(),
+			inbox:   j.conn.NewInbox(), lastSeen: wire.Now(),
 		}
 		c.failed, c.ended = config.Failed, config.Ended
 		c.mu.Lock()
@@ -151,7 +151,7 @@ func (c *PullConsumer) refillLocked() {
 		return
 	}
 	if c.asked == 0 {
-		c.lastSeen = time.Now()
+		c.lastSeen = wire.Now()
 	}
 	c.asked += n
 	c.askedBytes = bytes
@@ -187,7 +187,7 @@ func (c *PullConsumer) againLocked() {
 func (c *PullConsumer) tick() {
 	c.mu.Lock()
 	limit := c.silence()
-	silence := time.Since(c.lastSeen)
+	silence := c.lastSeen.Elapsed()
 	switch {
 	case c.stopped:
 		c.mu.Unlock()

@@ -40,7 +40,7 @@ type PushConsumer struct {
 	taken     uint64
 	flowReply string // owed to the server when flowAt messages are taken
 	flowAt    uint64
-	lastSeen  time.Time
+	lastSeen  wire.Instant
 }
 
 // PushConsumer begins to read; it may deliver before done is called.
@@ -61,7 +61,7 @@ func (j *JetStream) PushConsumer(stream, consumer string, config PushConfig, don
 			done(nil, err)
 			return
 		}
-		c := &PushConsumer{js: j, stream: stream, consumer: consumer, config: config, lastSeen: time.Now()}
+		c := &PushConsumer{js: j, stream: stream, consumer: consumer, config: config, lastSeen: wire.Now()}
 		c.failed, c.ended = config.Failed, config.Ended
 		c.heartbeat = time.Duration(count(info, "config", "idle_heartbeat"))
 		if err := c.listen(subject, info.Text("config", "deliver_group")); err != nil {
@@ -138,7 +138,7 @@ func (c *PushConsumer) Taken(*nats.Msg) {
 func (c *PushConsumer) tick() {
 	c.mu.Lock()
 	limit := missedHeartbeats * c.heartbeat
-	silence := time.Since(c.lastSeen)
+	silence := c.lastSeen.Elapsed()
 	if c.stopped {
 		c.mu.Unlock()
 		return
@@ -166,7 +166,7 @@ func (c *PushConsumer) stateChanged(s wire.Status) {
 	case wire.Connected:
 		go c.js.conn.Guarded(func() {
 			c.mu.Lock()
-			c.lastSeen = time.Now()
+			c.lastSeen = wire.Now()
 			c.flowReply = "" // the question of another server
 			c.mu.Unlock()
 		})

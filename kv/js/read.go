@@ -4,10 +4,10 @@ package js
 
 import (
 	"sync/atomic"
-	"time"
 
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/wire"
 )
 
 // Direct tells whether a stream answers direct gets, as far as is known. Its config says so when it is bound, and may be
@@ -42,7 +42,7 @@ func (j *JetStream) Read(stream string, which Which, direct *Direct, done func(*
 	if directly {
 		read = j.DirectGet
 	}
-	begun := time.Now()
+	begun := wire.Now()
 	return read(stream, which, func(m *Message, err error) {
 		j.Missing(stream, err, begun, func(missing bool, state *StreamState) {
 			if missing {

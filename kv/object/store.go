@@ -16,6 +16,7 @@ import (
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
+	"natstcl/kv/wire"
 )
 
 const (
@@ -49,7 +50,7 @@ func errBucketNotFound(name string) error {
 
 // told makes an error of a stream's one of the store's, where it means that the store is gone.
 func (s *Store) told(err error, done func(error)) {
-	s.js.Missing(s.stream, err, time.Now(), func(missing bool, _ *js.StreamState) {
+	s.js.Missing(s.stream, err, wire.Now(), func(missing bool, _ *js.StreamState) {
 		if missing {
 			err = errBucketNotFound(s.name)
 		}

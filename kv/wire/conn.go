@@ -64,15 +64,12 @@ type Conn struct {
 	pending pendings
 	traffic traffic
 
-	read atomic.Int64 // when something was last read, in ns since epoch
+	read atomic.Int64 // the Instant at which something was last read
 }
-
-// epoch is a time that durations are counted from, to be kept in one number.
-var epoch = time.Now()
 
 // LastRead is when the connection has last read anything. For what is being delivered it is the time at which that came, without
 // a look at the clock for each message.
-func (c *Conn) LastRead() time.Time { return epoch.Add(time.Duration(c.read.Load())) }
+func (c *Conn) LastRead() Instant { return Instant(c.read.Load()) }
 
 // Pending requests fail with the first of these after Disconnect, and with the second when no server is left.
 var (

@@ -19,8 +19,8 @@ type deadlines struct {
 type deadlineQueue struct {
 	timeout     time.Duration
 	first, last *Pending
-	at          time.Time // its place in the heap goes by it: the deadline of first, or of one that was first before
-	place       int       // in the heap, -1: not there
+	at          Instant // its place in the heap goes by it: the deadline of first, or of one that was first before
+	place       int     // in the heap, -1: not there
 }
 
 // fewTimeouts is how many queues may be empty: most programs have a handful of timeouts, which come again and again.
@@ -79,7 +79,7 @@ func (d *deadlines) first() *Pending {
 		switch q := d.next[0]; {
 		case q.first == nil:
 			heap.Pop(&d.next)
-		case !q.at.Equal(q.first.deadline): // those before it were answered
+		case q.at != q.first.deadline: // those before it were answered
 			q.at = q.first.deadline
 			heap.Fix(&d.next, 0)
 		default:
@@ -93,7 +93,7 @@ func (d *deadlines) first() *Pending {
 type queueHeap []*deadlineQueue
 
 func (h queueHeap) Len() int           { return len(h) }
-func (h queueHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h queueHeap) Less(i, j int) bool { return h[i].at < h[j].at }
 func (h queueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i, j

@@ -11,7 +11,7 @@ import (
 
 // Whatever comes and goes, the first one is that which ends first, and nothing is left of those that have gone.
 func TestTheFirstDeadlineIsTheNextToEnd(t *testing.T) {
-	d, now := deadlines{}, time.Now()
+	d, now := deadlines{}, Now()
 	var open []*Pending
 	for step := range 20000 {
 		now = now.Add(time.Millisecond)
@@ -29,16 +29,16 @@ func TestTheFirstDeadlineIsTheNextToEnd(t *testing.T) {
 			d.takeOut(open[i]) // which has no effect
 			open = slices.Delete(open, i, i+1)
 		}
-		var least time.Time
+		var least Instant
 		for _, p := range open {
-			if least.IsZero() || p.deadline.Before(least) {
+			if least == 0 || p.deadline < least {
 				least = p.deadline
 			}
 		}
 		switch first := d.first(); {
 		case len(open) == 0 && first != nil:
 			t.Fatalf("step %d: nothing is open, and the first one is %v", step, first.deadline)
-		case len(open) > 0 && (first == nil || !first.deadline.Equal(least)):
+		case len(open) > 0 && (first == nil || first.deadline != least):
 			t.Fatalf("step %d: the first one is %v, of %d that are open", step, first, len(open))
 		}
 	}
@@ -54,7 +54,7 @@ func TestTheFirstDeadlineIsTheNextToEnd(t *testing.T) {
 // takes no look at each queue: for these that would take half a minute.
 func TestManyTimeoutsEndInOrder(t *testing.T) {
 	const n = 20000
-	d, now := deadlines{}, time.Now()
+	d, now := deadlines{}, Now()
 	for _, i := range rand.Perm(n) {
 		timeout := time.Duration(i+1) * time.Millisecond
 		d.enter(&Pending{deadline: now.Add(timeout)}, timeout)
@@ -62,7 +62,7 @@ func TestManyTimeoutsEndInOrder(t *testing.T) {
 	start := time.Now()
 	for i := range n {
 		first := d.first()
-		if want := now.Add(time.Duration(i+1) * time.Millisecond); first == nil || !first.deadline.Equal(want) {
+		if want := now.Add(time.Duration(i+1) * time.Millisecond); first == nil || first.deadline != want {
 			t.Fatalf("%d: the first one is %v", i, first)
 		}
 		d.takeOut(first)

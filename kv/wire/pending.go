@@ -22,7 +22,7 @@ type Pending struct {
 	conn     *Conn
 	id       uint64
 	subject  string
-	deadline time.Time      // zero: without end
+	deadline Instant        // 0: without end
 	queue    *deadlineQueue // in which it waits for its deadline, nil: in none
 	before   *Pending       // in that queue, as behind
 	behind   *Pending
@@ -45,7 +45,7 @@ type pendings struct {
 	last      uint64
 	deadlines deadlines
 	timer     *time.Timer
-	timerAt   time.Time // zero: not armed
+	timerAt   Instant // 0: not armed
 
 	open atomic.Int64 // those whose end is not told yet
 	idle []func()     // what waits for none to be open
@@ -58,7 +58,7 @@ func (t *pendings) init(c *Conn) { t.conn = c }
 // add enters p, before it is sent: its reply may be quick. Its time begins now.
 func (t *pendings) add(p *Pending, timeout time.Duration) {
 	if timeout > 0 {
-		p.deadline = time.Now().Add(timeout)
+		p.deadline = Now().Add(timeout)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -116,12 +116,12 @@ func (t *pendings) answered(id uint64, reply *Lent) (p *Pending, again bool) {
 
 // armLocked sets the timer to a deadline, if it comes before the one for which the timer is set. That may be too early, for
 // a request that is answered by then, which is cheaper than setting the timer each time.
-func (t *pendings) armLocked(first time.Time) {
-	if !t.timerAt.IsZero() && !first.Before(t.timerAt) {
+func (t *pendings) armLocked(first Instant) {
+	if t.timerAt != 0 && first >= t.timerAt {
 		return
 	}
 	t.timerAt = first
-	wait := time.Until(first)
+	wait := first.Left()
 	if t.timer == nil {
 		t.timer = time.AfterFunc(wait, func() { t.conn.Guarded(t.expire) })
 	} else {
@@ -131,12 +131,12 @@ func (t *pendings) armLocked(first time.Time) {
 
 // expire runs in the timer's goroutine.
 func (t *pendings) expire() {
-	now := time.Now()
+	now := Now()
 	var late []*Pending
 	t.mu.Lock()
-	t.timerAt = time.Time{}
+	t.timerAt = 0
 	for first := t.deadlines.first(); first != nil; first = t.deadlines.first() {
-		if first.deadline.After(now) {
+		if first.deadline > now {
 			t.armLocked(first.deadline)
 			break
 		}
@@ -241,7 +241,7 @@ func (t *pendings) takeAll() []*Pending {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
-	t.timerAt = time.Time{}
+	t.timerAt = 0
 	return all
 }
 

@@ -45,7 +45,7 @@ func (p *Pending) mayRetryLocked(reply *nats.Msg) bool {
 	if a.m == nil || !IsNoResponders(reply) && (a.retry.Refused == nil || !a.retry.Refused(reply)) {
 		return false
 	}
-	if a.retry.Attempts == 0 || !p.deadline.IsZero() && time.Until(p.deadline) <= a.retry.Wait {
+	if a.retry.Attempts == 0 || p.deadline != 0 && p.deadline.Left() <= a.retry.Wait {
 		return false
 	}
 	a.retry.Attempts--

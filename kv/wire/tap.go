@@ -105,7 +105,7 @@ func (t *tap) parse(b []byte) ([]byte, error) {
 	if t.e.done {
 		return nil, nil
 	}
-	t.e.conn.read.Store(int64(time.Since(epoch)))
+	t.e.conn.read.Store(int64(Now()))
 	return t.parser.parse(b)
 }
 
