@@ -17,7 +17,7 @@ import (
 // U+FFFD: what comes from a network must not break the interpreter. utfMax is TCL_UTF_MAX
 // of the interpreter.
 func AppendText(b []byte, s string, utfMax int) []byte {
-	if sameInTcl(s) {
+	if SameInTcl(s) {
 		return append(b, s...)
 	}
 	for _, r := range s {
@@ -39,8 +39,8 @@ func appendSurrogate(b []byte, r rune) []byte {
 	return append(b, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
 }
 
-// sameInTcl tells whether a string is the same for Go and Tcl.
-func sameInTcl(s string) bool {
+// SameInTcl tells whether a string is the same for Go and Tcl.
+func SameInTcl(s string) bool {
 	ascii := true
 	for i := range len(s) {
 		if c := s[i]; c == 0 || c >= 0x80 {

@@ -208,8 +208,8 @@ func (h *host) Callback(prefix bridge.Value, args ...any) bool {
 
 func (h *host) Deliver(prefix bridge.Value, args bridge.Record) bool {
 	// The outermost list is the arguments: its elements are not wrapped.
-	b := builder{tls: h.tls, bare: true}
-	args.WriteTo(&b)
+	b := newBuilder(h.tls, true)
+	args.WriteTo(b)
 	return h.call(prefix, b.elements)
 }
 
@@ -241,14 +241,14 @@ func (h *host) callPrefix(prefix bridge.Value, args []uintptr) int32 {
 	}
 	// Held for the time of the call: it may change or free all they came from.
 	objc := len(words) + len(args)
-	objv, free := array(tls, objc)
-	defer free()
-	objects := pointers(objv, objc)
+	objv := newArray(tls, objc)
+	defer objv.free()
+	objects := objv.pointers()
 	copy(objects[copy(objects, words):], args)
 	for _, obj := range objects {
 		retain(obj)
 	}
-	code := lib.XTcl_EvalObjv(tls, h.interp, int32(objc), objv, lib.TCL_EVAL_GLOBAL)
+	code := lib.XTcl_EvalObjv(tls, h.interp, int32(objc), objv.p, lib.TCL_EVAL_GLOBAL)
 	for _, obj := range objects {
 		release(tls, obj)
 	}
@@ -319,8 +319,8 @@ func (h *host) setVar(name, element uintptr, v any) error {
 }
 
 func (h *host) StoreElement(array bridge.Value, pair bridge.Record) error {
-	b := builder{tls: h.tls, bare: true}
-	pair.WriteTo(&b)
+	b := newBuilder(h.tls, true)
+	pair.WriteTo(b)
 	key, element := valueOf(h.tls, b.elements[0]).Retain(), valueOf(h.tls, b.elements[1]).Retain()
 	defer key.Release()
 	defer element.Release()
@@ -344,8 +344,8 @@ func (h *host) UnsetElement(array, key string) error {
 }
 
 func (h *host) Append(list bridge.Value, elements bridge.Record) {
-	b := builder{tls: h.tls, bare: true}
-	elements.WriteTo(&b)
+	b := newBuilder(h.tls, true)
+	elements.WriteTo(b)
 	for _, e := range b.elements {
 		lib.XTcl_ListObjAppendElement(h.tls, 0, list.(value).obj, e)
 	}

@@ -3,6 +3,7 @@
 package gotcl
 
 import (
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -132,9 +133,7 @@ func release(tls *libc.TLS, obj uintptr) {
 func newObj(tls *libc.TLS, v any) uintptr {
 	switch v := v.(type) {
 	case []byte:
-		obj := lib.XTcl_NewByteArrayObj(tls, 0, int32(len(v)))
-		bridge.Copy(view(lib.XTcl_GetByteArrayFromObj(tls, obj, 0), int32(len(v))), v)
-		return obj
+		return newBytes(tls, v)
 	case []string:
 		list := lib.XTcl_NewListObj(tls, 0, 0)
 		for _, e := range v {
@@ -161,8 +160,8 @@ func newObj(tls *libc.TLS, v any) uintptr {
 		at[lib.Tcl_Obj](obj).FrefCount--
 		return obj
 	case bridge.Record:
-		b := builder{tls: tls}
-		v.WriteTo(&b)
+		b := newBuilder(tls, false)
+		v.WriteTo(b)
 		return b.made
 	}
 	if n, text, isInt := bridge.Scalar(v); isInt {
@@ -172,33 +171,43 @@ func newObj(tls *libc.TLS, v any) uintptr {
 	}
 }
 
-// builder makes the value of a Record.
+// builder makes the value of a Record. It has room for what an entry needs, so that one takes no more memory of Go's.
 type builder struct {
-	tls  *libc.TLS
-	open []building // lists that are not complete yet, the innermost last
-	made uintptr
+	tls   *libc.TLS
+	open  []building // lists that are not complete yet, the innermost last
+	stack []uintptr  // their elements, those of the innermost last
+	made  uintptr
 
 	bare     bool      // of the outermost list only the elements are wanted
 	elements []uintptr // these
+
+	someOpen  [4]building
+	someStack [24]uintptr
 }
 
-type building struct {
-	elements []uintptr
-	n        int
+// building is a list that will have n elements; those that are there begin at start.
+type building struct{ start, n int }
+
+func newBuilder(tls *libc.TLS, bare bool) *builder {
+	b := &builder{tls: tls, bare: bare}
+	b.open, b.stack = b.someOpen[:0], b.someStack[:0]
+	return b
 }
 
 func (b *builder) add(obj uintptr) {
 	for len(b.open) > 0 {
-		list := &b.open[len(b.open)-1]
-		if list.elements = append(list.elements, obj); len(list.elements) < list.n {
+		list := b.open[len(b.open)-1]
+		if b.stack = append(b.stack, obj); len(b.stack)-list.start < list.n {
 			return
 		}
 		b.open = b.open[:len(b.open)-1]
+		elements := b.stack[list.start:]
 		if b.bare && len(b.open) == 0 {
-			b.elements = list.elements
+			b.elements = elements
 			return
 		}
-		obj = newList(b.tls, list.elements)
+		obj = newList(b.tls, elements)
+		b.stack = b.stack[:list.start]
 	}
 	b.made = obj
 }
@@ -208,32 +217,76 @@ func (b *builder) List(n int) {
 		b.add(newList(b.tls, nil))
 		return
 	}
-	b.open = append(b.open, building{make([]uintptr, 0, n), n})
+	b.stack = slices.Grow(b.stack, n)
+	b.open = append(b.open, building{len(b.stack), n})
 }
 
 func (b *builder) Text(s string)  { b.add(newText(b.tls, s)) }
-func (b *builder) Bytes(p []byte) { b.add(newObj(b.tls, p)) }
+func (b *builder) Bytes(p []byte) { b.add(newBytes(b.tls, p)) }
 func (b *builder) Int(n int64)    { b.add(lib.XTcl_NewWideIntObj(b.tls, n)) }
 func (b *builder) Any(v any)      { b.add(newObj(b.tls, v)) }
 
 func newList(tls *libc.TLS, elements []uintptr) uintptr {
-	p, free := array(tls, len(elements))
-	defer free()
-	copy(pointers(p, len(elements)), elements)
-	return lib.XTcl_NewListObj(tls, int32(len(elements)), p)
+	objv := newArray(tls, len(elements))
+	defer objv.free()
+	copy(objv.pointers(), elements)
+	return lib.XTcl_NewListObj(tls, int32(len(elements)), objv.p)
 }
 
-// array makes room for n pointers, until free is called.
-func array(tls *libc.TLS, n int) (p uintptr, free func()) {
-	p = libc.Xmalloc(tls, uint64(uintptr(n+1)*unsafe.Sizeof(p)))
-	return p, func() { libc.Xfree(tls, p) }
+// array is room for n pointers.
+type array struct {
+	tls *libc.TLS
+	p   uintptr
+	n   int
 }
 
+// fewPointers have their room on the library's stack.
+const fewPointers = 64
+
+func newArray(tls *libc.TLS, n int) array {
+	if n <= fewPointers {
+		return array{tls, tls.Alloc(array{n: n}.size()), n}
+	}
+	a := array{tls: tls, n: n}
+	a.p = libc.Xmalloc(tls, uint64(a.size()))
+	return a
+}
+
+func (a array) size() int { return a.n * int(unsafe.Sizeof(a.p)) }
+
+func (a array) pointers() []uintptr { return pointers(a.p, a.n) }
+
+// free is called in the opposite order, as it is a stack.
+func (a array) free() {
+	if a.n <= fewPointers {
+		a.tls.Free(a.size())
+	} else {
+		libc.Xfree(a.tls, a.p)
+	}
+}
+
+func newBytes(tls *libc.TLS, b []byte) uintptr {
+	obj := lib.XTcl_NewByteArrayObj(tls, 0, int32(len(b)))
+	bridge.Copy(view(lib.XTcl_GetByteArrayFromObj(tls, obj, 0), int32(len(b))), b)
+	return obj
+}
+
+// newText writes the text to where the value has it, as a type of values does that makes its text itself (Tcl_ObjType,
+// updateStringProc): Tcl_NewStringObj would copy it from memory of the library's, to which it would have to be copied first.
 func newText(tls *libc.TLS, s string) uintptr {
-	b := bridge.AppendText(nil, s, utfMax)
-	p, free := memory(tls, b)
-	defer free()
-	return lib.XTcl_NewStringObj(tls, p, int32(len(b)))
+	obj := lib.XTcl_NewObj(tls)
+	if s == "" {
+		return obj
+	}
+	if !bridge.SameInTcl(s) {
+		s = string(bridge.AppendText(nil, s, utfMax))
+	}
+	o := at[lib.Tcl_Obj](obj)
+	o.Fbytes, o.Flength = lib.XTcl_Alloc(tls, uint32(len(s)+1)), int32(len(s))
+	text := view(o.Fbytes, o.Flength+1)
+	copy(text, s)
+	text[len(s)] = 0
+	return obj
 }
 
 // memory copies bytes to where the library can read them, with a NUL behind, until free.
