@@ -257,7 +257,7 @@ func (i *initial) came(subject string, seq, pending uint64) {
 	i.some, i.last, i.idle = true, seq, pending == 0
 	i.silent, i.settled = false, false
 	if i.all != nil {
-		i.all = append(i.all, subject)
+		i.all = append(i.all, strings.Clone(subject)) // the payload would stay with it
 	}
 	// Of a million keys their hashes are a table that the collector need not look through. Two subjects of one hash, which
 	// hardly ever are, make it wait for a heartbeat.

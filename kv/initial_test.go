@@ -5,6 +5,7 @@ package kv_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -253,5 +254,52 @@ func TestABucketThatIsMadeAnewIsReadFromItsBeginning(t *testing.T) {
 				t.Errorf("told %q", told)
 			}
 		})
+	}
+}
+
+// The keys that are kept of a bucket that was made anew, until all of it has come, keep none of the values that came with them.
+func TestOfABucketThatIsMadeAnewNoValuesAreKept(t *testing.T) {
+	j := jstest.Start(t)
+	b := newBucket(t, j, 1)
+	fillBucket(t, b, 20, []byte("x"))
+	const n, large = 500, 8 << 10
+	var current, came, freed atomic.Int64
+	gone := make(chan bool)
+	o := kv.WatchOptions{IdleHeartbeat: time.Second}
+	o.Replaced = func(keys []string) {
+		end := time.Now().Add(natstest.Patience)
+		for freed.Load() < n-10 && time.Now().Before(end) { // the last one, and what is read at a time, may be in use
+			runtime.GC()
+			time.Sleep(10 * time.Millisecond)
+		}
+		runtime.KeepAlive(keys)
+		gone <- freed.Load() >= n-10
+	}
+	var watcher atomic.Pointer[kv.Watcher]
+	w := natstest.Wait(t, func(done func(*kv.Watcher, error)) error {
+		return b.Watch(">", o, func(e *kv.Entry) {
+			if e == nil {
+				current.Add(1)
+				return
+			}
+			if len(e.Value) == large {
+				came.Add(1)
+				runtime.AddCleanup(&e.Value[0], func(int) { freed.Add(1) }, 0)
+			}
+			if w := watcher.Load(); w != nil {
+				w.Taken()
+			}
+		}, func(w *kv.Watcher, err error) {
+			watcher.Store(w)
+			done(w, err)
+		})
+	})
+	defer w.Stop()
+	natstest.Eventually(t, "the end of the initial data", func() bool { return current.Load() == 1 })
+	natstest.Do(t, func(done func(error)) error { return kv.DeleteBucket(j, "test", done) })
+	newBucket(t, j, 1)
+	fillBucket(t, b, n, make([]byte, large))
+	if !<-gone {
+		t.Errorf("of %d values that came %d are gone", came.Load(), freed.Load())
 	}
 }

@@ -408,8 +408,7 @@ func (e *engine) received(a *arrival, body []byte, owned bool) {
 		return
 	}
 	l := &e.lent
-	l.Subject, l.Reply, l.Data = view(a.subject), view(a.reply), body[a.header:]
-	l.of, l.owned = s.subject, owned
+	*l = Lent{Msg: nats.Msg{Subject: view(a.subject), Reply: view(a.reply), Data: body[a.header:]}, of: s.subject, owned: owned}
 	if a.header > 0 {
 		var ok bool
 		if l.Header, ok = receivedHeader(body[:a.header]); !ok {

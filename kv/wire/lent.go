@@ -16,7 +16,8 @@ type Lent struct {
 	owned bool   // the payload's memory is the message's own
 }
 
-// Own has the subject and the payload stay. The reply subject is lent still.
+// Own has the subject and the payload stay, in one piece of memory: who keeps the subject alone clones it, or the payload
+// stays as well. The reply subject is lent still.
 func (l *Lent) Own() { l.own(false) }
 
 // Keep returns the message as one that stays. That of nil is nil.

@@ -68,3 +68,29 @@ func TestWhatIsKeptOfALentMessageStays(t *testing.T) {
 		}
 	}
 }
+
+// A delivery that panics is passed over, and nothing of its message is found in the next one.
+func TestNothingIsLeftOfAMessageWhoseDeliveryPanicked(t *testing.T) {
+	s := natstest.StartServer(t, nil)
+	c, _ := connected(t, DefaultOptions(), s.ClientURL())
+	got := make(chan *nats.Msg, 1)
+	if _, err := c.Subscribe("a", "", 0, func(m *nats.Msg) {
+		if string(m.Data) == "first" {
+			panic("a test")
+		}
+		got <- m
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*nats.Msg{
+		{Subject: "a", Reply: "r", Data: []byte("first"), Header: nats.Header{"Status": {"503"}}},
+		{Subject: "a", Data: []byte("second")},
+	} {
+		if err := c.Publish(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := <-got; string(m.Data) != "second" || m.Reply != "" || len(m.Header) > 0 {
+		t.Errorf("got %q with the reply subject %q and the header %v", m.Data, m.Reply, m.Header)
+	}
+}

@@ -89,6 +89,9 @@ func (o *Set) All() iter.Seq2[string, any] {
 // Sent are those of which the table says by which name they are sent.
 func (o *Set) Sent() iter.Seq[*Row] {
 	return func(yield func(*Row) bool) {
+		if o == nil {
+			return
+		}
 		for i := range o.fields {
 			if row := o.fields[i].row; row != nil && row.Sent != "" && !yield(row) {
 				return
