@@ -50,7 +50,7 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 	}
 	if natsh, err := filepath.Abs(natshProgram); err == nil {
 		if _, err := os.Stat(natsh); err == nil {
-			b.hosts = append(b.hosts, &host{name: "natsh", command: []string{natsh, tclProgram, b.fixture.url}, static: true})
+			b.hosts = append(b.hosts, &host{name: natshName, command: []string{natsh, tclProgram, b.fixture.url}, static: true})
 		}
 	}
 	if s.other != "" {

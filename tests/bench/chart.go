@@ -80,7 +80,7 @@ func (r *report) charted(names []string) []*row {
 func (r *report) scale(rows []*row) chartScale {
 	scale := chartScale{least: -1, most: 1}
 	for _, w := range rows {
-		values := []float64{max(w.target, 1)}
+		values := []float64{max(w.target.tcl, w.target.natsh, 1)}
 		for host := range r.hosts {
 			if ratios := w.ratios(host); len(ratios) > 0 {
 				values = append(values, median(ratios))
@@ -152,10 +152,10 @@ func (r *report) bars(svg *strings.Builder, w *row, scale chartScale, top float6
 		from, to := scale.x(min(value, 1)), scale.x(max(value, 1))
 		fmt.Fprintf(svg, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" class="host%d"/>`+"\n", from, y, to-from, chartBar-1, host)
 		fmt.Fprintf(svg, `<text x="%.1f" y="%.1f" font-size="10" class="soft">%s</text>`+"\n",
-			scale.beside(value, 1, w.target), y+chartBar-1, ratio(value))
-	}
-	if w.target > 0 && !w.absolute {
-		x := scale.x(w.target)
-		fmt.Fprintf(svg, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" class="target" stroke-width="3"/>`+"\n", x, x, top-2, top+height+1)
+			scale.beside(value, 1, r.most(w, host)), y+chartBar-1, ratio(value))
+		if most := r.most(w, host); most > 0 {
+			x := scale.x(most)
+			fmt.Fprintf(svg, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" class="target" stroke-width="3"/>`+"\n", x, x, y-1, y+chartBar)
+		}
 	}
 }
