@@ -338,8 +338,8 @@ func (r *round) objects(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := store.List(ctx)
-	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+	list, err := r.listed(ctx, store)
+	if err != nil {
 		return nil, err
 	}
 	for _, info := range list {
@@ -355,6 +355,31 @@ func (r *round) objects(ctx context.Context) (map[string]string, error) {
 		digests[info.Name] = digestOf(data)
 	}
 	return digests, nil
+}
+
+// listed are the infos of all objects. nats.go's list ends where a replica announces no more, and one that is behind
+// announces too little: the leader is asked how many there are.
+func (r *round) listed(ctx context.Context, store jetstream.ObjectStore) (list []*jetstream.ObjectInfo, err error) {
+	err = eventually(ctx, patience, func(ctx context.Context) error {
+		stream, err := r.js.Stream(ctx, "OBJ_"+r.bucket)
+		if err != nil {
+			return err
+		}
+		leaders, err := stream.Info(ctx, jetstream.WithSubjectFilter("$O."+r.bucket+".M.>"))
+		if err != nil {
+			return err
+		}
+		list, err = store.List(ctx)
+		if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+			return err
+		}
+		if there := len(leaders.State.Subjects); len(list) < there {
+			r.check.counts["lists of objects that ended early"]++
+			return fmt.Errorf("%d of %d objects are listed", len(list), there)
+		}
+		return nil
+	})
+	return list, err
 }
 
 // contentOf is the content of the object that a worker has put under a value.
