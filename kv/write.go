@@ -125,8 +125,7 @@ func (b *Bucket) late(key string, err error) error {
 
 // tooLongValue tells whether the server has refused a value for its length.
 func tooLongValue(err error) bool {
-	e, ok := errors.AsType[*fault.Error](err)
-	return ok && e.Code == fault.JSResponse && len(e.Words) > 1 && e.Words[1] == "10054"
+	return js.Refused(err, "10054")
 }
 
 // tellLimit adds to the server's refusal of a value how long it is, and how long it may be.

@@ -283,12 +283,17 @@ func (j *JetStream) request(send sender, m *nats.Msg, refused func(*nats.Msg) bo
 
 // Leaderless tells whether an error says that there is no leader, of the stream or of the cluster, which may be over soon.
 func Leaderless(err error) bool {
-	var e *fault.Error
-	return errors.As(err, &e) && e.Code == fault.JSResponse && len(e.Words) > 1 && e.Words[1] == noLeader
+	return Refused(err, noLeader)
 }
 
 // noLeader is the API's number for that.
 const noLeader = "10008"
+
+// Refused tells whether an error is the API's refusal with that number, which is ErrJSResponse.
+func Refused(err error, errCode string) bool {
+	e, ok := errors.AsType[*fault.Error](err)
+	return ok && e.Code == fault.JSResponse && len(e.Words) > 1 && e.Words[1] == errCode
+}
 
 // leaderless tells whether a reply says that the cluster is about to elect its leader.
 func leaderless(reply *nats.Msg) bool {

@@ -579,7 +579,7 @@ func (c *OrderedConsumer) look() {
 		return
 	}
 	subject := c.js.prefix + ".CONSUMER.INFO." + c.stream + "." + name
-	_ = c.js.conn.Inquire(&nats.Msg{Subject: subject}, c.js.Timeout(), func(m *nats.Msg, err error) {
+	_ = c.js.conn.Inquire(&nats.Msg{Subject: subject}, c.js.Timeout(), func(m *wire.Lent, err error) {
 		if err == nil {
 			_, err = parseReply(subject, m.Data)
 		}

@@ -64,24 +64,26 @@ func (f *Farewell) RequestAgain(m *nats.Msg, _ time.Duration, _ Retry, done func
 		switch {
 		case err != nil:
 			done(nil, errDisconnected)
-		case IsNoResponders(reply):
-			done(&Lent{Msg: *reply, owned: true}, noResponders(m.Subject))
+		case IsNoResponders(&reply.Msg):
+			done(reply, noResponders(m.Subject))
 		default:
-			done(&Lent{Msg: *reply, owned: true}, nil)
+			done(reply, nil)
 		}
 	})
 	return &Pending{conn: f.e.conn, over: true}, nil
 }
 
-func (f *Farewell) ask(m *nats.Msg) (*nats.Msg, error) {
+func (f *Farewell) ask(m *nats.Msg) (*Lent, error) {
 	m.Reply = newInbox(f.e.options.InboxPrefix)
-	replies := make(chan *nats.Msg, 1)
-	s := &Sub{conn: f.e.conn, subject: m.Reply, deliver: Deliver(func(m *nats.Msg) {
+	replies := make(chan *Lent, 1)
+	s := &Sub{conn: f.e.conn, subject: m.Reply, deliver: func(l *Lent) {
+		l.own(true) // another goroutine reads it
+		reply := *l
 		select {
-		case replies <- m:
+		case replies <- &reply:
 		default: // there was one already
 		}
-	}).kept}
+	}}
 	if err := f.e.subscribe(s, 1); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 // header. What is to stay is copied by Own or Keep. Where many messages come, of which little is wanted, that spares their memory.
 type Lent struct {
 	nats.Msg
-	of    string // what was subscribed to: the subject of most messages
+	of    string // a text that stays: what was subscribed to, as most messages' subject is, or the subject once it is copied
 	owned bool   // the payload's memory is the message's own
 }
 

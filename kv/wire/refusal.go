@@ -130,13 +130,13 @@ func (t *pendings) isCleanUp(subject string) bool {
 // waits for the answer; that it is not permitted is a line of the debug log, and no error.
 func (c *Conn) CleanUp(m *nats.Msg) {
 	// Where the connection has ended there is nobody to ask.
-	_ = c.Inquire(m, cleanUpTimeout, func(*nats.Msg, error) {})
+	_ = c.Inquire(m, cleanUpTimeout, func(*Lent, error) {})
 }
 
 // Inquire is a request of the client's own, which no script has asked for: that it is not permitted is a line of the
 // debug log, and no error of the connection.
-func (c *Conn) Inquire(m *nats.Msg, timeout time.Duration, done func(*nats.Msg, error)) error {
-	_, err := c.request(&Pending{cleanUp: true, reply: func(reply *Lent, err error) { done(reply.Keep(), err) }}, m, timeout, false)
+func (c *Conn) Inquire(m *nats.Msg, timeout time.Duration, done func(*Lent, error)) error {
+	_, err := c.request(&Pending{cleanUp: true, reply: done}, m, timeout, false)
 	return err
 }
 

@@ -244,11 +244,12 @@ type array struct {
 const fewPointers = 64
 
 func newArray(tls *libc.TLS, n int) array {
-	if n <= fewPointers {
-		return array{tls, tls.Alloc(array{n: n}.size()), n}
-	}
 	a := array{tls: tls, n: n}
-	a.p = libc.Xmalloc(tls, uint64(a.size()))
+	if n <= fewPointers {
+		a.p = tls.Alloc(a.size())
+	} else {
+		a.p = libc.Xmalloc(tls, uint64(a.size()))
+	}
 	return a
 }
 
@@ -278,14 +279,13 @@ func newText(tls *libc.TLS, s string) uintptr {
 	if s == "" {
 		return obj
 	}
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
 	if !bridge.SameInTcl(s) {
-		s = string(bridge.AppendText(nil, s, utfMax))
+		b = bridge.AppendText(nil, s, utfMax)
 	}
 	o := at[lib.Tcl_Obj](obj)
-	o.Fbytes, o.Flength = lib.XTcl_Alloc(tls, uint32(len(s)+1)), int32(len(s))
-	text := view(o.Fbytes, o.Flength+1)
-	copy(text, s)
-	text[len(s)] = 0
+	o.Fbytes, o.Flength = lib.XTcl_Alloc(tls, uint32(len(b)+1)), int32(len(b))
+	write(o.Fbytes, b)
 	return obj
 }
 
@@ -295,10 +295,15 @@ func memory(tls *libc.TLS, b []byte) (p uintptr, free func()) {
 	if p == 0 {
 		panic("gotcl: out of memory")
 	}
+	write(p, b)
+	return p, func() { libc.Xfree(tls, p) }
+}
+
+// write copies bytes to memory of the library's, with a NUL behind.
+func write(p uintptr, b []byte) {
 	out := view(p, int32(len(b)+1))
 	bridge.Copy(out, b)
 	out[len(b)] = 0
-	return p, func() { libc.Xfree(tls, p) }
 }
 
 // cString is memory for a name.

@@ -35,16 +35,11 @@ func (t Table) Parse(args []bridge.Value) (Values, error) {
 		return nil, err
 	}
 	for i := range t {
-		row := &t[i]
-		if row.Default == nil && !row.Required || given.Has(row.Name) {
-			continue
-		}
-		if row.Required {
+		if row := &t[i]; row.Required && !given.Has(row.Name) {
 			return nil, &bridge.Fault{Code: bridge.ErrInvalidArg, Text: "Option " + row.Name + " is required", Help: row.missing()}
 		}
-		given.add(row, row.Default)
 	}
-	return given, nil
+	return given.OrDefaults(t), nil
 }
 
 // missing says how to give what is required.

@@ -65,8 +65,6 @@ func (o *Set) set(name string, value any, row *Row) {
 	o.fields = append(o.fields, field{name, value, row})
 }
 
-func (o *Set) add(row *Row, value any) { o.fields = append(o.fields, field{row.Name, value, row}) }
-
 // Remove has no effect where there is no such option.
 func (o *Set) Remove(name string) {
 	o.fields = slices.DeleteFunc(o.fields, func(f field) bool { return f.name == name })
@@ -112,7 +110,7 @@ func (o *Set) Len() int {
 func (o *Set) OrDefaults(t Table) Values {
 	for i := range t {
 		if row := &t[i]; row.Default != nil && !o.Has(row.Name) {
-			o.add(row, row.Default)
+			o.fields = append(o.fields, field{row.Name, row.Default, row})
 		}
 	}
 	return o
