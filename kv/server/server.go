@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	natsd "github.com/nats-io/nats-server/v2/server"
@@ -44,6 +45,7 @@ type Server struct {
 	store   *store // nil without JetStream
 	log     func(wire.Level, string)
 	once    sync.Once
+	ending  atomic.Bool // Shutdown was called
 }
 
 // readyTimeout bounds the start; recovering a big store takes its time.
@@ -138,6 +140,7 @@ func (s *Server) run(so *natsd.Options) error {
 // gone, and may be called more than once.
 func (s *Server) Shutdown() {
 	s.once.Do(func() {
+		s.ending.Store(true)
 		var err error // of a panic; it is in the log, and the server is as gone as can be
 		defer caught(s.log, &err)
 		defer s.store.release()
@@ -148,7 +151,8 @@ func (s *Server) Shutdown() {
 
 // Connect makes a connection without a network: it is one end of a pipe, and the server has the other.
 func (s *Server) Connect() (net.Conn, error) {
-	if !s.natsd.Running() {
+	// nats-server still says that it runs while it closes its connections, and would take one more, which ends at once.
+	if s.ending.Load() || !s.natsd.Running() {
 		return nil, failure("The server in this process has ended")
 	}
 	return s.natsd.InProcessConn()

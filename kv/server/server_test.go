@@ -3,6 +3,7 @@
 package server
 
 import (
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -36,6 +37,32 @@ func TestStartAndShutdownLeaveNothing(t *testing.T) {
 	s.Shutdown()
 	if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) != 0 {
 		t.Errorf("left %q", left)
+	}
+}
+
+// Whoever loses a connection because the server ends finds that it has ended, and not one more connection.
+func TestAServerThatEndsTakesNoConnection(t *testing.T) {
+	for range 50 {
+		s, err := Start(Options{JetStream: new(bool), DontListen: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Connect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.Shutdown()
+		}()
+		_, _ = io.Copy(io.Discard, c) // until the server closes it
+		if again, err := s.Connect(); err == nil {
+			again.Close()
+			t.Error("a server that ends has taken a connection")
+		}
+		c.Close()
+		<-ended
 	}
 }
 
