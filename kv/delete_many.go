@@ -43,14 +43,14 @@ func (b *Bucket) each(n int, o ManyOptions, start func(i int, ended func(error))
 		}
 		return !canceled.Load() && failure.Load() == nil
 	}
-	b.pipeline(n, options, nil, func(i int, ended func(error)) error {
+	b.pipeline(n, options, nil, func(p *pipe, i int) error {
 		return start(i, func(err error) {
 			if err != nil {
 				failure.CompareAndSwap(nil, &err)
 			} else {
 				count.Add(1)
 			}
-			ended(err)
+			p.ended(i, err)
 		})
 	}, func(_ int, err error) { failure.CompareAndSwap(nil, &err) }, func() {
 		var err error

@@ -278,12 +278,12 @@ func (g *gathering) readEach(names []string) error {
 				failure.Store(&err)
 			}
 		}
-		b.pipeline(len(names), ManyOptions{InFlight: getsInFlight}, nil, func(i int, ended func(error)) error {
+		b.pipeline(len(names), ManyOptions{InFlight: getsInFlight}, nil, func(p *pipe, i int) error {
 			return b.Read(names[i], ReadOptions{Deleted: true}, func(e Entry, err error) {
 				if failed(err); err == nil {
 					g.take(e)
 				}
-				ended(nil)
+				p.ended(i, nil)
 			})
 		}, func(_ int, err error) { failed(err) }, func() {
 			if err := failure.Load(); err != nil {

@@ -55,18 +55,18 @@ func (b *Bucket) PutMany(pairs []KeyValue, o ManyOptions, done func([]Outcome)) 
 		out[i] = Outcome{Key: p.Key, Err: errCanceled}
 	}
 	size := func(i int) int { return len(pairs[i].Value) }
-	b.pipeline(len(pairs), o, size, func(i int, ended func(error)) error {
+	b.pipeline(len(pairs), o, size, func(p *pipe, i int) error {
 		return b.Put(pairs[i].Key, pairs[i].Value, func(revision uint64, err error) {
 			out[i].Revision, out[i].Err = revision, err
-			ended(err)
+			p.ended(i, err)
 		})
 	}, func(i int, err error) { out[i].Err = err }, func() { done(out) })
 }
 
 // pipeline begins n steps in order, so many at a time, and calls finished when all that were
-// begun have ended. The first ones are begun before it returns. size is how many bytes a step sends (nil: few), start begins one;
-// refused is told of one that could not be begun.
-func (b *Bucket) pipeline(n int, o ManyOptions, size func(i int) int, start func(i int, ended func(error)) error, refused func(i int, err error), finished func()) {
+// begun have ended. The first ones are begun before it returns. size is how many bytes a step sends (nil: few), start begins one,
+// which calls ended; refused is told of one that could not be begun.
+func (b *Bucket) pipeline(n int, o ManyOptions, size func(i int) int, start func(p *pipe, i int) error, refused func(i int, err error), finished func()) {
 	window := int64(o.InFlight)
 	if window <= 0 {
 		window = defaultInFlight
@@ -74,30 +74,23 @@ func (b *Bucket) pipeline(n int, o ManyOptions, size func(i int) int, start func
 	window = min(window, bytesInFlight)
 	// A step weighs as much as it sends, and so much that there are no more of them than the window allows.
 	least := bytesInFlight / window
-	p := &pipe{total: n, options: o, most: window * least, free: semaphore.NewWeighted(window * least)}
+	p := &pipe{total: n, options: o, size: size, least: least, most: window * least, free: semaphore.NewWeighted(window * least)}
 	next := 0
-	weight := func() int64 {
-		if size == nil {
-			return least
-		}
-		return min(max(least, int64(size(next))), p.most)
-	}
 	step := func() {
-		i, weight := next, weight()
+		i := next
 		next++
-		ended := func(err error) { p.ended(weight, err) }
 		p.running.Add(1)
-		if err := start(i, ended); err != nil {
+		if err := start(p, i); err != nil {
 			refused(i, err)
-			ended(err)
+			p.ended(i, err)
 		}
 	}
-	for next < n && !p.stopped.Load() && p.free.TryAcquire(weight()) {
+	for next < n && !p.stopped.Load() && p.free.TryAcquire(p.weight(next)) {
 		step()
 	}
 	conn := b.js.Conn()
 	go conn.Guarded(func() {
-		p.feed(conn, n-next, weight, step)
+		p.feed(conn, next, step)
 		p.running.Wait()
 		finished()
 	})
@@ -107,6 +100,8 @@ func (b *Bucket) pipeline(n int, o ManyOptions, size func(i int) int, start func
 type pipe struct {
 	total   int
 	options ManyOptions
+	size    func(i int) int     // of a step, in bytes; nil: small
+	least   int64               // what a step weighs at least
 	most    int64               // what all steps that run may weigh
 	free    *semaphore.Weighted // of that
 	running sync.WaitGroup
@@ -116,12 +111,20 @@ type pipe struct {
 	done int
 }
 
-// feed begins the steps that are left, as others make room.
-func (p *pipe) feed(conn *wire.Conn, left int, weight func() int64, step func()) {
+// weight is that of a step.
+func (p *pipe) weight(i int) int64 {
+	if p.size == nil {
+		return p.least
+	}
+	return min(max(p.least, int64(p.size(i))), p.most)
+}
+
+// feed begins the steps that are left, from next on, as others make room.
+func (p *pipe) feed(conn *wire.Conn, next int, step func()) {
 	conn.Gather()
 	defer conn.Ungather()
-	for unsent := int64(0); left > 0; left-- {
-		w := weight()
+	for unsent := int64(0); next < p.total; next++ {
+		w := p.weight(next)
 		if !p.free.TryAcquire(w) {
 			// The answers to what was sent make room; a small part of the window may wait for company.
 			if unsent >= p.most/10 {
@@ -139,7 +142,7 @@ func (p *pipe) feed(conn *wire.Conn, left int, weight func() int64, step func())
 }
 
 // ended is the end of one step.
-func (p *pipe) ended(weight int64, err error) {
+func (p *pipe) ended(i int, err error) {
 	if err != nil && endsAll(err) {
 		p.stopped.Store(true)
 	}
@@ -150,7 +153,7 @@ func (p *pipe) ended(weight int64, err error) {
 	}
 	p.mu.Unlock()
 	p.running.Done()
-	p.free.Release(weight)
+	p.free.Release(p.weight(i))
 }
 
 // endsAll tells whether an error will be that of all others, too.

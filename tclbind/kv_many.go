@@ -4,6 +4,7 @@ package tclbind
 
 import (
 	"fmt"
+	"hash/maphash"
 	"math/big"
 	"slices"
 	"strconv"
@@ -89,25 +90,40 @@ func (b *bucket) pairsOf(v bridge.Value) ([]kv.KeyValue, error) {
 	if err != nil || len(list)%2 == 1 {
 		return nil, invalid("put_many takes a dict of keys and values")
 	}
-	out := make([]kv.KeyValue, 0, len(list)/2)
-	places := make(map[string]int, len(list)/2)
-	for i := 0; i < len(list); i += 2 {
-		key, err := b.encodeKey(list[i].Text())
-		if err != nil {
+	pairs := make([]kv.KeyValue, len(list)/2)
+	for i := range pairs {
+		if pairs[i].Key, err = b.encodeKey(list[2*i].Text()); err != nil {
 			return nil, err
 		}
-		value, err := b.encodeValue(list[i+1])
-		if err != nil {
+		if pairs[i].Value, err = b.encodeValue(list[2*i+1]); err != nil {
 			return nil, err
 		}
-		if place, twice := places[key]; twice {
-			out[place].Value = value // the last one counts, as in any dict
+	}
+	return lastOfEach(pairs), nil
+}
+
+// lastOfEach leaves one of those that have the same key: at the place of the first, with the value of the last, as a dict does.
+func lastOfEach(pairs []kv.KeyValue) []kv.KeyValue {
+	// As many hashes as keys: no two of these are the same. A map of numbers is cheaper than one of texts.
+	hashes := make(map[uint64]struct{}, len(pairs))
+	seed := maphash.MakeSeed()
+	for _, p := range pairs {
+		hashes[maphash.String(seed, p.Key)] = struct{}{}
+	}
+	if len(hashes) == len(pairs) {
+		return pairs
+	}
+	out := pairs[:0]
+	places := make(map[string]int, len(pairs))
+	for _, p := range pairs {
+		if place, twice := places[p.Key]; twice {
+			out[place].Value = p.Value
 			continue
 		}
-		places[key] = len(out)
-		out = append(out, kv.KeyValue{Key: key, Value: value})
+		places[p.Key] = len(out)
+		out = append(out, p)
 	}
-	return out, nil
+	return out
 }
 
 func cmdPutMany(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {

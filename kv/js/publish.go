@@ -36,8 +36,8 @@ func (j *JetStream) Publish(m *nats.Msg, timeout time.Duration, retry wire.Retry
 			done(Ack{Fields: dict.Dict{}}, nil)
 			return
 		}
-		if ack, ok := plainAck(reply.Data); ok && !inBatch { // of a batch all is wanted as fields
-			done(ack, nil)
+		if stream, seq, ok := plainAck(reply.Data); ok && !inBatch { // of a batch all is wanted as fields
+			done(Ack{Stream: string(stream), Seq: seq}, nil)
 			return
 		}
 		fields, err := parseReply(subject, reply.Data, aText("stream"), aCount("seq"))
@@ -73,35 +73,34 @@ func (j *JetStream) PublishForSeq(m *nats.Msg, done func(uint64, error)) error {
 }
 
 // plainAck reads an acknowledgement of which stream and seq are all there is, in the form in which servers write it. Where
-// ok is false it is another one, or none, and has to be parsed.
-func plainAck(text []byte) (ack Ack, ok bool) {
+// ok is false it is another one, or none, and has to be parsed. stream is a part of the text.
+func plainAck(text []byte) (stream []byte, seq uint64, ok bool) {
 	rest, isOne := bytes.CutPrefix(text, []byte(`{"stream":"`))
 	name, rest, named := bytes.Cut(rest, []byte(`","seq":`))
 	digits, ended := bytes.CutSuffix(rest, []byte("}"))
 	const most = 19 // digits that every uint64 has room for
 	if !isOne || !named || !ended || len(name) == 0 || len(digits) == 0 || len(digits) > most || digits[0] == '0' {
-		return Ack{}, false
+		return nil, 0, false
 	}
 	for _, c := range name {
 		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			return Ack{}, false
+			return nil, 0, false
 		}
 	}
 	for _, c := range digits {
 		if c < '0' || c > '9' {
-			return Ack{}, false
+			return nil, 0, false
 		}
-		ack.Seq = 10*ack.Seq + uint64(c-'0')
+		seq = 10*seq + uint64(c-'0')
 	}
-	ack.Stream = string(name)
-	return ack, true
+	return name, seq, true
 }
 
 // ackedSeq reads the sequence number of an acknowledgement without making a Dict of it;
 // false where it is a refusal, or none at all.
 func ackedSeq(ack []byte) (seq uint64, ok bool) {
-	if plain, ok := plainAck(ack); ok {
-		return plain.Seq, true
+	if _, seq, ok := plainAck(ack); ok {
+		return seq, true
 	}
 	if !dict.Valid(ack) {
 		return 0, false

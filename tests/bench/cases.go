@@ -56,8 +56,8 @@ var table = slices.Concat(
 		simple("coroutines", "put and get, 64 coroutines", 32000, target{1.1, 1.2}, nil),
 		simple("put64k", "put, 64 KiB", 1000, target{tcl: 1.2}, nil),
 		simple("get64k", "get, 64 KiB", 1000, target{tcl: 1.2}, fillLarge),
-		simple("acks", "publish, 10,000 acknowledgements in flight", 30000, target{1.3, 1.8}, emptyAcks),
-		simple("pubsub", "publish to own subscription", 50000, target{2, 3}, nil),
+		simple("acks", "publish, 10,000 acknowledgements in flight", 100000, target{1.3, 1.8}, emptyAcks),
+		simple("pubsub", "publish to own subscription", 200000, target{2, 3}, nil),
 		simple("fetch", "fetch by 100", 20000, target{tcl: 1.5}, fillMessages),
 		simple("ordered", "ordered consumer", messages, target{tcl: 1.2}, fillMessages),
 		{name: "notify", group: "notify", label: "notification of a put", n: 2000, run: askWorker, figures: []figure{

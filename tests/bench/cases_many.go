@@ -6,7 +6,8 @@ import "fmt"
 
 // The cases of many.tcl. What has a target may take as long as nats.go's fastest way.
 var manyCases = []*benchCase{
-	simple("put-many", "put_many of 10,000, beside publishing each", 10000, target{tcl: 1}, nil),
+	{name: "put-many", group: "put-many", label: "put_many of 10,000, beside publishing each", n: 10, size: 10000, run: askWorker,
+		figures: []figure{{unit: "µs/key", target: target{tcl: 1}}}},
 	getMany(100, 50), getMany(1000, 5),
 	{name: "atomic", group: "atomic", label: "atomic of 100, beside publishing each", n: 50, size: 100, run: askWorker,
 		figures: []figure{{unit: "µs/key", target: target{tcl: 1}}}},

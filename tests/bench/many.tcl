@@ -11,17 +11,18 @@ proc keyList {n} {
     return $keys
 }
 
+# n times, size keys.
 proc cases::put-many {n size} {
     global kv value
     set pairs {}
-    foreach key [keyList $n] {
+    foreach key [keyList $size] {
         lappend pairs $key $value
     }
     set start [clock microseconds]
-    set revisions [$kv put_many $pairs]
-    set time [each $start $n]
-    expect revisions [llength $revisions] $n
-    return $time
+    for {set i 0} {$i < $n} {incr i} {
+        expect revisions [llength [$kv put_many $pairs]] $size
+    }
+    return [each $start [expr {$n * $size}]]
 }
 
 # n times, size keys.

@@ -23,7 +23,7 @@ import (
 func (p *native) serveMany(name string, n, size int) ([]float64, error) {
 	switch name {
 	case "put-many":
-		return p.publishedKeys(benchBucket, 1, n)
+		return p.publishedKeys(benchBucket, n, size)
 	case "get-many":
 		return p.getMany(n, size)
 	case "atomic":
