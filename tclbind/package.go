@@ -41,6 +41,7 @@ var Nats = &bridge.Extension{
 	},
 	Files:     scripts,
 	Urgent:    wire.IsLate,
+	Answers:   serverHere,
 	ErrorCode: errorCode,
 	Failing:   showCause,
 }

@@ -59,6 +59,12 @@ const Version = natsd.VERSION
 
 func failure(text string) error { return fault.New(fault.Server, text) }
 
+// running counts the servers that Start has returned and whose Shutdown was not called yet.
+var running atomic.Int32
+
+// Any tells whether there is a server in this process.
+func Any() bool { return running.Load() > 0 }
+
 // Start runs a server, and returns when it is ready. An error is ErrServer, with a text
 // that says what is wrong: a port that is taken, a bad config, a directory that cannot
 // be written, or that another server uses.
@@ -83,6 +89,7 @@ func Start(o Options) (s *Server, err error) {
 		s.store.release()
 		return nil, err
 	}
+	running.Add(1)
 	return s, nil
 }
 
@@ -141,6 +148,7 @@ func (s *Server) run(so *natsd.Options) error {
 func (s *Server) Shutdown() {
 	s.once.Do(func() {
 		s.ending.Store(true)
+		running.Add(-1)
 		var err error // of a panic; it is in the log, and the server is as gone as can be
 		defer caught(s.log, &err)
 		defer s.store.release()

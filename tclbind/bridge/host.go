@@ -87,6 +87,10 @@ type Host interface {
 	// reply that is about to come this is much shorter than an event's way. Any goroutine
 	// may call Rouse, but not after Close.
 	Sleep(most time.Duration)
+	// Yield is called before Sleep: it has the interpreter's thread let others run, again and again, until Rouse is called,
+	// which it leaves for Sleep to see, or the time is over. It is true where Rouse was called. A host that cannot do that
+	// returns false at once.
+	Yield(most time.Duration) bool
 	Rouse()
 
 	// Wake makes the interpreter's event loop call Package.Drain soon. Any goroutine

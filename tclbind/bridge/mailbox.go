@@ -64,6 +64,7 @@ type mailbox struct {
 	busy     time.Duration // how long Drain has worked since the event loop last served other events
 	deferred bool          // a Drain was asked for by Later, and earlier ones must do nothing
 	stale    int           // how many such earlier Drains are still to come
+	yielding yielding      // of sleep
 }
 
 // post is Package.Post.
@@ -120,6 +121,9 @@ func (m *mailbox) sleep(most time.Duration) bool {
 	}
 	m.asleep = true
 	m.mu.Unlock()
+	if m.yielding.may() {
+		m.yielding.ended(m.host.Yield(min(yieldTime, most)))
+	}
 	m.host.Sleep(most)
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -406,7 +406,10 @@ func (h *host) Again() { C.natsAgain(C.uintptr_t(h.handle)) }
 func (h *host) Later() { h.timer = C.natsLater(C.uintptr_t(h.handle)) }
 
 func (h *host) Sleep(most time.Duration) { C.natsSleep(h.sleeper, C.int(most.Microseconds())) }
-func (h *host) Rouse()                   { C.natsRouse(h.sleeper) }
+func (h *host) Yield(most time.Duration) bool {
+	return C.natsYield(h.sleeper, C.int(most.Microseconds())) != 0
+}
+func (h *host) Rouse() { C.natsRouse(h.sleeper) }
 
 func (h *host) Write(channel, line string) error {
 	p := text(channel)

@@ -5,17 +5,11 @@
 /* How the library comes into a process and an interpreter, and how it leaves. */
 
 #include <pthread.h>
-#ifdef _WIN32
-#include <windows.h>
-#else
-#include <unistd.h>
-#endif
 
 #include "parts.h"
 #include "_cgo_export.h"
 
 volatile int natsForked = 0;
-long natsProcessors;
 
 #ifndef _WIN32
 static void inChild(void) { natsForked = 1; }
@@ -35,13 +29,7 @@ const char *natsInitStubs(Tcl_Interp *interp)
 
 void natsOnce(void)
 {
-#ifdef _WIN32
-    SYSTEM_INFO system;
-
-    GetSystemInfo(&system);
-    natsProcessors = system.dwNumberOfProcessors;
-#else
-    natsProcessors = sysconf(_SC_NPROCESSORS_ONLN);
+#ifndef _WIN32
     pthread_atfork(NULL, NULL, inChild);
 #endif
 }

@@ -9,9 +9,6 @@
 /* A child of fork that has not called exec has no Go scheduler: nothing of Go may be entered there (life.c). */
 extern volatile int natsForked;
 
-/* How many processors there are (life.c). */
-extern long natsProcessors;
-
 /* Takes the events that were queued for an owner out of the queue (events.c). */
 void natsForgetEvents(uintptr_t owner);
 

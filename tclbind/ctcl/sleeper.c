@@ -14,26 +14,6 @@ struct Sleeper {
     pthread_mutex_t lock;
     pthread_cond_t cond;
     int roused; /* changed under the lock, read without */
-    int late;   /* replies in a row that came after the yielding; this and what follows is the sleeper's own */
-    int pause;  /* how many sleeps do not yield after the next one of those */
-    int vain;   /* sleeps to come that do not yield first */
-};
-
-enum {
-    /*
-     * How long, in µs, a sleeper yields its processor before it gives it up. A server on the same
-     * machine or network has answered by then, and waking a thread, on a processor that has gone
-     * idle, takes a quarter of the whole call.
-     */
-    YIELDING = 400,
-    /*
-     * After so many replies in a row that took longer, FIRST_PAUSE sleeps go without, and after each further row twice
-     * as many, up to LAST_PAUSE: others may use the processor. One late reply tells nothing. Processors and threads
-     * that have gone to sleep meanwhile make the first one late again, and all would be slow for ever.
-     */
-    ROW = 4,
-    FIRST_PAUSE = 8,
-    LAST_PAUSE = 256
 };
 
 Sleeper *natsNewSleeper(void)
@@ -49,9 +29,6 @@ Sleeper *natsNewSleeper(void)
     pthread_cond_init(&sleeper->cond, &attributes);
     pthread_condattr_destroy(&attributes);
     sleeper->roused = 0;
-    sleeper->late = 0;
-    sleeper->pause = FIRST_PAUSE;
-    sleeper->vain = 0;
     return sleeper;
 }
 
@@ -83,36 +60,18 @@ static int before(struct timespec end)
 
 static int roused(Sleeper *sleeper) { return __atomic_load_n(&sleeper->roused, __ATOMIC_ACQUIRE); }
 
-static void cameLate(Sleeper *sleeper)
+/* Lets others run until it is roused, for so long at most. */
+int natsYield(Sleeper *sleeper, int microseconds)
 {
-    if (++sleeper->late < ROW) {
-        return;
-    }
-    sleeper->late = 0;
-    sleeper->vain = sleeper->pause;
-    if (sleeper->pause < LAST_PAUSE) {
-        sleeper->pause *= 2;
-    }
-}
+    struct timespec end = later(microseconds);
 
-/* Lets others run until it is roused, for YIELDING µs. */
-static void yieldTo(Sleeper *sleeper)
-{
-    struct timespec end = later(YIELDING);
-
-    if (sleeper->vain > 0) {
-        sleeper->vain--;
-        return;
-    }
     while (!roused(sleeper)) {
         if (!before(end)) {
-            cameLate(sleeper);
-            return;
+            return 0;
         }
         sched_yield();
     }
-    sleeper->late = 0;
-    sleeper->pause = FIRST_PAUSE;
+    return 1;
 }
 
 /* Waits until it is roused, for so long at most; not at all where it was roused before. */
@@ -120,9 +79,6 @@ void natsSleep(Sleeper *sleeper, int microseconds)
 {
     struct timespec end = later(microseconds);
 
-    if (natsProcessors > 1) {
-        yieldTo(sleeper);
-    }
     pthread_mutex_lock(&sleeper->lock);
 #ifdef __APPLE__
     end.tv_sec = microseconds / 1000000;

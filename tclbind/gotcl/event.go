@@ -3,6 +3,8 @@
 package gotcl
 
 import (
+	"runtime"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -91,6 +93,27 @@ func (h *host) Sleep(most time.Duration) {
 		h.sleep.Stop()
 	case <-h.sleep.C:
 	}
+}
+
+// yields is true while a thread of the process yields. Its goroutine keeps one of Go's processors, and whoever reads the
+// reply needs another.
+var yields atomic.Bool
+
+var goProcessors = runtime.GOMAXPROCS(0)
+
+func (h *host) Yield(most time.Duration) bool {
+	// A server in this process is several goroutines that hand on to each other.
+	if goProcessors < 2 || h.x.Answers != nil && h.x.Answers() || !yields.CompareAndSwap(false, true) {
+		return false
+	}
+	defer yields.Store(false)
+	began := time.Now()
+	for len(h.roused) == 0 {
+		if time.Since(began) >= most || !yieldThread() {
+			return false
+		}
+	}
+	return true
 }
 
 func (h *host) Rouse() {
