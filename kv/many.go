@@ -143,6 +143,7 @@ func (p *pipe) feed(conn *wire.Conn, next int, step func()) {
 
 // ended is the end of one step.
 func (p *pipe) ended(i int, err error) {
+	weight := p.weight(i) // when the last one is done what it is about belongs to the caller again
 	if err != nil && endsAll(err) {
 		p.stopped.Store(true)
 	}
@@ -153,7 +154,7 @@ func (p *pipe) ended(i int, err error) {
 	}
 	p.mu.Unlock()
 	p.running.Done()
-	p.free.Release(p.weight(i))
+	p.free.Release(weight)
 }
 
 // endsAll tells whether an error will be that of all others, too.

@@ -41,7 +41,6 @@ var Nats = &bridge.Extension{
 	},
 	Files:     scripts,
 	Urgent:    wire.IsLate,
-	Answers:   serverHere,
 	ErrorCode: errorCode,
 	Failing:   showCause,
 }

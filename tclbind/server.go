@@ -29,9 +29,6 @@ var serverCommands = []bridge.Command{
 	{Name: "server_shutdown", Usage: "server", Run: bridge.On(cmdServerShutdown)},
 }
 
-// serverHere is Extension.Answers.
-var serverHere = server.Any
-
 // cmdServer starts a server; the wait's result is its handle.
 func cmdServer(p *bridge.Package, args []bridge.Value) (any, error) {
 	o, err := serverOptions.Parse(args[1:])

@@ -14,9 +14,6 @@ import (
 // serverVersion is empty: there is no server in it.
 const serverVersion = ""
 
-// serverHere is Extension.Answers.
-var serverHere func() bool
-
 var errNoServer = fault.New(fault.Server, "This library of the package nats was built without the server (SERVER=no)")
 
 // serverCommands of a library without the server, which is half of its size (make SERVER=no).

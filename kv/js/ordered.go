@@ -326,7 +326,7 @@ func (c *OrderedConsumer) receive(generation int, m *wire.Lent) {
 	c.consumerSeq = meta.ConsumerSeq
 	if meta.StreamSeq <= c.streamSeq {
 		// A server that stores messages while it makes a consumer of last_per_subject sends those a second time
-		// (selectStartingSeqNo of nats-server 2.15.2: its list of the last messages is made behind the state that says
+		// (selectStartingSeqNo of nats-server 2.15.3: its list of the last messages is made behind the state that says
 		// where it goes on).
 		c.mu.Unlock()
 		if meta.Pending == 0 && c.config.Idle != nil {

@@ -88,9 +88,9 @@ type Host interface {
 	// may call Rouse, but not after Close.
 	Sleep(most time.Duration)
 	// Yield is called before Sleep: it has the interpreter's thread let others run, again and again, until Rouse is called,
-	// which it leaves for Sleep to see, or the time is over. It is true where Rouse was called. A host that cannot do that
-	// returns false at once.
-	Yield(most time.Duration) bool
+	// which it leaves for Sleep to see, or the time is over. It returns how much of the time is left, 0 where nobody has
+	// called Rouse. can is false, at once, where the host may not do that now.
+	Yield(most time.Duration) (left time.Duration, can bool)
 	Rouse()
 
 	// Wake makes the interpreter's event loop call Package.Drain soon. Any goroutine

@@ -64,7 +64,6 @@ type mailbox struct {
 	busy     time.Duration // how long Drain has worked since the event loop last served other events
 	deferred bool          // a Drain was asked for by Later, and earlier ones must do nothing
 	stale    int           // how many such earlier Drains are still to come
-	yielding yielding      // of sleep
 }
 
 // post is Package.Post.
@@ -110,10 +109,10 @@ func (m *mailbox) wakeLocked() {
 	}
 }
 
-// sleep waits outside the event loop until something is posted, but not longer than most. If it returns true,
-// something was posted, and the caller has to call Drain. It returns false if nothing was posted, or if a Drain
-// comes by an event.
-func (m *mailbox) sleep(most time.Duration) bool {
+// sleep waits outside the event loop until something is posted, but not longer than most, the first of it in the wait's turn
+// to yield. If it returns true, something was posted, and the caller has to call Drain. It returns false if nothing was
+// posted, or if a Drain comes by an event.
+func (m *mailbox) sleep(most time.Duration, t *turn) bool {
 	m.mu.Lock()
 	if m.woken || m.closed {
 		m.mu.Unlock()
@@ -121,8 +120,12 @@ func (m *mailbox) sleep(most time.Duration) bool {
 	}
 	m.asleep = true
 	m.mu.Unlock()
-	if m.yielding.may() {
-		m.yielding.ended(m.host.Yield(min(yieldTime, most)))
+	if may := min(t.left, most); may > 0 {
+		left, can := m.host.Yield(may)
+		if can {
+			most -= may - left
+		}
+		t.left, t.yielded = left, can
 	}
 	m.host.Sleep(most)
 	m.mu.Lock()

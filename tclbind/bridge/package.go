@@ -27,8 +27,6 @@ type Extension struct {
 	// Urgent tells whether an error is that of a deadline: whoever waits hears of it before all else that
 	// has come for the script. It may be called by any goroutine. nil: none is.
 	Urgent func(error) bool
-	// Answers tells whether goroutines of this process may be what a script waits for. Any thread may call it. nil: they never are.
-	Answers func() bool
 	// ErrorCode is the errorCode with which an error is thrown that is none of Tcl's own (a
 	// TclError). It is also asked for this package's own, a Fault.
 	ErrorCode func(error) []string

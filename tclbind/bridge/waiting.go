@@ -52,6 +52,8 @@ type waits struct {
 	// allowed is true while a command runs that may begin an operation, since its caller waits for the end.
 	allowed bool
 	served  time.Time // when the event loop last had its turn in a wait
+	// yielding is for waits outside coroutines.
+	yielding yielding
 }
 
 // Begin starts an operation that ends in done, and returns the id of its wait.
@@ -381,8 +383,9 @@ func cmdWait(p *Package, args []Value) (any, error) {
 func (p *Package) await(w *wait) (any, error) {
 	w.coroutine = ""
 	p.sendGathered()
+	turn := p.waits.yielding.begin()
 	for w.end == nil {
-		err := p.waitEvent()
+		err := p.waitEvent(&turn)
 		if p.closed {
 			return nil, cmp.Or(err, p.Gone())
 		}
@@ -395,6 +398,7 @@ func (p *Package) await(w *wait) (any, error) {
 			return nil, err
 		}
 	}
+	p.waits.yielding.end(turn)
 	return p.outcome(w)
 }
 
@@ -408,9 +412,9 @@ const (
 )
 
 // waitEvent serves what comes next: what is posted, or an event.
-func (p *Package) waitEvent() error {
+func (p *Package) waitEvent(t *turn) error {
 	overdue := time.Since(p.waits.served) > fairness
-	if !overdue && p.mailbox.sleep(nap) {
+	if !overdue && p.mailbox.sleep(nap, t) {
 		p.Drain()
 		return nil
 	}

@@ -11,7 +11,7 @@ const (
 	// yieldTime is how long a wait yields its processor before it gives it up. A server on the same machine or network has
 	// answered by then, and waking a thread, on a processor that has gone idle, takes a quarter of the whole call.
 	yieldTime = 400 * time.Microsecond
-	// After lateRow replies in a row that took longer, firstPause waits go without, and after each further row twice as many,
+	// After lateRow waits in a row that took longer, firstPause of them go without, and after each further row twice as many,
 	// up to lastPause: others may use the processor. One late reply tells nothing. Processors and threads that have gone to
 	// sleep meanwhile make the first one late again, and all would be slow for ever.
 	lateRow    = 4
@@ -22,24 +22,37 @@ const (
 // Where there is one processor, whoever answers needs it.
 var manyProcessors = runtime.NumCPU() > 1
 
-// yielding decides whether a wait yields first. It belongs to the interpreter's thread.
+// yielding decides how long a wait yields. It belongs to the interpreter's thread.
 type yielding struct {
-	late  int // replies in a row that came after the yielding
+	late  int // waits in a row whose end came after the yielding
 	pause int // how many waits did not yield after the last lateRow of those
 	vain  int // waits to come that do not yield
 }
 
-func (y *yielding) may() bool {
-	if y.vain > 0 {
-		y.vain--
-		return false
-	}
-	return manyProcessors
+// turn is the yielding of one wait.
+type turn struct {
+	left    time.Duration // for how long it may still yield
+	yielded bool
 }
 
-// ended is told of each wait that has yielded, whether the reply came meanwhile.
-func (y *yielding) ended(inTime bool) {
-	if inTime {
+// begin is the turn of a wait that begins.
+func (y *yielding) begin() turn {
+	switch {
+	case !manyProcessors:
+		return turn{}
+	case y.vain > 0:
+		y.vain--
+		return turn{}
+	}
+	return turn{left: yieldTime}
+}
+
+// end is told when a wait's end has come. Where that was in its turn the next waits yield, too.
+func (y *yielding) end(t turn) {
+	switch {
+	case !t.yielded:
+		return
+	case t.left > 0:
 		*y = yielding{}
 		return
 	}

@@ -405,11 +405,12 @@ func (h *host) Wake()  { C.natsWake(h.thread, C.uintptr_t(h.handle)) }
 func (h *host) Again() { C.natsAgain(C.uintptr_t(h.handle)) }
 func (h *host) Later() { h.timer = C.natsLater(C.uintptr_t(h.handle)) }
 
-func (h *host) Sleep(most time.Duration) { C.natsSleep(h.sleeper, C.int(most.Microseconds())) }
-func (h *host) Yield(most time.Duration) bool {
-	return C.natsYield(h.sleeper, C.int(most.Microseconds())) != 0
+func (h *host) Yield(most time.Duration) (left time.Duration, can bool) {
+	return time.Duration(C.natsYield(h.sleeper, C.int(most.Microseconds()))) * time.Microsecond, true
 }
-func (h *host) Rouse() { C.natsRouse(h.sleeper) }
+
+func (h *host) Sleep(most time.Duration) { C.natsSleep(h.sleeper, C.int(most.Microseconds())) }
+func (h *host) Rouse()                   { C.natsRouse(h.sleeper) }
 
 func (h *host) Write(channel, line string) error {
 	p := text(channel)

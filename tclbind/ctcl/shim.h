@@ -104,7 +104,7 @@ typedef struct Sleeper Sleeper; /* a wait that is shorter than one in Tcl's noti
 Sleeper *natsNewSleeper(void);
 void natsFreeSleeper(Sleeper *sleeper);
 void natsSleep(Sleeper *sleeper, int microseconds);
-int natsYield(Sleeper *sleeper, int microseconds); /* was it roused? */
+int natsYield(Sleeper *sleeper, int microseconds); /* how many are left when it is roused; 0: it was not */
 void natsRouse(Sleeper *sleeper);
 void *natsLater(uintptr_t owner);
 

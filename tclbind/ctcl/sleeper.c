@@ -51,11 +51,12 @@ static struct timespec later(int microseconds)
     return t;
 }
 
-static int before(struct timespec end)
+/* How many microseconds it is until then. */
+static int until(struct timespec end)
 {
     struct timespec now = later(0);
 
-    return now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec);
+    return (int) ((end.tv_sec - now.tv_sec) * 1000000L + (end.tv_nsec - now.tv_nsec) / 1000L);
 }
 
 static int roused(Sleeper *sleeper) { return __atomic_load_n(&sleeper->roused, __ATOMIC_ACQUIRE); }
@@ -64,14 +65,12 @@ static int roused(Sleeper *sleeper) { return __atomic_load_n(&sleeper->roused, _
 int natsYield(Sleeper *sleeper, int microseconds)
 {
     struct timespec end = later(microseconds);
+    int left;
 
-    while (!roused(sleeper)) {
-        if (!before(end)) {
-            return 0;
-        }
+    while ((left = until(end)) > 0 && !roused(sleeper)) {
         sched_yield();
     }
-    return 1;
+    return left > 0 ? left : 0;
 }
 
 /* Waits until it is roused, for so long at most; not at all where it was roused before. */

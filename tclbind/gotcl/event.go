@@ -4,7 +4,6 @@ package gotcl
 
 import (
 	"runtime"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -95,25 +94,31 @@ func (h *host) Sleep(most time.Duration) {
 	}
 }
 
-// yields is true while a thread of the process yields. Its goroutine keeps one of Go's processors, and whoever reads the
-// reply needs another.
-var yields atomic.Bool
+// mayYield is what Yielding was given.
+var mayYield func() bool
+
+// Yielding has a script that waits for a reply yield its processor for a moment before it sleeps, where that is possible (on
+// Linux, with several processors) and may returns true: the reply comes sooner. The goroutine keeps one of Go's processors
+// meanwhile, which other goroutines may need. So it is for a program with one thread of Tcl, which does nothing else but read
+// what comes, and it is called before the first interpreter is made.
+func Yielding(may func() bool) { mayYield = may }
 
 var goProcessors = runtime.GOMAXPROCS(0)
 
-func (h *host) Yield(most time.Duration) bool {
-	// A server in this process is several goroutines that hand on to each other.
-	if goProcessors < 2 || h.x.Answers != nil && h.x.Answers() || !yields.CompareAndSwap(false, true) {
-		return false
+func (h *host) Yield(most time.Duration) (left time.Duration, can bool) {
+	if goProcessors < 2 || mayYield == nil || !mayYield() {
+		return 0, false
 	}
-	defer yields.Store(false)
 	began := time.Now()
-	for len(h.roused) == 0 {
-		if time.Since(began) >= most || !yieldThread() {
-			return false
+	for left = most; left > 0; left = most - time.Since(began) {
+		if len(h.roused) > 0 {
+			return left, true
+		}
+		if !yieldThread() {
+			return 0, false
 		}
 	}
-	return true
+	return 0, true
 }
 
 func (h *host) Rouse() {

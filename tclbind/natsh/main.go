@@ -58,6 +58,8 @@ func main() {
 		fmt.Print(job.shown)
 		return
 	}
+	// A server in this process is goroutines that hand on to each other, for which there have to be processors.
+	gotcl.Yielding(func() bool { return !server.Any() })
 	in, err := gotcl.NewInterp(executable, tclbind.Nats)
 	if err != nil {
 		fail(err)
