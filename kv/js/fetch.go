@@ -372,13 +372,38 @@ func statusOf(m *nats.Msg) string {
 // absent has done called with the reason why a consumer does not answer, where the API
 // can tell one: the stream, the consumer or JetStream is not there.
 func (j *JetStream) absent(stream, consumer string, done func(error)) {
+	asked := wire.Now()
 	err := j.ConsumerInfo(stream, consumer, func(_ dict.Dict, err error) {
 		switch fault.CodeOf(err) {
-		case fault.ConnectionClosed, fault.StreamNotFound, fault.ConsumerNotFound, fault.JetStreamNotEnabled, fault.JetStreamNotEnabledForAccount:
+		case fault.ConnectionClosed, fault.StreamNotFound, fault.JetStreamNotEnabled, fault.JetStreamNotEnabledForAccount:
 			done(err)
+		case fault.ConsumerNotFound:
+			j.unlessDelayed(asked.Elapsed(), err, done)
 		default:
 			done(nil)
 		}
+	})
+	if err != nil {
+		done(nil)
+	}
+}
+
+// delayed is less than the half second for which a server of a cluster holds an answer back that another one may know better.
+const delayed = 400 * time.Millisecond
+
+// unlessDelayed has done called with the error that a consumer is not there, unless the answer was held back: from 2.15.3 on a
+// server that was just started, and is about to have the consumer, says so, too (jsConsumerInfoRequest). Nobody else
+// answers while the consumer has no leader. took is how long the answer was under way, which may be far.
+func (j *JetStream) unlessDelayed(took time.Duration, missing error, done func(error)) {
+	if took < delayed {
+		done(missing)
+		return
+	}
+	err := j.conn.RTT(j.Timeout(), func(way time.Duration, err error) {
+		if err != nil || took-way >= delayed {
+			missing = nil
+		}
+		done(missing)
 	})
 	if err != nil {
 		done(nil)
