@@ -48,7 +48,7 @@ var errCanceled = fault.New(fault.Canceled, "The operation was canceled")
 
 // PutMany puts many values, in their order, without waiting for each. done gets an outcome for
 // each of them, in the same order, when all have come. A key or value that cannot be fails by itself; once
-// the connection or the bucket is gone nothing more is begun.
+// the connection or the bucket is gone nothing more is begun. pairs stay as they are until done is called.
 func (b *Bucket) PutMany(pairs []KeyValue, o ManyOptions, done func([]Outcome)) {
 	out := make([]Outcome, len(pairs))
 	for i, p := range pairs {

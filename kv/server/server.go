@@ -59,16 +59,22 @@ const Version = natsd.VERSION
 
 func failure(text string) error { return fault.New(fault.Server, text) }
 
-// running counts the servers that Start has returned and whose Shutdown was not called yet.
+// running counts the servers, from the beginning of Start to the end of Shutdown.
 var running atomic.Int32
 
-// Any tells whether there is a server in this process.
+// Any tells whether there is a server in this process, or one that starts or ends.
 func Any() bool { return running.Load() > 0 }
 
 // Start runs a server, and returns when it is ready. An error is ErrServer, with a text
 // that says what is wrong: a port that is taken, a bad config, a directory that cannot
 // be written, or that another server uses.
 func Start(o Options) (s *Server, err error) {
+	running.Add(1)
+	defer func() {
+		if err != nil {
+			running.Add(-1)
+		}
+	}()
 	defer caught(o.Log, &err)
 	so, err := o.settings()
 	if err != nil {
@@ -89,7 +95,6 @@ func Start(o Options) (s *Server, err error) {
 		s.store.release()
 		return nil, err
 	}
-	running.Add(1)
 	return s, nil
 }
 
@@ -148,7 +153,7 @@ func (s *Server) run(so *natsd.Options) error {
 func (s *Server) Shutdown() {
 	s.once.Do(func() {
 		s.ending.Store(true)
-		running.Add(-1)
+		defer running.Add(-1)
 		var err error // of a panic; it is in the log, and the server is as gone as can be
 		defer caught(s.log, &err)
 		defer s.store.release()
@@ -159,7 +164,8 @@ func (s *Server) Shutdown() {
 
 // Connect makes a connection without a network: it is one end of a pipe, and the server has the other.
 func (s *Server) Connect() (net.Conn, error) {
-	// nats-server still says that it runs while it closes its connections, and would take one more, which ends at once.
+	// nats-server still says that it runs while it closes its connections. Whoever has lost one would get another, which ends
+	// at once.
 	if s.ending.Load() || !s.natsd.Running() {
 		return nil, failure("The server in this process has ended")
 	}

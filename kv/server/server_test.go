@@ -48,8 +48,8 @@ func TestAServerThatEndsTakesNoConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := s.Connect()
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || !Any() {
+			t.Fatalf("%v, a server is here: %v", err, Any())
 		}
 		ended := make(chan struct{})
 		go func() {
@@ -62,7 +62,9 @@ func TestAServerThatEndsTakesNoConnection(t *testing.T) {
 			t.Error("a server that ends has taken a connection")
 		}
 		c.Close()
-		<-ended
+		if <-ended; Any() {
+			t.Fatal("a server is here that has ended")
+		}
 	}
 }
 
@@ -88,6 +90,9 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		}
 		if fault.CodeOf(err) != "ErrServer" || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: %v", text, err)
+		}
+		if n := running.Load(); n != 1 {
+			t.Errorf("%s: %d servers are counted beside the one that runs", text, n-1)
 		}
 	}
 }

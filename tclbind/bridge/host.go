@@ -83,14 +83,15 @@ type Host interface {
 	// PollEvent does the same without waiting. It is false where there was no event.
 	PollEvent() (bool, error)
 
+	// Yield may be called before Sleep: it has the interpreter's thread let others run, again and again, until Rouse is called,
+	// which it leaves for Sleep to see, or the time is over. It returns how much of the time is left, 0 where nobody has
+	// called Rouse. can is false, at once, where the host may not do that now.
+	Yield(most time.Duration) (left time.Duration, can bool)
+
 	// Sleep waits without serving events until Rouse is called, or the time is over: for a
 	// reply that is about to come this is much shorter than an event's way. Any goroutine
 	// may call Rouse, but not after Close.
 	Sleep(most time.Duration)
-	// Yield is called before Sleep: it has the interpreter's thread let others run, again and again, until Rouse is called,
-	// which it leaves for Sleep to see, or the time is over. It returns how much of the time is left, 0 where nobody has
-	// called Rouse. can is false, at once, where the host may not do that now.
-	Yield(most time.Duration) (left time.Duration, can bool)
 	Rouse()
 
 	// Wake makes the interpreter's event loop call Package.Drain soon. Any goroutine

@@ -53,7 +53,7 @@ type mailbox struct {
 	urgent  []Item       // run before those of queue
 	urgents atomic.Int32 // the length of urgent, to be read without the lock
 	woken   bool         // the host was asked for a Drain, which has not begun yet
-	asleep  bool         // the interpreter's thread is in Host.Sleep; whoever posts rouses it, and then it calls Drain
+	asleep  bool         // the interpreter's thread is in Host.Yield or Host.Sleep; whoever posts rouses it, and then it calls Drain
 	closed  bool
 
 	// All that follows belongs to the interpreter's thread.
@@ -109,10 +109,10 @@ func (m *mailbox) wakeLocked() {
 	}
 }
 
-// sleep waits outside the event loop until something is posted, but not longer than most, the first of it in the wait's turn
-// to yield. If it returns true, something was posted, and the caller has to call Drain. It returns false if nothing was
+// sleep waits outside the event loop until something is posted, but not longer than most; at first by yielding, for as long as
+// the wait may. If it returns true, something was posted, and the caller has to call Drain. It returns false if nothing was
 // posted, or if a Drain comes by an event.
-func (m *mailbox) sleep(most time.Duration, t *turn) bool {
+func (m *mailbox) sleep(most time.Duration, wait *budget) bool {
 	m.mu.Lock()
 	if m.woken || m.closed {
 		m.mu.Unlock()
@@ -120,12 +120,12 @@ func (m *mailbox) sleep(most time.Duration, t *turn) bool {
 	}
 	m.asleep = true
 	m.mu.Unlock()
-	if may := min(t.left, most); may > 0 {
+	if may := min(wait.left, most); may > 0 {
 		left, can := m.host.Yield(may)
 		if can {
 			most -= may - left
 		}
-		t.left, t.yielded = left, can
+		wait.left, wait.yielded = left, can
 	}
 	m.host.Sleep(most)
 	m.mu.Lock()

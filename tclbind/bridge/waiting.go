@@ -383,9 +383,9 @@ func cmdWait(p *Package, args []Value) (any, error) {
 func (p *Package) await(w *wait) (any, error) {
 	w.coroutine = ""
 	p.sendGathered()
-	turn := p.waits.yielding.begin()
+	yields := p.waits.yielding.begin()
 	for w.end == nil {
-		err := p.waitEvent(&turn)
+		err := p.waitEvent(&yields)
 		if p.closed {
 			return nil, cmp.Or(err, p.Gone())
 		}
@@ -398,7 +398,7 @@ func (p *Package) await(w *wait) (any, error) {
 			return nil, err
 		}
 	}
-	p.waits.yielding.end(turn)
+	p.waits.yielding.end(yields)
 	return p.outcome(w)
 }
 
@@ -412,9 +412,9 @@ const (
 )
 
 // waitEvent serves what comes next: what is posted, or an event.
-func (p *Package) waitEvent(t *turn) error {
+func (p *Package) waitEvent(w *budget) error {
 	overdue := time.Since(p.waits.served) > fairness
-	if !overdue && p.mailbox.sleep(nap, t) {
+	if !overdue && p.mailbox.sleep(nap, w) {
 		p.Drain()
 		return nil
 	}
@@ -427,6 +427,7 @@ func (p *Package) waitEvent(t *turn) error {
 		}
 		return p.Host.WaitEvent()
 	}
+	w.left = 0 // what comes from here on comes late
 	err := p.Host.WaitEvent()
 	p.waits.served = time.Now()
 	return err

@@ -24,40 +24,41 @@ var manyProcessors = runtime.NumCPU() > 1
 
 // yielding decides how long a wait yields. It belongs to the interpreter's thread.
 type yielding struct {
-	late  int // waits in a row whose end came after the yielding
-	pause int // how many waits did not yield after the last lateRow of those
-	vain  int // waits to come that do not yield
+	late   int // waits in a row whose end came after the yielding
+	pause  int // how many waits did not yield after the last lateRow of those
+	paused int // how many of them are to come
 }
 
-// turn is the yielding of one wait.
-type turn struct {
-	left    time.Duration // for how long it may still yield
+// budget is how long one wait may yield.
+type budget struct {
+	left    time.Duration
 	yielded bool
 }
 
-// begin is the turn of a wait that begins.
-func (y *yielding) begin() turn {
+// begin is the budget of a wait that begins.
+func (y *yielding) begin() budget {
 	switch {
 	case !manyProcessors:
-		return turn{}
-	case y.vain > 0:
-		y.vain--
-		return turn{}
+		return budget{}
+	case y.paused > 0:
+		y.paused--
+		return budget{}
 	}
-	return turn{left: yieldTime}
+	return budget{left: yieldTime}
 }
 
-// end is told when a wait's end has come. Where that was in its turn the next waits yield, too.
-func (y *yielding) end(t turn) {
+// end is told when a wait's end has come. Where something is left of its budget, it came while the wait yielded, and the
+// next ones yield, too.
+func (y *yielding) end(b budget) {
 	switch {
-	case !t.yielded:
+	case !b.yielded:
 		return
-	case t.left > 0:
+	case b.left > 0:
 		*y = yielding{}
 		return
 	}
 	if y.late++; y.late == lateRow {
 		pause := min(max(2*y.pause, firstPause), lastPause)
-		*y = yielding{pause: pause, vain: pause}
+		*y = yielding{pause: pause, paused: pause}
 	}
 }

@@ -23,18 +23,18 @@ func TestWaitsYieldWhereRepliesComeInTime(t *testing.T) {
 			if y.begin().left == 0 {
 				t.Fatalf("wait %d of %d does not yield", i, n)
 			}
-			y.end(turn{left: left, yielded: true})
+			y.end(budget{left: left, yielded: true})
 		}
 	}
 	late := func(n int) { t.Helper(); waits(n, 0) }
 	sleeps := func(n int) {
 		t.Helper()
 		for i := range n {
-			turn := y.begin()
-			if turn.left > 0 {
+			a := y.begin()
+			if a.left > 0 {
 				t.Fatalf("wait %d of %d yields", i, n)
 			}
-			y.end(turn)
+			y.end(a)
 		}
 	}
 	for _, n := range []int{firstPause, 2 * firstPause, 4 * firstPause, 8 * firstPause, 16 * firstPause, lastPause, lastPause} {
@@ -51,17 +51,24 @@ func TestWaitsYieldWhereRepliesComeInTime(t *testing.T) {
 // sleeper is a host to which something comes while it yields or sleeps, each time in the middle of the time.
 type sleeper struct {
 	loop
-	p              *Package
-	cannot         bool // yield
-	comes          func()
-	yielded, slept time.Duration
+	p       *Package
+	cannot  bool // yield
+	comes   func()
+	roused  bool
+	yielded time.Duration // in all
+	first   time.Duration // how long it was to sleep the first time
 }
 
-func (s *sleeper) Rouse() {}
+func (s *sleeper) Rouse() { s.roused = true }
 
 func (s *sleeper) WaitEvent() error {
-	s.one(s.p)
-	return nil
+	_, err := s.PollEvent()
+	return err
+}
+
+func (s *sleeper) PollEvent() (bool, error) {
+	_, served := s.one(s.p)
+	return served, nil
 }
 
 func (s *sleeper) Yield(most time.Duration) (time.Duration, bool) {
@@ -78,8 +85,13 @@ func (s *sleeper) Yield(most time.Duration) (time.Duration, bool) {
 }
 
 func (s *sleeper) Sleep(most time.Duration) {
-	s.slept += most
-	s.comes()
+	if s.first == 0 {
+		s.first = most
+	}
+	if !s.roused {
+		s.comes()
+	}
+	s.roused = false
 }
 
 // However much else comes while a script waits, it yields no longer than for one wait, and sleeps after that.
@@ -106,11 +118,12 @@ func TestAWaitYieldsForAMomentWhateverComes(t *testing.T) {
 		if v, err := p.await(p.waits.byID[id.(waitID)]); v != 5 || err != nil {
 			t.Fatalf("got %v, %v", v, err)
 		}
-		if want := yieldTime; !cannot && s.yielded != want || cannot && s.yielded != 0 {
-			t.Errorf("it has yielded for %v", s.yielded)
+		yields, sleeps, late := yieldTime, nap-yieldTime/2, 1
+		if cannot {
+			yields, sleeps, late = 0, nap, 0
 		}
-		if late := p.waits.yielding.late; cannot && late != 0 || !cannot && late != 1 {
-			t.Errorf("%d late replies", late)
+		if s.yielded != yields || s.first != sleeps || p.waits.yielding.late != late {
+			t.Errorf("it has yielded for %v, and was to sleep for %v; %d waits were late", s.yielded, s.first, p.waits.yielding.late)
 		}
 	}
 }

@@ -6,7 +6,7 @@ import "fmt"
 
 // The cases of many.tcl. What has a target may take as long as nats.go's fastest way.
 var manyCases = []*benchCase{
-	{name: "put-many", group: "put-many", label: "put_many of 10,000, beside publishing each", n: 10, size: 10000, run: askWorker,
+	{name: "put-many", group: "put-many", label: "put_many of 10,000, beside publishing each", n: 10, size: 10000, quick: true, run: askWorker,
 		figures: []figure{{unit: "µs/key", target: target{tcl: 1}}}},
 	getMany(100, 50), getMany(1000, 5),
 	{name: "atomic", group: "atomic", label: "atomic of 100, beside publishing each", n: 50, size: 100, run: askWorker,

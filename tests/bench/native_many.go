@@ -53,12 +53,15 @@ func (p *native) serveMany(name string, n, size int) ([]float64, error) {
 // publishedKeys puts size keys without waiting for each, n times: for put_many, and for atomic, where all
 // are stored or none, which nats.go has no call for.
 func (p *native) publishedKeys(bucket string, n, size int) ([]float64, error) {
-	futures := make([]jetstream.PubAckFuture, size)
+	futures, subjects := make([]jetstream.PubAckFuture, size), make([]string, size)
+	for i := range subjects {
+		subjects[i] = "$KV." + bucket + "." + key(i)
+	}
 	began := time.Now()
 	for range n {
 		for i := range futures {
 			var err error
-			if futures[i], err = p.js.PublishAsync("$KV."+bucket+"."+key(i), value, jetstream.WithStallWait(time.Minute)); err != nil {
+			if futures[i], err = p.js.PublishAsync(subjects[i], value, jetstream.WithStallWait(time.Minute)); err != nil {
 				return nil, err
 			}
 		}
