@@ -85,7 +85,7 @@ type Host interface {
 
 	// Yield may be called before Sleep: it has the interpreter's thread let others run, again and again, until Rouse is called,
 	// which it leaves for Sleep to see, or the time is over. It returns how much of the time is left, 0 where nobody has
-	// called Rouse. can is false, at once, where the host may not do that now.
+	// called Rouse, which a host may find sooner. can is false, at once, where the host may not do that now.
 	Yield(most time.Duration) (left time.Duration, can bool)
 
 	// Sleep waits without serving events until Rouse is called, or the time is over: for a
