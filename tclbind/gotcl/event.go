@@ -99,8 +99,8 @@ var mayYield func() bool
 
 // Yielding has a script that waits for a reply yield its processor for a moment before it sleeps, where that is possible (on
 // Linux, with several processors) and may returns true: the reply comes sooner. The goroutine keeps one of Go's processors
-// meanwhile, unless the system lets others run for long, and other goroutines may need it. So it is for a program with one thread of Tcl, which does nothing else but read
-// what comes, and it is called before the first interpreter is made.
+// meanwhile, unless the system lets others run for long, and other goroutines may need it. So it is for a program with one
+// thread of Tcl, which does nothing else but read what comes, and it is called before the first interpreter is made.
 func Yielding(may func() bool) { mayYield = may }
 
 var goProcessors = runtime.GOMAXPROCS(0)
