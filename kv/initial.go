@@ -43,8 +43,9 @@ type initial struct {
 	created bool              // the consumer is there
 	some    bool              // it is there, or something has come of it
 	seen    map[uint64]uint64 // the sequence number at which each subject came first, by the subject's hash
+	recent  []arrival         // what came last, and was not looked up there yet
 	all     []string          // the subjects, one that has come twice twice; nil: nobody wants them
-	again   bool              // a subject has come more than once
+	again   bool              // a subject has come more than once, as far as it was looked up
 	last    uint64            // the sequence number of the last message that came
 	idle    bool              // the last message, or the start of the consumer, announced no more
 	silent  bool              // a heartbeat has shown that nothing more is to come
@@ -58,7 +59,7 @@ type initial struct {
 	vain     int    // how many questions in a row were asked without a message in between
 	settled  bool   // nothing was announced when it was asked, and nothing has come since
 	state    js.StreamState
-	found    uint64  // how many of its subjects have come
+	found    uint64  // how many of its subjects have come, without those in recent
 	leading  bool    // the leader is asked for its last message of the keys
 	mute     bool    // the leader may not be asked for it
 	newestOf *uint64 // the sequence number of the leader's last message of the keys, 0: it has none; nil: it was not asked
@@ -73,7 +74,7 @@ const mostRounds = 64
 var hashSeed = maphash.MakeSeed()
 
 // mostExpected bounds the keys for which there is memory before they have come.
-const mostExpected = 1 << 16
+const mostExpected = 1 << 20
 
 // mostVain bounds the questions between two messages: then one of those is waited for, or a heartbeat.
 const mostVain = 3
@@ -223,6 +224,7 @@ func (i *initial) answered(state js.StreamState, err error) {
 	i.settled = i.idle && i.last == i.askedAt
 	// Each subject is looked up, for a server may answer after it has made the consumer: then one that is written
 	// anew comes twice from the part of the stream that was asked about.
+	i.lookUp()
 	i.found = 0
 	for _, first := range i.seen {
 		if first <= i.state.LastSeq {
@@ -261,16 +263,42 @@ func (i *initial) came(subject string, seq, pending uint64) {
 	}
 	// Of a million keys their hashes are a table that the collector need not look through. Two subjects of one hash, which
 	// hardly ever are, make it wait for a heartbeat.
-	hash := maphash.String(hashSeed, subject)
-	if _, known := i.seen[hash]; known {
-		i.again = true
-	} else {
-		i.seen[hash] = seq
-		if seq <= i.state.LastSeq {
+	i.recent = append(i.recent, arrival{maphash.String(hashSeed, subject), seq})
+	if len(i.recent) == mostRecent {
+		i.lookUp()
+	}
+	i.check()
+}
+
+// arrival is a message that has come: the hash of its subject, and its sequence number.
+type arrival struct{ hash, seq uint64 }
+
+// mostRecent is how many arrivals are looked up at once. The table of many keys is in no processor's cache, and what is
+// fetched for one key need not be waited for before the next: together each costs half.
+const mostRecent = 128
+
+// lookUp looks which of the recent arrivals are the first of their subjects.
+func (i *initial) lookUp() {
+	for _, a := range i.recent {
+		if _, known := i.seen[a.hash]; known {
+			i.again = true
+			continue
+		}
+		i.seen[a.hash] = a.seq
+		if a.seq <= i.state.LastSeq {
 			i.found++
 		}
 	}
-	i.check()
+	i.recent = i.recent[:0]
+}
+
+// foundAll tells whether all subjects have come that the stream had when it was asked.
+func (i *initial) foundAll() bool {
+	if i.found+uint64(len(i.recent)) < i.state.Subjects {
+		return false
+	}
+	i.lookUp()
+	return i.found >= i.state.Subjects
 }
 
 // heartbeat is told of each that shows that nothing is outstanding.
@@ -301,7 +329,7 @@ func (i *initial) check() {
 	if i.over || !i.some || i.asking && !i.none {
 		return
 	}
-	all := i.from > 0 || i.found >= i.state.Subjects
+	all := i.from > 0 || i.foundAll()
 	read := i.read()
 	switch {
 	case i.none, i.failed && i.idle, !i.failed && all && read:
@@ -327,7 +355,7 @@ func (i *initial) read() bool {
 	case i.behind():
 		return i.newestOf != nil && (i.last >= *i.newestOf || *i.newestOf < i.from)
 	}
-	return i.silent || i.settled || i.newest && i.rounds == 1 && i.found >= i.state.Subjects
+	return i.silent || i.settled || i.newest && i.rounds == 1 && i.foundAll()
 }
 
 // behind tells whether the consumer may be at a server that is behind, and there is somebody to ask how far.
@@ -368,6 +396,7 @@ func (i *initial) askLeader() {
 
 func (i *initial) end() {
 	i.over = true
+	i.lookUp()
 	i.complete(i.silent)
-	i.seen, i.all = nil, nil
+	i.seen, i.recent, i.all = nil, nil, nil
 }
