@@ -23,48 +23,62 @@ const ackPrefix = "$JS.ACK."
 // hash (ADR-15). false: the message is not from a consumer. It allocates nothing, for it
 // is read for each message.
 func ParseMetadata(reply string) (m Metadata, ok bool) {
-	rest, ok := strings.CutPrefix(reply, ackPrefix)
+	tokens, ok := strings.CutPrefix(reply, ackPrefix)
 	if !ok {
 		return m, false
 	}
-	var place [mostTokens]string
-	tokens := place[:0]
-	for more := true; more && len(tokens) < mostTokens; {
-		var token string
-		token, rest, more = strings.Cut(rest, ".")
-		tokens = append(tokens, token)
+	if rest, ok := m.read(tokens); ok && rest == "" {
+		return m, true
 	}
-	switch {
-	case len(tokens) == 7:
-	case len(tokens) == mostTokens:
-		if m.Domain = tokens[0]; m.Domain == "_" {
-			m.Domain = ""
-		}
-		tokens = tokens[2:] // without the account's hash
-	default:
-		return m, false
+	domain, tokens, _ := strings.Cut(tokens, ".")
+	_, tokens, _ = strings.Cut(tokens, ".")
+	if rest, ok := m.read(tokens); !ok || rest != "" && rest[0] != '.' {
+		return Metadata{}, false
 	}
-	m.Stream, m.Consumer = tokens[0], tokens[1]
-	var nanos uint64
-	for i, field := range [...]*uint64{&m.Delivered, &m.StreamSeq, &m.ConsumerSeq, &nanos, &m.Pending} {
-		if *field, ok = decimal(tokens[2+i]); !ok {
-			return Metadata{}, false
-		}
+	if domain != "_" {
+		m.Domain = domain
 	}
-	m.Time = time.Unix(0, int64(nanos))
 	return m, true
 }
 
-// mostTokens are those of the longer form that mean something, behind ackPrefix.
-const mostTokens = 9
+// read reads the tokens that both forms have, and returns what is behind them.
+func (m *Metadata) read(tokens string) (rest string, ok bool) {
+	m.Stream, rest, _ = strings.Cut(tokens, ".")
+	m.Consumer, rest, _ = strings.Cut(rest, ".")
+	var nanos uint64
+	for i, field := range [...]*uint64{&m.Delivered, &m.StreamSeq, &m.ConsumerSeq, &nanos, &m.Pending} {
+		if i > 0 {
+			if rest == "" || rest[0] != '.' {
+				return rest, false
+			}
+			rest = rest[1:]
+		}
+		if *field, rest, ok = digits(rest); !ok {
+			return rest, false
+		}
+	}
+	m.Time = time.Unix(0, int64(nanos))
+	return rest, true
+}
 
 func decimal(s string) (n uint64, ok bool) {
-	for i := range len(s) {
+	n, rest, ok := digits(s)
+	return n, ok && rest == ""
+}
+
+// digits reads the number that s begins with, and returns what is behind it. It is not ok where there is none, or one that is
+// too great.
+func digits(s string) (n uint64, rest string, ok bool) {
+	i := 0
+	for ; i < len(s); i++ {
 		c := s[i] - '0'
-		if c > 9 || n > (1<<64-1)/10 {
-			return 0, false
+		if c > 9 {
+			break
+		}
+		if n > (1<<64-1)/10 {
+			return 0, s, false
 		}
 		n = n*10 + uint64(c)
 	}
-	return n, s != ""
+	return n, s[i:], i > 0
 }
