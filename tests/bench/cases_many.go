@@ -12,9 +12,6 @@ var manyCases = []*benchCase{
 	{name: "atomic", group: "atomic", label: "atomic of 100, beside publishing each", n: 50, size: 100, run: askWorker,
 		figures: []figure{{unit: "µs/key", target: target{tcl: 1}}}},
 	simple("touch", "touch, beside get and publish", 1000, target{tcl: 1.25}, nil),
-	filtered("filter-keys", "keys of a group of 100", 1000), filtered("filter-watch", "watch a group of 100", 1000),
-	filtered("filter-keys", "keys of a group of 100", 100000), filtered("filter-watch", "watch a group of 100", 100000),
-	filtered("filter-keys", "keys of a group of 100", bigSize), filtered("filter-watch", "watch a group of 100", bigSize),
 	{name: "object", group: "object", label: "object of 64 MiB, a chunk of 128 KiB", n: 512, run: askWorker, rounds: 3,
 		figures: []figure{{label: "put", unit: "µs", target: target{tcl: 1.25}}, {label: "get", unit: "µs", target: target{tcl: 1.25}}}},
 	simple("service", "request to a service of the same process", 2000, target{tcl: 1.5}, nil),
@@ -23,6 +20,12 @@ var manyCases = []*benchCase{
 	{name: "subscriptions-1000", group: "subscriptions", label: "publish to 1,000 own subscriptions in turn", n: 50000, size: 1000,
 		run: askWorker, figures: []figure{{unit: "µs", target: target{tcl: 3}}}},
 	threads(1), threads(2), threads(4), threads(8),
+}
+
+var filterCases = []*benchCase{
+	filtered("filter-keys", "keys of a group of 100", 1000), filtered("filter-watch", "watch a group of 100", 1000),
+	filtered("filter-keys", "keys of a group of 100", 100000), filtered("filter-watch", "watch a group of 100", 100000),
+	filtered("filter-keys", "keys of a group of 100", bigSize), filtered("filter-watch", "watch a group of 100", bigSize),
 }
 
 // getMany is get_many of size keys, n times.
