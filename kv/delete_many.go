@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
+	"natstcl/kv/wire"
 )
 
 // DeleteKeys deletes the keys that match one of the filters, or purges them, and returns how many. Keys that are written while
@@ -80,9 +80,10 @@ func (b *Bucket) PurgeDeletes(olderThan time.Duration, o ManyOptions, done func(
 	}
 	var markers []Entry
 	s := &snapshot{bucket: b, what: "deleted keys"}
-	s.take = func(m *nats.Msg, meta js.Metadata) {
-		if e := b.entryOf(m, meta); e.Operation != Put {
-			markers = append(markers, e)
+	s.take = func(m *wire.Lent, meta js.Metadata) {
+		if operationOf(m.Header) != Put {
+			m.Own()
+			markers = append(markers, b.entryOf(&m.Msg, meta))
 		}
 	}
 	s.done = func(err error) {

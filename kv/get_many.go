@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
@@ -297,8 +296,9 @@ func (g *gathering) readEach(names []string) error {
 	g.open.Add(int64(len(names)) - 1)
 	for _, filter := range names {
 		s := &snapshot{bucket: b, what: "values"}
-		s.take = func(m *nats.Msg, meta js.Metadata) {
-			if g.take(b.entryOf(m, meta)); !g.goesOn() {
+		s.take = func(m *wire.Lent, meta js.Metadata) {
+			m.Own()
+			if g.take(b.entryOf(&m.Msg, meta)); !g.goesOn() {
 				s.finish(errCanceled) // the rest is of no use
 			}
 		}

@@ -147,6 +147,45 @@ func TestWhatIsThereIsWholeWhileOthersWrite(t *testing.T) {
 	}
 }
 
+// What is read ends behind the last of any number of keys, and each entry stays as it came.
+func TestOfAnyNumberOfKeysEachComesOnceAsItIs(t *testing.T) {
+	b := newBucket(t, jstest.Start(t), 2)
+	value := func(i int) string {
+		if i%100 == 99 {
+			return strings.Repeat("large ", 1000)
+		}
+		return strings.Repeat(fmt.Sprint("value ", i, " "), 1+i*i%50)
+	}
+	var keys []string
+	for _, n := range []int{1, 127, 128, 129, 256, 257, 700} {
+		for len(keys) < n {
+			key := fmt.Sprint("k", len(keys))
+			put(t, b, key, "before")
+			put(t, b, key, value(len(keys)))
+			keys = append(keys, key)
+		}
+		if got := natstest.Wait(t, b.Keys); !slices.Equal(got, keys) {
+			t.Errorf("of %d keys these came: %v", n, got)
+		}
+		if got := watchOnce(t, b, ">", kv.WatchOptions{}); len(got) != n {
+			t.Errorf("a watch of %d keys has %d", n, len(got))
+		}
+		entries := natstest.Wait(t, func(done func([]kv.Entry, error)) error { return b.History(">", done) })
+		if len(entries) != 2*n {
+			t.Fatalf("%d keys with 2 revisions each have %d entries", n, len(entries))
+		}
+		for i, e := range entries {
+			want := "before"
+			if i%2 == 1 {
+				want = value(i / 2)
+			}
+			if e.Key != keys[i/2] || string(e.Value) != want || cap(e.Value) > len(e.Value) {
+				t.Fatalf("entry %d of %d keys: %s has %.40q", i, n, e.Key, e.Value)
+			}
+		}
+	}
+}
+
 // What was to come is removed before it came. The initial data ends all the same, and what is put
 // then comes.
 func TestInitialDataThatIsEmptiedEnds(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
+	"natstcl/kv/wire"
 )
 
 // snapshot reads what is there now of the matching keys, for no longer than the JetStream's
@@ -19,7 +19,7 @@ type snapshot struct {
 	bucket *Bucket
 	what   string // for the message of the timeout
 	// take and done are not called at the same time, nor take after done.
-	take func(*nats.Msg, js.Metadata)
+	take func(*wire.Lent, js.Metadata)
 	done func(error)
 
 	mu       sync.Mutex // guards the rest
@@ -91,7 +91,7 @@ func (s *snapshot) locked1(f func(uint64)) func(uint64) {
 	return func(n uint64) { s.locked(func() { f(n) })() }
 }
 
-func (s *snapshot) deliver(c *js.OrderedConsumer, m *nats.Msg, meta js.Metadata) {
+func (s *snapshot) deliver(c *js.OrderedConsumer, m *wire.Lent, meta js.Metadata) {
 	c.Taken()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +143,8 @@ func (b *Bucket) History(key string, done func([]Entry, error)) error {
 }
 
 // EachEntry is History for one who takes the entries as they come. take is called by a
-// goroutine of the connection; done behind the last one.
+// goroutine of the connection; done behind the last one. Entries that come one after another share memory: who keeps one
+// out of many clones its key and value.
 func (b *Bucket) EachEntry(key string, o HistoryOptions, take func(Entry), done func(error)) error {
 	some := false
 	keys := o.Keys
@@ -151,8 +152,10 @@ func (b *Bucket) EachEntry(key string, o HistoryOptions, take func(Entry), done 
 		keys = []string{key}
 	}
 	s := &snapshot{bucket: b, what: "history"}
-	s.take = func(m *nats.Msg, meta js.Metadata) {
-		e := b.entryOf(m, meta)
+	var memory wire.Memory
+	s.take = func(m *wire.Lent, meta js.Metadata) {
+		m.OwnIn(&memory)
+		e := b.entryOf(&m.Msg, meta)
 		if o.MetaOnly {
 			e.Value = nil
 		}
@@ -221,8 +224,8 @@ func (b *Bucket) EachKey(filters []string, take func(key string) (more bool), do
 
 func (b *Bucket) eachKey(filters []string, take func(keyChange), done func(error)) *snapshot {
 	s := &snapshot{bucket: b, what: "keys", done: done}
-	s.take = func(m *nats.Msg, _ js.Metadata) {
-		take(keyChange{b.keyOf(m.Subject), operationOf(m.Header) == Put})
+	s.take = func(m *wire.Lent, _ js.Metadata) {
+		take(keyChange{strings.Clone(b.keyOf(m.Subject)), operationOf(m.Header) == Put})
 	}
 	return s
 }

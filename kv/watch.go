@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
@@ -209,7 +208,8 @@ func (w *Watcher) renew(keys []string, policy string) {
 	w.initial.askAgain()
 }
 
-func (w *Watcher) deliver(c *js.OrderedConsumer, m *nats.Msg, meta js.Metadata) {
+func (w *Watcher) deliver(c *js.OrderedConsumer, m *wire.Lent, meta js.Metadata) {
+	m.Own()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.consumer == nil {
@@ -219,7 +219,7 @@ func (w *Watcher) deliver(c *js.OrderedConsumer, m *nats.Msg, meta js.Metadata) 
 	if !w.options.Lend {
 		e = new(Entry)
 	}
-	*e = w.bucket.entryOf(m, meta)
+	*e = w.bucket.entryOf(&m.Msg, meta)
 	if w.options.MetaOnly {
 		e.Value = nil
 	}

@@ -4,7 +4,6 @@ package tclbind
 
 import (
 	"math/big"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -72,12 +71,8 @@ func cmdOrderedConsumer(p *bridge.Package, j *jetStream, args []bridge.Value) (a
 		Metadata:          dictOf(o, "metadata"),
 		NamePrefix:        o.Text("name_prefix"),
 		MaxResetAttempts:  small(o.Int("max_reset_attempts")),
-		Deliver: func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
-			kept := *m
-			kept.Reply = strings.Clone(m.Reply)
-			oc.source.Post(&consumed{oc, &kept})
-		},
-		Failed: oc.failed,
+		Deliver:           func(_ *js.OrderedConsumer, m *wire.Lent, _ js.Metadata) { oc.source.Post(&consumed{oc, m.Keep()}) },
+		Failed:            oc.failed,
 	}
 	oc.deliver = j.c.callbackOf(p, o)
 	return bridge.BeginHolding(p, oc.deliver.Release,

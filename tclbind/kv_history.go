@@ -4,6 +4,7 @@ package tclbind
 
 import (
 	"slices"
+	"sync"
 
 	"natstcl/kv"
 
@@ -14,10 +15,10 @@ import (
 // history is the list of a bucket's entries that is being made while they come: the script's
 // thread makes values of those that are there, and nothing holds all of them twice.
 type history struct {
-	entry entryRecord  // what all have; its bucket's name is retained
-	list  bridge.Value // retained
-	chunk []kv.Entry   // on their way into the list; the connection's reader fills it
-	over  bool         // no script gets the list: a deadline does not wait for what is on its way
+	entry entryRecord   // what all have; its bucket's name is retained
+	list  bridge.Value  // retained
+	chunk *historyChunk // the connection's reader fills it; nil while there is nothing in it
+	over  bool          // no script gets the list: a deadline does not wait for what is on its way
 
 	coded   *coded
 	sizes   bool  // entries have the field size in place of a value
@@ -26,6 +27,9 @@ type history struct {
 
 // chunkSize is how many entries go to the interpreter at once.
 const chunkSize = 256
+
+// chunks are those whose entries are lists of Tcl's by now, and whose memory is taken again.
+var chunks = sync.Pool{New: func() any { return &historyChunk{entries: make([]kv.Entry, 0, chunkSize)} }}
 
 var historyOptions = slices.Concat(option.Table{
 	{Name: "keys", Kind: option.List, About: "several patterns, which must not overlap, in place of the one key, for which > is written then"},
@@ -62,11 +66,7 @@ func (b *bucket) history(p *bridge.Package, core *kv.Bucket, o kv.HistoryOptions
 	return bridge.BeginHolding(p, h.letGo,
 		func(done func(struct{}, error)) error {
 			return core.EachEntry(o.Keys[0], o,
-				func(e kv.Entry) {
-					if h.chunk = append(h.chunk, e); len(h.chunk) == chunkSize {
-						h.post(p)
-					}
-				},
+				func(e kv.Entry) { h.add(p, e) },
 				func(err error) {
 					h.post(p)
 					done(struct{}{}, err)
@@ -82,9 +82,21 @@ func (b *bucket) history(p *bridge.Package, core *kv.Bucket, o kv.HistoryOptions
 		})
 }
 
+func (h *history) add(p *bridge.Package, e kv.Entry) {
+	if h.chunk == nil {
+		h.chunk = chunks.Get().(*historyChunk)
+		h.chunk.h = h
+	}
+	if h.chunk.entries = append(h.chunk.entries, e); len(h.chunk.entries) == chunkSize {
+		h.post(p)
+	}
+}
+
 func (h *history) post(p *bridge.Package) {
-	p.Post(historyChunk{h, h.chunk})
-	h.chunk = make([]kv.Entry, 0, chunkSize)
+	if h.chunk != nil {
+		p.Post(h.chunk)
+		h.chunk = nil
+	}
 }
 
 // historyChunk is some entries on their way into the list.
@@ -93,7 +105,7 @@ type historyChunk struct {
 	entries []kv.Entry
 }
 
-func (c historyChunk) Run(p *bridge.Package) {
+func (c *historyChunk) Run(p *bridge.Package) {
 	h := c.h
 	if h.coded != nil && !h.over {
 		for i := range c.entries {
@@ -105,6 +117,9 @@ func (c historyChunk) Run(p *bridge.Package) {
 	if !h.over && h.failure == nil && !p.Closed() {
 		p.Host.Append(h.list, &entryRecords{h.entry, h.sizes, c.entries})
 	}
+	clear(c.entries)
+	c.h, c.entries = nil, c.entries[:0]
+	chunks.Put(c)
 }
 
 // letGo is the end of a list that no script gets.

@@ -107,7 +107,7 @@ func follow(t *testing.T, j *js.JetStream) (*js.OrderedConsumer, *reader, *atomi
 	c = natstest.Wait(t, func(done func(*js.OrderedConsumer, error)) error {
 		return j.OrderedConsumer("S", js.OrderedConfig{
 			IdleHeartbeat: 100 * time.Millisecond,
-			Deliver:       func(_ *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) { r.queue <- kept(m) },
+			Deliver:       func(_ *js.OrderedConsumer, m *wire.Lent, _ js.Metadata) { r.queue <- m.Keep() },
 			Failed: func(e *fault.Error) {
 				if e.Code == "ErrConsumerSequenceMismatch" {
 					mismatches.Add(1)
@@ -118,11 +118,6 @@ func follow(t *testing.T, j *js.JetStream) (*js.OrderedConsumer, *reader, *atomi
 	close(made)
 	t.Cleanup(c.Stop)
 	return c, r, &mismatches
-}
-
-// kept is a message of which all may be kept.
-func kept(m *nats.Msg) *nats.Msg {
-	return &nats.Msg{Subject: m.Subject, Reply: strings.Clone(m.Reply), Header: m.Header, Data: m.Data}
 }
 
 func TestAnOrderedConsumerMakesUpForEachMessageThatIsLost(t *testing.T) {
@@ -198,9 +193,9 @@ func TestAnOrderedConsumerMakesNoTryWhileThereIsNoServer(t *testing.T) {
 	c := natstest.Wait(t, func(done func(*js.OrderedConsumer, error)) error {
 		return j.OrderedConsumer("S", js.OrderedConfig{
 			IdleHeartbeat: 100 * time.Millisecond,
-			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
+			Deliver: func(c *js.OrderedConsumer, m *wire.Lent, _ js.Metadata) {
 				c.Taken()
-				r.queue <- kept(m)
+				r.queue <- m.Keep()
 			},
 			Failed: func(e *fault.Error) { told <- e.Code },
 		}, done)
@@ -243,7 +238,7 @@ func TestOrderedConsumersThatAreStoppedAtAnyTimeLeaveNothing(t *testing.T) {
 		made.Add(1)
 		err := j.OrderedConsumer("S", js.OrderedConfig{
 			IdleHeartbeat: 100 * time.Millisecond,
-			Deliver: func(c *js.OrderedConsumer, _ *nats.Msg, _ js.Metadata) {
+			Deliver: func(c *js.OrderedConsumer, _ *wire.Lent, _ js.Metadata) {
 				c.Taken()
 				if i%3 == 0 {
 					c.Stop()
@@ -292,9 +287,9 @@ func TestAStartThatIsDecidedGivesWayToThatOfComplete(t *testing.T) {
 			FilterSubject: "s",
 			DeliverPolicy: "last_per_subject",
 			IdleHeartbeat: 200 * time.Millisecond,
-			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
+			Deliver: func(c *js.OrderedConsumer, m *wire.Lent, _ js.Metadata) {
 				c.Taken()
-				r.queue <- kept(m)
+				r.queue <- m.Keep()
 			},
 			Failed: func(*fault.Error) { // the heartbeat tells that a message is missing, and it is started anew
 				if c := held.Load(); c != nil && found.CompareAndSwap(false, true) {
@@ -364,9 +359,9 @@ func TestWhatAServerSendsAgainBehindTheLastMessagesIsLeftOut(t *testing.T) {
 			FilterSubject: "s.>",
 			DeliverPolicy: "last_per_subject",
 			IdleHeartbeat: time.Hour,
-			Deliver: func(c *js.OrderedConsumer, m *nats.Msg, _ js.Metadata) {
+			Deliver: func(c *js.OrderedConsumer, m *wire.Lent, _ js.Metadata) {
 				c.Taken()
-				came <- m.Subject
+				came <- strings.Clone(m.Subject)
 			},
 			Idle:   func() { idle.Store(true) },
 			Failed: func(e *fault.Error) { t.Error(e) },
@@ -537,7 +532,7 @@ func TestConsumersThatBeginWhileTheConnectionEnds(t *testing.T) {
 		begin(func() error {
 			return j.OrderedConsumer("S", js.OrderedConfig{
 				IdleHeartbeat: time.Minute,
-				Deliver:       func(c *js.OrderedConsumer, _ *nats.Msg, _ js.Metadata) { c.Taken() },
+				Deliver:       func(c *js.OrderedConsumer, _ *wire.Lent, _ js.Metadata) { c.Taken() },
 				Ended:         func(e *fault.Error) { told <- e },
 			}, func(_ *js.OrderedConsumer, err error) {
 				if err != nil {

@@ -34,9 +34,9 @@ type OrderedConfig struct {
 	MaxResetAttempts  int    // how many new starts in a row may fail before the consumer ends; 0: no limit
 
 	// Deliver is called with each message once, in stream order, by a goroutine of the
-	// connection. It must not block. Whoever has dealt with the message calls Taken. The message itself, its reply
-	// subject and the names in Metadata are valid until it returns (wire.Lent.Own).
-	Deliver func(*OrderedConsumer, *nats.Msg, Metadata)
+	// connection. It must not block. Whoever has dealt with the message calls Taken. The message, and the names in
+	// Metadata, are lent.
+	Deliver func(*OrderedConsumer, *wire.Lent, Metadata)
 	// Started is called at each start that has succeeded, in order with Deliver. pending is how many
 	// of the messages that are in the stream now are still to come. It may be nil.
 	Started func(pending uint64)
@@ -337,8 +337,7 @@ func (c *OrderedConsumer) receive(generation int, m *wire.Lent) {
 	c.streamSeq = meta.StreamSeq
 	c.delivered++
 	c.mu.Unlock()
-	m.Own()
-	c.config.Deliver(c, &m.Msg, meta)
+	c.config.Deliver(c, m, meta)
 }
 
 // controlLocked handles heartbeats and flow control. It unlocks mu.

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"natstcl/kv/fault"
 	"natstcl/kv/js"
 	"natstcl/kv/wire"
@@ -92,7 +91,8 @@ func (w *Watcher) check() {
 	}
 }
 
-func (w *Watcher) deliver(c *js.OrderedConsumer, m *nats.Msg, meta js.Metadata) {
+func (w *Watcher) deliver(c *js.OrderedConsumer, m *wire.Lent, meta js.Metadata) {
+	m.Own()
 	if w.consumer == nil {
 		w.consumer = c // the first infos may come before done
 	}

@@ -77,7 +77,7 @@ func (f *Farewell) ask(m *nats.Msg) (*Lent, error) {
 	m.Reply = newInbox(f.e.options.InboxPrefix)
 	replies := make(chan *Lent, 1)
 	s := &Sub{conn: f.e.conn, subject: m.Reply, deliver: func(l *Lent) {
-		l.own(true) // another goroutine reads it
+		l.own(true, nil) // another goroutine reads it
 		reply := *l
 		select {
 		case replies <- &reply:

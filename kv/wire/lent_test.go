@@ -11,7 +11,7 @@ import (
 	"natstcl/kv/internal/natstest"
 )
 
-// What Own and Keep return is the receiver's: later messages, which come by the same memory, change nothing of it. Every
+// What Own, OwnIn and Keep return is the receiver's: later messages, which come by the same memory, change nothing of it. Every
 // 99th message is longer than what is read at a time.
 func TestWhatIsKeptOfALentMessageStays(t *testing.T) {
 	s := natstest.StartServer(t, nil)
@@ -27,16 +27,23 @@ func TestWhatIsKeptOfALentMessageStays(t *testing.T) {
 		return m.Subject + " " + m.Reply + " " + string(m.Data) + " " + m.Header.Get("H")
 	}
 	var got []*nats.Msg
+	var memory Memory
 	all := make(chan struct{})
 	if _, err := c.ListenLending("lent.>", func(l *Lent) {
-		if len(got)%2 == 0 {
-			got = append(got, l.Keep())
-		} else {
+		var m nats.Msg
+		switch len(got) % 3 {
+		case 0:
+			m = *l.Keep()
+		case 1:
 			l.Own()
-			m := l.Msg
+			m = l.Msg
 			m.Reply = "" // lent still
-			got = append(got, &m)
+		case 2:
+			l.OwnIn(&memory)
+			m = l.Msg
+			m.Reply = ""
 		}
+		got = append(got, &m)
 		if len(got) == n {
 			close(all)
 		}
@@ -46,14 +53,14 @@ func TestWhatIsKeptOfALentMessageStays(t *testing.T) {
 	var want []string
 	for i := range n {
 		m := &nats.Msg{Subject: fmt.Sprint("lent.", i), Reply: fmt.Sprint("reply.", i), Data: []byte(body(i))}
-		if i%3 == 0 {
+		if i%5 == 0 {
 			m.Header = nats.Header{"H": {fmt.Sprint(i)}}
 		}
 		if err := c.Publish(m); err != nil {
 			t.Fatal(err)
 		}
 		c.Hold()
-		if i%2 == 1 {
+		if i%3 > 0 {
 			m.Reply = ""
 		}
 		want = append(want, line(m))
