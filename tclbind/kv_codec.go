@@ -137,7 +137,7 @@ func (c *coded) release() {
 	c.prefixes, c.keys, c.values = nil, nil, nil
 }
 
-// encodeKey, encodeFilter and encodeValue hold the codec: a command of it may destroy the object that uses it.
+// What encodes and decodes holds the codec: a command of it may destroy the object that uses it.
 func (c *coded) encodeKey(key string) (string, error) {
 	if c == nil || c.keys == nil {
 		return key, nil
@@ -161,6 +161,7 @@ func (c *coded) decodeKeys(stored []string) []string {
 	if c == nil {
 		return stored
 	}
+	defer c.retain().release()
 	keys := make([]string, 0, len(stored))
 	for _, s := range stored {
 		if key, err := c.decodeKey(s); err == nil {
@@ -174,6 +175,7 @@ func (c *coded) decodeKey(stored string) (string, error) {
 	if c == nil || c.keys == nil {
 		return stored, nil
 	}
+	defer c.retain().release()
 	key, err := c.keys.DecodeKey(stored)
 	return key, refused("Key "+stored+" is none that the codec has made", err)
 }
@@ -212,6 +214,7 @@ func (c *coded) decode(e *kv.Entry) error {
 	if c == nil {
 		return nil
 	}
+	defer c.retain().release()
 	key, err := c.decodeKey(e.Key)
 	if err != nil {
 		return err

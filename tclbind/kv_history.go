@@ -20,9 +20,11 @@ type history struct {
 	chunk *historyChunk // the connection's reader fills it; nil while there is nothing in it
 	over  bool          // no script gets the list: a deadline does not wait for what is on its way
 
-	coded   *coded
-	sizes   bool  // entries have the field size in place of a value
-	failure error // of the codec
+	coded    *coded
+	coming   []*historyChunk // with a codec: those whose turn is to come
+	decoding bool            // the codec is at work
+	sizes    bool            // entries have the field size in place of a value
+	failure  error           // of the codec
 }
 
 // chunkSize is how many entries go to the interpreter at once.
@@ -68,8 +70,13 @@ func (b *bucket) history(p *bridge.Package, core *kv.Bucket, o kv.HistoryOptions
 			return core.EachEntry(o.Keys[0], o,
 				func(e kv.Entry) { h.add(p, e) },
 				func(err error) {
+					if err == nil && h.coded != nil {
+						h.filling().ended = func() { done(struct{}{}, nil) }
+					}
 					h.post(p)
-					done(struct{}{}, err)
+					if err != nil || h.coded == nil {
+						done(struct{}{}, err)
+					}
 				})
 		},
 		func(struct{}) (any, error) {
@@ -83,13 +90,19 @@ func (b *bucket) history(p *bridge.Package, core *kv.Bucket, o kv.HistoryOptions
 }
 
 func (h *history) add(p *bridge.Package, e kv.Entry) {
+	c := h.filling()
+	if c.entries = append(c.entries, e); len(c.entries) == chunkSize {
+		h.post(p)
+	}
+}
+
+// filling is the chunk that is filled.
+func (h *history) filling() *historyChunk {
 	if h.chunk == nil {
 		h.chunk = chunks.Get().(*historyChunk)
 		h.chunk.h = h
 	}
-	if h.chunk.entries = append(h.chunk.entries, e); len(h.chunk.entries) == chunkSize {
-		h.post(p)
-	}
+	return h.chunk
 }
 
 func (h *history) post(p *bridge.Package) {
@@ -103,23 +116,67 @@ func (h *history) post(p *bridge.Package) {
 type historyChunk struct {
 	h       *history
 	entries []kv.Entry
+	ended   func() // behind the last one, with a codec; else nil
 }
 
+// Run adds the entries to the list. A codec's command may serve events: the chunks whose turn comes while it decodes one, and
+// the end, wait until that one is in the list.
 func (c *historyChunk) Run(p *bridge.Package) {
 	h := c.h
-	if h.coded != nil && !h.over {
-		for i := range c.entries {
-			if err := h.coded.decode(&c.entries[i]); err != nil && h.failure == nil {
-				h.failure = err
-			}
+	if h.coded == nil {
+		c.run(p)
+		return
+	}
+	h.coming = append(h.coming, c)
+	if h.decoding {
+		return
+	}
+	h.decoding = true
+	for len(h.coming) > 0 {
+		next := h.coming[0]
+		h.coming = h.coming[1:]
+		next.run(p)
+	}
+	h.decoding = false
+}
+
+func (c *historyChunk) run(p *bridge.Package) {
+	h := c.h
+	wanted := func() bool { return !h.over && h.failure == nil && !p.Closed() }
+	if h.coded != nil {
+		for i := 0; i < len(c.entries) && wanted(); i++ {
+			h.failure = lasting(p, h.coded.decode(&c.entries[i]))
 		}
 	}
-	if !h.over && h.failure == nil && !p.Closed() {
+	if wanted() {
 		p.Host.Append(h.list, &entryRecords{h.entry, h.sizes, c.entries})
 	}
+	if c.ended != nil {
+		c.ended()
+	}
 	clear(c.entries)
-	c.h, c.entries = nil, c.entries[:0]
+	*c = historyChunk{entries: c.entries[:0]}
 	chunks.Put(c)
+}
+
+// lasting is an error that is thrown later: of a script's own, the interpreter knows the code only until it does something else.
+func lasting(p *bridge.Package, err error) error {
+	scripts, ok := err.(bridge.ScriptError)
+	if !ok || p.Closed() {
+		return err
+	}
+	question := p.Host.NewValue("::set")
+	defer question.Release()
+	answer, unknown := p.Host.Invoke(question, "::errorCode")
+	if unknown != nil {
+		return &bridge.TclError{Code: []string{"NONE"}, Text: scripts.Text}
+	}
+	defer answer.Release()
+	code, unknown := bridge.Texts(answer)
+	if unknown != nil {
+		code = []string{answer.Text()}
+	}
+	return &bridge.TclError{Code: code, Text: scripts.Text}
 }
 
 // letGo is the end of a list that no script gets.
