@@ -152,18 +152,19 @@ func (f *consumerTrouble) Run(p *bridge.Package) {
 	}
 }
 
-// consumerEnd is behind the last message of a consumer that has ended by itself.
+// consumerEnd is behind the last message of a consumer that has ended by itself. Whoever hears of the reason finds it closed.
 type consumerEnd struct {
 	c   *consuming
 	why *fault.Error // nil: it has what it was to have
 }
 
-func (d *consumerEnd) Run(*bridge.Package) {
+func (d *consumerEnd) Run(p *bridge.Package) {
 	if d.why == nil {
 		d.c.next.end(fault.New(fault.ConsumerNotActive, "stopped"))
-	} else {
-		d.c.next.end(d.why)
+		return
 	}
+	d.c.next.end(d.why)
+	(&consumerTrouble{d.c, d.why}).Run(p)
 }
 
 // cmdConsumerNext returns the next message, or waits for it.

@@ -67,8 +67,8 @@ func (l *lifetime) alarmLocked(conn *wire.Conn, after time.Duration, ring func()
 // reading is the lifetime of a consumer that was there before and stays, and what its owner hears of it.
 type reading struct {
 	lifetime
-	failed func(*fault.Error) // what was wrong, and the end
-	ended  func(*fault.Error) // the end, after failed; nil is told where all has come
+	failed func(*fault.Error) // what was wrong, and it goes on
+	ended  func(*fault.Error) // the end, and why; nil is told where all has come
 	told   string             // the error of failed since the server has last shown itself; guarded by mu
 }
 
@@ -86,7 +86,6 @@ func (r *reading) failOnce(e *fault.Error) {
 // end stops the reading for good, and tells why.
 func (r *reading) end(why *fault.Error) {
 	if r.stop() {
-		r.failed(why)
 		r.ended(why)
 	}
 }

@@ -18,10 +18,10 @@ type PushConfig struct {
 	// Deliver gets each message, in the order in which they come, by a goroutine of the
 	// connection. It must not block; whoever has dealt with a message calls Taken.
 	Deliver func(*nats.Msg)
-	// Failed is called with an error that the consumer survives, and with the one that ends it.
+	// Failed is called with an error that the consumer survives.
 	Failed func(*fault.Error)
-	// Ended is called, after Failed, when the consumer ends by itself, and not by Stop or Drain. Its argument
-	// is nil if StopAfter messages have come.
+	// Ended is called when the consumer ends by itself, and not by Stop or Drain, with the reason, which is
+	// nil if StopAfter messages have come.
 	Ended func(*fault.Error)
 }
 
