@@ -296,6 +296,44 @@ func TestABucketThatIsMadeAnewIsReadFromItsBeginning(t *testing.T) {
 	}
 }
 
+// The bucket is made anew, and once more before all of it has come, for the watcher takes nothing. The end of the initial data
+// was told before all that.
+func TestTheInitialDataEndsOnceHoweverOftenTheBucketIsMadeAnew(t *testing.T) {
+	j := jstest.Start(t)
+	b := newBucket(t, j, 1)
+	put(t, b, "a", "x")
+	var ends, large atomic.Int64
+	replaced := make(chan []string, 2)
+	o := kv.WatchOptions{IdleHeartbeat: 200 * time.Millisecond, Replaced: func(keys []string) { replaced <- keys }}
+	w := natstest.Wait(t, func(done func(*kv.Watcher, error)) error {
+		return b.Watch(">", o, func(e *kv.Entry) {
+			switch {
+			case e == nil:
+				ends.Add(1)
+			case len(e.Value) > 1000:
+				large.Add(1)
+			}
+		}, done)
+	})
+	defer w.Stop()
+	natstest.Eventually(t, "the end of the initial data", func() bool { return ends.Load() == 1 })
+	for _, size := range []int{100_000, 1} {
+		natstest.Do(t, func(done func(error)) error { return kv.DeleteBucket(j, "test", done) })
+		newBucket(t, j, 1)
+		fillBucket(t, b, 200, make([]byte, size))
+		if size > 1 {
+			natstest.Eventually(t, "some of the second bucket", func() bool { return large.Load() > 0 })
+		}
+	}
+	keys := <-replaced
+	if n := large.Load(); n == 200 {
+		t.Error("all of the second bucket has come: this test tests nothing")
+	}
+	if len(keys) != 200 || len(replaced) > 0 || ends.Load() != 1 {
+		t.Errorf("%d keys, and %d times more; the initial data ended %d times", len(keys), len(replaced), ends.Load())
+	}
+}
+
 // The keys that are kept of a bucket that was made anew, until all of it has come, keep none of the values that came with them.
 func TestOfABucketThatIsMadeAnewNoValuesAreKept(t *testing.T) {
 	j := jstest.Start(t)

@@ -52,6 +52,7 @@ type Watcher struct {
 
 	mu      sync.Mutex // held while handler runs; guards the rest
 	initial initial
+	told    bool  // that the initial data is complete
 	lent    Entry // of WatchOptions.Lend
 }
 
@@ -162,8 +163,16 @@ func (w *Watcher) streamCreated() string {
 
 // current is told that the initial data is complete.
 func (w *Watcher) current(silent bool) {
-	w.handler(nil)
+	w.tellCurrent()
 	w.goOn(silent)
+}
+
+// tellCurrent tells once, whichever bucket of the name it was that is complete.
+func (w *Watcher) tellCurrent() {
+	if !w.told {
+		w.told = true
+		w.handler(nil)
+	}
 }
 
 // goOn has each change come that is behind the initial data, whatever happens to the consumer.
@@ -186,14 +195,12 @@ func (w *Watcher) goOn(silent bool) {
 func (w *Watcher) renew(keys []string, policy string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := w.initial
+	question := w.initial.question
 	if policy != "last_per_subject" {
 		policy = "all" // even for one who wants what is new: all of it is
 	}
 	w.initial = w.bucket.newInitial(&w.mu, keys, policy, 0, func(silent bool) {
-		if !before.over {
-			w.handler(nil)
-		}
+		w.tellCurrent()
 		if w.options.Replaced != nil {
 			keys := make([]string, len(w.initial.all))
 			for i, subject := range w.initial.all {
@@ -204,7 +211,7 @@ func (w *Watcher) renew(keys []string, policy string) {
 		w.goOn(silent)
 	})
 	w.initial.all = []string{}
-	w.initial.question = before.question // an answer that is still to come is to none of the new ones
+	w.initial.question = question // an answer that is still to come is to none of the new ones
 	w.initial.askAgain()
 }
 
