@@ -23,7 +23,7 @@ const (
 // Entry is one revision of a key.
 type Entry struct {
 	Bucket    string
-	Key       string // in one piece of memory with Value: who keeps it alone clones it
+	Key       string // in one piece of memory with Value, of a history also with other entries: who keeps it alone clones it
 	Value     []byte // empty for Delete and Purge
 	Revision  uint64 // from 1 on: the sequence number in the bucket's stream
 	Created   time.Time

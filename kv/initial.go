@@ -73,8 +73,12 @@ const mostRounds = 64
 // hashSeed is that of the process.
 var hashSeed = maphash.MakeSeed()
 
-// mostExpected bounds the keys for which there is memory before they have come.
-const mostExpected = 1 << 20
+// Where there are messages to come, there is memory for their keys beforehand: for mostExpected at most, and for mostGuessed
+// where the stream has not told yet how many keys it has.
+const (
+	mostExpected = 1 << 20
+	mostGuessed  = 1 << 16
+)
 
 // mostVain bounds the questions between two messages: then one of those is waited for, or a heartbeat.
 const mostVain = 3
@@ -246,7 +250,11 @@ func (i *initial) start(pending uint64) {
 	}
 	i.created, i.some, i.idle = true, true, pending == 0
 	if len(i.seen) == 0 {
-		i.seen = make(map[uint64]uint64, min(pending, mostExpected)) // a map that grows takes as much time again
+		expected := min(pending, mostGuessed)
+		if i.state.Subjects > 0 && i.from == 0 {
+			expected = min(pending, i.state.Subjects, mostExpected)
+		}
+		i.seen = make(map[uint64]uint64, expected) // a map that grows takes as much time again
 	}
 	i.check()
 }

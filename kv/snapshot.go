@@ -133,8 +133,8 @@ type HistoryOptions struct {
 	ResumeFromRevision uint64 // entries from that revision on; 0: all
 }
 
-// History returns all entries of the matching keys, in stream order. ErrKeyNotFound: there
-// is none.
+// History returns all entries of the matching keys, in stream order, which share memory as EachEntry says. ErrKeyNotFound:
+// there is none.
 func (b *Bucket) History(key string, done func([]Entry, error)) error {
 	var entries []Entry
 	return b.EachEntry(key, HistoryOptions{},

@@ -9,7 +9,7 @@ import (
 )
 
 // Lent is a message that has come and is still its Conn's: when whoever was given it returns, nothing of it is valid but the
-// header. What is to stay is copied by Own or Keep. Where many messages come, of which little is wanted, that spares their memory.
+// header. What is to stay is copied by Own, OwnIn or Keep. Where many messages come, of which little is wanted, that spares their memory.
 type Lent struct {
 	nats.Msg
 	of    string // a text that stays: what was subscribed to, as most messages' subject is, or the subject once it is copied

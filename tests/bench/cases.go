@@ -71,7 +71,8 @@ var table = slices.Concat(
 		{name: "memory-watcher", group: "memory-watcher", label: "memory, watcher", n: 410, rounds: 3, run: slope,
 			figures: []figure{{unit: "KiB"}}},
 	},
-	// A server whose memory holds a million keys looks through them while it does something else, which no other case is to pay for.
+	// A server whose memory holds a million keys looks through them while it does something else, which no other case
+	// that is compared with Go's is to pay for.
 	sized(1000, 30), sized(10000, 5), sized(100000, 1), sized(bigSize, 1),
 	filterCases,
 	[]*benchCase{
