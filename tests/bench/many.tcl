@@ -124,9 +124,9 @@ proc cases::answer {service request} {
     $service respond $request [nats::msg data $request]
 }
 
-proc cases::fast {n size} {
+proc cases::fast {n size args} {
     global js value
-    set fast [$js fast_publisher]
+    set fast [$js fast_publisher {*}$args]
     set start [clock microseconds]
     for {set i 1} {$i < $n} {incr i} {
         $fast add fast $value
@@ -135,6 +135,10 @@ proc cases::fast {n size} {
     set time [each $start $n]
     expect messages [dict get $ack count] $n
     return $time
+}
+
+proc cases::fast-wide {n size} {
+    fast $n $size -outstanding 10
 }
 
 proc cases::counter {n size} {

@@ -38,7 +38,7 @@ func (p *native) serveMany(name string, n, size int) ([]float64, error) {
 		return p.object(n)
 	case "service":
 		return p.service(n)
-	case "fast":
+	case "fast", "fast-wide":
 		return p.fast(n)
 	case "counter":
 		return p.counter(n)
