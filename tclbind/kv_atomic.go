@@ -17,6 +17,7 @@ func cmdAtomic(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 	if err != nil {
 		return nil, invalid("atomic takes a list of changes")
 	}
+	defer b.coded.hold(list)()
 	changes := make([]kv.Change, len(list))
 	for i, v := range list {
 		if changes[i], err = b.changeOf(i, v); err != nil {
@@ -50,6 +51,7 @@ func (b *bucket) changeOf(i int, v bridge.Value) (kv.Change, error) {
 	if err != nil || len(words) == 0 {
 		return kv.Change{}, invalid("change " + strconv.Itoa(i+1) + " is no list of a word, a key and what belongs to it")
 	}
+	defer b.coded.hold(words)()
 	what := words[0].Text()
 	form, known := changeForms[what]
 	if known && len(words) == 1 && i == 0 {

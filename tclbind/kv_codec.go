@@ -137,6 +137,22 @@ func (c *coded) release() {
 	c.prefixes, c.keys, c.values = nil, nil, nil
 }
 
+// hold retains the elements of a list while the codec is at work, and returns their release: a command of it may turn the list
+// into something else, which frees them.
+func (c *coded) hold(list []bridge.Value) func() {
+	if c == nil {
+		return func() {}
+	}
+	for _, v := range list {
+		v.Retain()
+	}
+	return func() {
+		for _, v := range list {
+			v.Release()
+		}
+	}
+}
+
 // What encodes and decodes holds the codec: a command of it may destroy the object that uses it.
 func (c *coded) encodeKey(key string) (string, error) {
 	if c == nil || c.keys == nil {

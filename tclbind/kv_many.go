@@ -90,6 +90,7 @@ func (b *bucket) pairsOf(v bridge.Value) ([]kv.KeyValue, error) {
 	if err != nil || len(list)%2 == 1 {
 		return nil, invalid("put_many takes a dict of keys and values")
 	}
+	defer b.coded.hold(list)()
 	pairs := make([]kv.KeyValue, len(list)/2)
 	for i := range pairs {
 		if pairs[i].Key, err = b.encodeKey(list[2*i].Text()); err != nil {
