@@ -20,11 +20,10 @@ type history struct {
 	chunk *historyChunk // the connection's reader fills it; nil while there is nothing in it
 	over  bool          // no script gets the list: a deadline does not wait for what is on its way
 
-	coded    *coded
-	coming   []*historyChunk // with a codec: those whose turn is to come
-	decoding bool            // the codec is at work
-	sizes    bool            // entries have the field size in place of a value
-	failure  error           // of the codec
+	coded   *coded
+	turns   bridge.Turns // a codec's command may serve events
+	sizes   bool         // entries have the field size in place of a value
+	failure error        // of the codec
 }
 
 // chunkSize is how many entries go to the interpreter at once.
@@ -119,64 +118,30 @@ type historyChunk struct {
 	ended   func() // behind the last one, with a codec; else nil
 }
 
-// Run adds the entries to the list. A codec's command may serve events: the chunks whose turn comes while it decodes one, and
-// the end, wait until that one is in the list.
-func (c *historyChunk) Run(p *bridge.Package) {
-	h := c.h
-	if h.coded == nil {
-		c.run(p)
-		return
-	}
-	h.coming = append(h.coming, c)
-	if h.decoding {
-		return
-	}
-	h.decoding = true
-	for len(h.coming) > 0 {
-		next := h.coming[0]
-		h.coming = h.coming[1:]
-		next.run(p)
-	}
-	h.decoding = false
-}
+func (c *historyChunk) Run(p *bridge.Package) { c.h.turns.Take(p, c) }
 
-func (c *historyChunk) run(p *bridge.Package) {
+// Prepare adds the entries to the list.
+func (c *historyChunk) Prepare(p *bridge.Package) {
 	h := c.h
 	wanted := func() bool { return !h.over && h.failure == nil && !p.Closed() }
 	if h.coded != nil {
 		for i := 0; i < len(c.entries) && wanted(); i++ {
-			h.failure = lasting(p, h.coded.decode(&c.entries[i]))
+			h.failure = p.Host.Keep(h.coded.decode(&c.entries[i]))
 		}
 	}
 	if wanted() {
 		p.Host.Append(h.list, &entryRecords{h.entry, h.sizes, c.entries})
 	}
+}
+
+// Finish tells the end, and gives the memory back.
+func (c *historyChunk) Finish(*bridge.Package) {
 	if c.ended != nil {
 		c.ended()
 	}
 	clear(c.entries)
 	*c = historyChunk{entries: c.entries[:0]}
 	chunks.Put(c)
-}
-
-// lasting is an error that is thrown later: of a script's own, the interpreter knows the code only until it does something else.
-func lasting(p *bridge.Package, err error) error {
-	scripts, ok := err.(bridge.ScriptError)
-	if !ok || p.Closed() {
-		return err
-	}
-	question := p.Host.NewValue("::set")
-	defer question.Release()
-	answer, unknown := p.Host.Invoke(question, "::errorCode")
-	if unknown != nil {
-		return &bridge.TclError{Code: []string{"NONE"}, Text: scripts.Text}
-	}
-	defer answer.Release()
-	code, unknown := bridge.Texts(answer)
-	if unknown != nil {
-		code = []string{answer.Text()}
-	}
-	return &bridge.TclError{Code: code, Text: scripts.Text}
 }
 
 // letGo is the end of a list that no script gets.

@@ -20,12 +20,16 @@ func (e *Fault) Error() string { return e.Text }
 // Helps returns Help.
 func (e *Fault) Helps() string { return e.Help }
 
-// HelpOf returns what an error that has a method Helps says of what would be right, "" for none. The host adds it
-// to errorInfo.
-func HelpOf(err error) string {
+// InfoOf returns what the host adds to errorInfo: what an error that has a method Helps says of what would be right, or
+// where a script has failed; "" for nothing.
+func InfoOf(err error) string {
+	var tcls *TclError
+	if errors.As(err, &tcls) {
+		return tcls.Info
+	}
 	var helps interface{ Helps() string }
-	if errors.As(err, &helps) {
-		return helps.Helps()
+	if errors.As(err, &helps) && helps.Helps() != "" {
+		return "\n    (" + helps.Helps() + ")"
 	}
 	return ""
 }
@@ -59,6 +63,7 @@ func (x *Extension) Panicked(r any) error {
 type TclError struct {
 	Code []string
 	Text string
+	Info string // what errorInfo has behind the text
 }
 
 func (e *TclError) Error() string { return e.Text }
@@ -73,5 +78,22 @@ func (x *Extension) CodeOf(err error) []string {
 }
 
 func wrongArgs(command, words string) error {
-	return &TclError{[]string{"TCL", "WRONGARGS"}, `wrong # args: should be "` + strings.TrimSpace(command+" "+words) + `"`}
+	return &TclError{Code: []string{"TCL", "WRONGARGS"}, Text: `wrong # args: should be "` + strings.TrimSpace(command+" "+words) + `"`}
+}
+
+// KeptError is a ScriptError by itself. options are the interpreter's return options (return(3tcl)).
+func KeptError(err ScriptError, options Value) *TclError {
+	kept := &TclError{Code: []string{"NONE"}, Text: err.Text}
+	list, _ := options.List()
+	for i := 0; i+1 < len(list); i += 2 {
+		switch list[i].Text() {
+		case "-errorcode":
+			if code, failure := Texts(list[i+1]); failure == nil {
+				kept.Code = code
+			}
+		case "-errorinfo":
+			kept.Info, _ = strings.CutPrefix(list[i+1].Text(), err.Text)
+		}
+	}
+	return kept
 }

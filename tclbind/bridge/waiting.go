@@ -248,8 +248,8 @@ func (p *Package) tell(w *wait) {
 		return
 	}
 	result, err := p.outcome(w)
-	if err != nil {
-		w.owner.Call(p, callback, ErrorDict(p.extension.ErrorCode(err), err.Error()), "")
+	if err = p.Host.Keep(err); err != nil {
+		w.owner.Call(p, callback, ErrorDict(p.extension.CodeOf(err), err.Error()), "")
 		return
 	}
 	if result == nil {

@@ -70,6 +70,9 @@ Tcl_Obj *natsReadFile(Tcl_Interp *interp, const char *name, int most)
         int ok = Tcl_SetChannelOption(interp, channel, "-translation", "binary") == TCL_OK
             && Tcl_ReadChars(channel, data, most, 0) >= 0;
 
+        if (!ok) { /* a directory can be opened */
+            Tcl_SetObjResult(interp, Tcl_NewStringObj(Tcl_PosixError(interp), -1));
+        }
         Tcl_Close(NULL, channel);
         if (ok) {
             return data;

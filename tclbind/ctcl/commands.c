@@ -69,17 +69,26 @@ void natsSetResult(Tcl_Interp *interp, const char *value)
 void natsSetError(Tcl_Interp *interp, const char *textAndCode)
 {
     const unsigned char *p = (const unsigned char *) textAndCode;
-    Tcl_Obj *text = natsDecode(&p), *help;
+    Tcl_Obj *text = natsDecode(&p), *info;
 
     Tcl_ResetResult(interp);
     Tcl_SetObjResult(interp, text);
     Tcl_SetObjErrorCode(interp, natsDecode(&p));
-    help = natsDecode(&p);
-    Tcl_IncrRefCount(help);
-    if (*Tcl_GetString(help)) {
-        Tcl_AppendObjToErrorInfo(interp, Tcl_ObjPrintf("\n    (%s)", Tcl_GetString(help)));
+    info = natsDecode(&p);
+    Tcl_IncrRefCount(info);
+    if (*Tcl_GetString(info)) {
+        Tcl_AppendObjToErrorInfo(interp, info);
     }
-    Tcl_DecrRefCount(help);
+    Tcl_DecrRefCount(info);
+}
+
+/* The return options of the error that the interpreter holds. */
+Tcl_Obj *natsErrorOptions(Tcl_Interp *interp)
+{
+    Tcl_Obj *options = Tcl_GetReturnOptions(interp, TCL_ERROR);
+
+    Tcl_IncrRefCount(options);
+    return options;
 }
 
 /* Hands the error that the interpreter holds to interp bgerror. */

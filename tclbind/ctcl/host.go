@@ -154,7 +154,7 @@ func (h *host) throw(err error) {
 	var w writer
 	w.Text(err.Error())
 	w.Any(h.x.CodeOf(err))
-	w.Text(bridge.HelpOf(err))
+	w.Text(bridge.InfoOf(err))
 	C.natsSetError(h.interp, w.first())
 }
 
@@ -319,6 +319,16 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 	text := v.Text()
 	v.Release()
 	return nil, bridge.ScriptError{Text: text}
+}
+
+func (h *host) Keep(err error) error {
+	scripts, ok := err.(bridge.ScriptError)
+	if !ok {
+		return err
+	}
+	options := value{C.natsErrorOptions(h.interp)}
+	defer options.Release()
+	return bridge.KeptError(scripts, options)
 }
 
 func (h *host) Call(name, argument string) bool {

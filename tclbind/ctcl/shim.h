@@ -85,6 +85,7 @@ Elements natsList(Tcl_Obj *obj);
 void natsSetResult(Tcl_Interp *interp, const char *value);
 void natsSetError(Tcl_Interp *interp, const char *textAndCode);
 void natsBackground(Tcl_Interp *interp);
+Tcl_Obj *natsErrorOptions(Tcl_Interp *interp); /* reference count 1 */
 void natsResultText(Tcl_Interp *interp, const char **text, natsSize *length);
 
 int natsSetVar(Tcl_Interp *interp, const char *name, const char *element, const char *value); /* NATS_… */

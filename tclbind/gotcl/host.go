@@ -5,6 +5,7 @@
 package gotcl
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -172,8 +173,8 @@ func (h *host) throw(err error) {
 	lib.XTcl_ResetResult(h.tls, h.interp)
 	lib.XTcl_SetObjResult(h.tls, h.interp, newText(h.tls, err.Error()))
 	lib.XTcl_SetObjErrorCode(h.tls, h.interp, newObj(h.tls, h.x.CodeOf(err)))
-	if help := bridge.HelpOf(err); help != "" {
-		lib.XTcl_AppendObjToErrorInfo(h.tls, h.interp, newText(h.tls, "\n    ("+help+")"))
+	if info := bridge.InfoOf(err); info != "" {
+		lib.XTcl_AppendObjToErrorInfo(h.tls, h.interp, newText(h.tls, info))
 	}
 }
 
@@ -276,6 +277,16 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 	text := result.Text()
 	result.Release()
 	return nil, bridge.ScriptError{Text: text}
+}
+
+func (h *host) Keep(err error) error {
+	scripts, ok := err.(bridge.ScriptError)
+	if !ok {
+		return err
+	}
+	options := valueOf(h.tls, lib.XTcl_GetReturnOptions(h.tls, h.interp, lib.TCL_ERROR)).Retain()
+	defer options.Release()
+	return bridge.KeptError(scripts, options)
 }
 
 func (h *host) Call(name, argument string) bool {
@@ -417,7 +428,7 @@ func (h *host) ReadFile(name string, most int) ([]byte, error) {
 	defer data.Release()
 	if lib.XTcl_SetChannelOption(tls, h.interp, channel, option, binary) != lib.TCL_OK ||
 		lib.XTcl_ReadChars(tls, channel, data.obj, int32(most), 0) < 0 {
-		return nil, fmt.Errorf("%s cannot be read", name)
+		return nil, errors.New(libc.GoString(lib.XTcl_PosixError(h.tls, h.interp)))
 	}
 	return data.Bytes(), nil
 }
