@@ -32,8 +32,7 @@ type watcher struct {
 	ended    bool
 	over     *fault.Error // why the watch has ended by itself; nil while it has not
 
-	coming   []*change // the entries whose turn has come while a codec's command decodes one
-	decoding bool
+	turns bridge.Turns // of its entries, of the word that the bucket was made anew, and of the end
 
 	current  bool   // the initial data was delivered
 	revision uint64 // of the last entry that was delivered
@@ -243,19 +242,24 @@ type watchEnd struct {
 	why *fault.Error
 }
 
-func (e *watchEnd) Run(*bridge.Package) {
+func (e *watchEnd) Run(p *bridge.Package) { e.w.turns.Take(p, e) }
+
+func (e *watchEnd) Prepare(*bridge.Package) {
 	if !e.w.ended {
 		e.w.over = e.why
 		e.w.tellWaiting(e.why)
 	}
 }
 
+func (e *watchEnd) Finish(*bridge.Package) {}
+
 // change is one entry on its way to the script, or none for the end of the current data. It is
 // also what the callback gets, and what the array does.
 type change struct {
-	w     *watcher
-	some  bool
-	entry kv.Entry
+	w         *watcher
+	some      bool
+	undecoded bool // its codec has refused it, which was reported: it is not delivered
+	entry     kv.Entry
 }
 
 // post is the core's handler.
@@ -287,54 +291,39 @@ func (e arrayElement) WriteTo(w bridge.Writer) {
 	e.w.j.c.write(w, e.entry.Value)
 }
 
-// Run delivers the entry. A codec's command may serve events: the entries whose turn comes while it decodes one wait
-// until that one is delivered.
-func (c *change) Run(p *bridge.Package) {
-	w := c.w
-	if w.coded == nil {
-		c.run(p)
-		return
-	}
-	w.coming = append(w.coming, c)
-	for !w.decoding && len(w.coming) > 0 {
-		next := w.coming[0]
-		w.coming = w.coming[1:]
-		next.run(p)
-		if p.Closed() {
-			return
-		}
-	}
-}
+func (c *change) Run(p *bridge.Package) { c.w.turns.Take(p, c) }
 
-func (c *change) run(p *bridge.Package) {
-	w, e := c.w, &c.entry
+// Prepare decodes the entry, and writes it into the array. A command of the codec and a trace on the array may serve events,
+// and end the watch or the interpreter.
+func (c *change) Prepare(p *bridge.Package) {
+	w := c.w
 	if w.ended {
 		return
 	}
 	if !c.some {
 		w.current = true
 		w.tellWaiting(nil)
-	} else {
-		w.kv.Taken()
-		w.decoding = true
-		err := w.coded.decode(e)
-		w.decoding = false
-		if err != nil {
-			p.Report(err)
-			return
-		}
-		if p.Closed() || w.ended {
-			return // a command of the codec ended it
-		}
-		w.revision = e.Revision
-		if w.array != "" {
-			w.store(p, c)
-			if p.Closed() || w.ended {
-				return // a trace on the array ended it
-			}
-		}
+		return
 	}
-	if w.callback == nil {
+	w.kv.Taken()
+	if err := w.coded.decode(&c.entry); err != nil {
+		c.undecoded = true
+		p.Report(err)
+		return
+	}
+	if p.Closed() || w.ended {
+		return
+	}
+	w.revision = c.entry.Revision
+	if w.array != "" {
+		w.store(p, c)
+	}
+}
+
+// Finish calls the callback.
+func (c *change) Finish(p *bridge.Package) {
+	w := c.w
+	if w.callback == nil || c.undecoded || p.Closed() || w.ended {
 		return
 	}
 	w.j.c.deliver(p, w.callback, c)
@@ -347,18 +336,29 @@ type replacement struct {
 	keys []string
 }
 
-func (r *replacement) Run(p *bridge.Package) {
-	if r.w.ended {
+func (r *replacement) Run(p *bridge.Package) { r.w.turns.Take(p, r) }
+
+// Prepare takes out of the array what is not in the new bucket: the entries of the old one that have waited are in it by now,
+// and those that come while the keys are decoded, or while a trace runs, are written behind it.
+func (r *replacement) Prepare(p *bridge.Package) {
+	w := r.w
+	if w.ended {
 		return
 	}
 	method, args := "Replaced", []any{}
-	if r.w.array != "" {
-		method, args = "Keep", []any{r.w.values, r.w.coded.decodeKeys(r.keys)}
+	if w.array != "" {
+		keys := w.coded.decodeKeys(r.keys)
+		if p.Closed() || w.ended {
+			return // a command of the codec ended it
+		}
+		method, args = "Keep", []any{w.values, keys}
 	}
-	call := p.Host.NewValue([]any{r.w.Namespace() + "::my", method})
+	call := p.Host.NewValue([]any{w.Namespace() + "::my", method})
 	defer call.Release()
 	p.Host.Callback(call, args...)
 }
+
+func (r *replacement) Finish(*bridge.Package) {}
 
 // store writes an entry into the array, by the script's own name for it, which its traces are called with.
 func (w *watcher) store(p *bridge.Package, c *change) {

@@ -7,7 +7,8 @@ package bridge
 // interpreter's thread alone.
 type Turns struct {
 	coming []Turn
-	busy   bool
+	busy   bool // a turn is being prepared
+	asked  bool // waitingTurns is in the mailbox
 }
 
 // A Turn is one of the events.
@@ -26,6 +27,11 @@ func (t *Turns) Take(p *Package, turn Turn) {
 	} else {
 		t.run(p, turn)
 	}
+	t.rest(p)
+}
+
+// rest runs the turns that wait.
+func (t *Turns) rest(p *Package) {
 	for !t.busy && len(t.coming) > 0 {
 		next := t.coming[0]
 		t.coming[0] = nil
@@ -36,6 +42,9 @@ func (t *Turns) Take(p *Package, turn Turn) {
 
 func (t *Turns) run(p *Package, turn Turn) {
 	t.prepare(p, turn)
+	if len(t.coming) > 0 && !t.asked {
+		t.asked = p.Post(waitingTurns{t})
+	}
 	turn.Finish(p)
 }
 
@@ -43,4 +52,12 @@ func (t *Turns) prepare(p *Package, turn Turn) {
 	t.busy = true
 	defer func() { t.busy = false }()
 	turn.Prepare(p)
+}
+
+// waitingTurns is the event by which a callback that serves events gets the turns that have waited for its own to be prepared.
+type waitingTurns struct{ *Turns }
+
+func (w waitingTurns) Run(p *Package) {
+	w.asked = false
+	w.rest(p)
 }

@@ -30,7 +30,8 @@ func (s *step) part(name string, do func()) {
 func TestTurnsComeOneAfterAnother(t *testing.T) {
 	var told []string
 	var turns Turns
-	take := func(name string, inside, after func()) { turns.Take(nil, &step{name, &told, inside, after}) }
+	_, p := newLoop()
+	take := func(name string, inside, after func()) { turns.Take(p, &step{name, &told, inside, after}) }
 	take("a", func() {
 		take("b", nil, func() { take("c", func() { take("d", nil, nil) }, nil) })
 		take("e", nil, nil)
@@ -43,6 +44,43 @@ func TestTurnsComeOneAfterAnother(t *testing.T) {
 		t.Errorf("%q", told)
 	}
 }
+
+// What has waited for a turn to be prepared does not wait for its callback, if that serves events.
+func TestACallbackThatServesEventsGetsTheTurnsThatHaveWaited(t *testing.T) {
+	var told []string
+	var turns Turns
+	l, p := newLoop()
+	serve := func() {
+		for _, ok := l.one(p); ok; _, ok = l.one(p) {
+		}
+	}
+	take := func(name string, inside, after func()) { turns.Take(p, &step{name, &told, inside, after}) }
+	take("a", func() {
+		take("b", serve, nil)
+		take("c", nil, nil)
+	}, func() {
+		serve()
+		told = append(told, "a served")
+	})
+	want := []string{"a prepare", "a finish", "b prepare", "b finish", "c prepare", "c finish", "a served"}
+	if !slices.Equal(told, want) {
+		t.Errorf("%q", told)
+	}
+}
+
+// A watch takes a turn for each entry.
+func TestATurnThatDoesNotWaitAllocatesNothing(t *testing.T) {
+	var turns Turns
+	turn := Turn(&quietTurn{})
+	if n := testing.AllocsPerRun(100, func() { turns.Take(nil, turn) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+type quietTurn struct{}
+
+func (*quietTurn) Prepare(*Package) {}
+func (*quietTurn) Finish(*Package)  {}
 
 // A turn that panics holds up none of those that come later.
 func TestATurnThatPanicsIsOver(t *testing.T) {
