@@ -34,6 +34,9 @@ type connection struct {
 	status    wire.Status
 	lastError any
 	info      dict.Dict
+	infos     int       // how many INFOs have come: a trace on serverInfo may let a newer one in
+	elements  []string  // those that serverInfo has: fewer or more than info, where a trace runs in the middle
+	due       []dueCall // the callbacks of changes that were not called yet, the oldest first
 
 	subscriptions map[int]*subscription // by their IDs
 	requests      numbered.Table[asked] // those with a callback, by theirs

@@ -3,6 +3,8 @@
 package tclbind
 
 import (
+	"slices"
+
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
 	"natstcl/kv/wire"
@@ -59,6 +61,12 @@ func errorDict(e *fault.Error) dict.Dict {
 	return dict.Dict{{Key: "code", Value: errorCode(e)}, {Key: "errorMessage", Value: e.Text}}
 }
 
+// dueCall is a callback that is due: the command of an option, called with what its own change has brought.
+type dueCall struct {
+	option string
+	args   []any
+}
+
 // changeStatus writes the status, and lets the script see it before anything else happens. From here
 // on calls go by it.
 func (c *connection) changeStatus(p *bridge.Package, variable string, value any) {
@@ -73,8 +81,22 @@ func (c *connection) changeStatus(p *bridge.Package, variable string, value any)
 		c.closed()
 	}
 	p.EndEvent()
-	c.changeVariable(p, variable, string(c.status))
-	c.callBack(p, "status_callback", string(c.status), c.lastError)
+	text := string(c.status)
+	c.due = append(c.due, dueCall{"status_callback", []any{text, c.lastError}})
+	c.changeVariable(p, variable, text)
+	c.tell(p)
+}
+
+// tell calls the callbacks that are due, the oldest first. A trace may serve events, or call a method that changes the
+// status at once, as disconnect does: the change inside of it is written at once, too, and before its own callback it
+// calls the one of the change that the trace was called for. So they begin in order, and no trace holds them up.
+func (c *connection) tell(p *bridge.Package) {
+	for len(c.due) > 0 {
+		next := c.due[0]
+		c.due = c.due[1:]
+		c.callBack(p, next.option, next.args...)
+	}
+	c.due = nil
 }
 
 func (c *connection) changeLastError(p *bridge.Package, variable string, value any) {
@@ -101,36 +123,48 @@ func (c *connection) callBack(p *bridge.Package, option string, args ...any) {
 	p.Host.Callback(kept, args...)
 }
 
-// changeInfo writes the array serverInfo. What a new INFO does not have goes: another server
-// may have sent it.
+// changeInfo writes the array serverInfo. -lame_duck_callback is due where the server has just said that it is about to go.
 func (c *connection) changeInfo(p *bridge.Package, variable string, value any) {
 	if !p.Alive(c) {
 		return
 	}
-	array := c.Namespace() + "::" + variable
 	before := c.info
-	defer c.toldOfLameDuck(p, before)
 	c.info = presentInfo(value.(dict.Dict))
-	for _, f := range before {
-		if _, stays := c.info.Get(f.Key); !stays {
-			p.Report(p.Host.UnsetElement(array, f.Key))
-			if p.Closed() || !p.Alive(c) {
-				return // a trace destroyed it
-			}
-		}
+	c.infos++
+	if inLameDuckMode(c.info) && !inLameDuckMode(before) {
+		c.due = append(c.due, dueCall{"lame_duck_callback", []any{c.info}})
 	}
-	for _, f := range c.info {
-		p.Report(p.Host.SetElement(array, f.Key, f.Value))
-		if p.Closed() || !p.Alive(c) {
+	c.writeInfo(p, c.Namespace()+"::"+variable)
+	c.tell(p)
+}
+
+func inLameDuckMode(info dict.Dict) bool {
+	ldm, _ := info.Path("ldm").(bool)
+	return ldm
+}
+
+// writeInfo writes the newest INFO into the array. What it does not have goes: another server may have sent it. A trace
+// may destroy the connection, or serve events that bring a newer INFO: then that one is in the array, and this one stops.
+func (c *connection) writeInfo(p *bridge.Package, array string) {
+	info, number := c.info, c.infos
+	over := func() bool { return c.infos != number || p.Closed() || !p.Alive(c) }
+	for _, key := range slices.Clone(c.elements) {
+		if _, stays := info.Get(key); stays {
+			continue
+		}
+		c.elements = slices.DeleteFunc(c.elements, func(other string) bool { return other == key })
+		p.Report(p.Host.UnsetElement(array, key))
+		if over() {
 			return
 		}
 	}
-}
-
-// toldOfLameDuck calls -lame_duck_callback where a server has just said that it is about to go.
-func (c *connection) toldOfLameDuck(p *bridge.Package, before dict.Dict) {
-	goes := func(info dict.Dict) bool { ldm, _ := info.Path("ldm").(bool); return ldm }
-	if goes(c.info) && !goes(before) {
-		c.callBack(p, "lame_duck_callback", c.info)
+	for _, f := range info {
+		if !slices.Contains(c.elements, f.Key) {
+			c.elements = append(c.elements, f.Key)
+		}
+		p.Report(p.Host.SetElement(array, f.Key, f.Value))
+		if over() {
+			return
+		}
 	}
 }
