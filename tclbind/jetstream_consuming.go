@@ -44,6 +44,8 @@ type consuming struct {
 	source           *bridge.Source
 	deliver, told    bridge.Value // the callbacks for messages and errors, retained; nil for none
 	stopped          bool         // no callback starts, and nothing is given out any more
+	turns            bridge.Turns // of its errors: each is told before the next one is in last_error
+	ending           bool         // it has ended by itself, and an error before that is being told
 
 	next nextMessages // without a callback
 	left int          // how many messages next still has to get, because of -stop_after; 0: no limit
@@ -86,7 +88,7 @@ func (c *consuming) Opened(*bridge.Package) { c.source.Open() }
 // stop ends what is given out. Messages that were not are there again when the consumer's
 // ack_wait is over.
 func (c *consuming) stop() {
-	c.stopped = true
+	c.stopped, c.ending = true, false
 	c.core.Stop()
 	c.next.close(fault.New(fault.ConsumerNotActive, "stopped"))
 }
@@ -105,7 +107,7 @@ type consumedMessage struct {
 func (d *consumedMessage) Run(p *bridge.Package) {
 	c := d.c
 	switch {
-	case c.stopped:
+	case c.stopped || c.next.ended != nil:
 	case c.deliver != nil:
 		c.j.c.deliver(p, c.deliver, d)
 		c.core.Taken(d.m)
@@ -139,16 +141,25 @@ type consumerTrouble struct {
 	e *fault.Error
 }
 
+// Run leaves out what comes behind the end.
 func (f *consumerTrouble) Run(p *bridge.Package) {
+	if f.c.next.ended == nil {
+		f.c.turns.Take(p, f)
+	}
+}
+
+func (f *consumerTrouble) Prepare(p *bridge.Package) {
 	c := f.c
 	if c.stopped {
 		return
 	}
 	c.j.c.wire.Logf(wire.LogWarn, "Consumer %s of the stream %s: %s", c.consumer, c.stream, f.e.Text)
-	told := errorDict(f.e)
-	p.Report(p.Host.SetVar(c.Namespace()+"::last_error", told))
-	if c.told != nil && !c.stopped { // a trace may have ended it
-		c.j.c.call(p, c.told, told)
+	p.Report(p.Host.SetVar(c.Namespace()+"::last_error", errorDict(f.e)))
+}
+
+func (f *consumerTrouble) Finish(p *bridge.Package) {
+	if c := f.c; c.told != nil && !c.stopped { // a trace may have ended it
+		c.j.c.call(p, c.told, errorDict(f.e))
 	}
 }
 
@@ -158,14 +169,25 @@ type consumerEnd struct {
 	why *fault.Error // nil: it has what it was to have
 }
 
+// Run ends the waits of next at once: a trace that has an earlier error told may be one who waits.
 func (d *consumerEnd) Run(p *bridge.Package) {
 	if d.why == nil {
 		d.c.next.end(fault.New(fault.ConsumerNotActive, "stopped"))
 		return
 	}
 	d.c.next.end(d.why)
-	(&consumerTrouble{d.c, d.why}).Run(p)
+	d.c.ending = !d.c.stopped
+	d.c.turns.Take(p, d)
 }
+
+func (d *consumerEnd) Prepare(p *bridge.Package) {
+	d.c.ending = false
+	d.trouble().Prepare(p)
+}
+
+func (d *consumerEnd) Finish(p *bridge.Package) { d.trouble().Finish(p) }
+
+func (d *consumerEnd) trouble() *consumerTrouble { return &consumerTrouble{d.c, d.why} }
 
 // cmdConsumerNext returns the next message, or waits for it.
 func cmdConsumerNext(p *bridge.Package, c *consuming, args []bridge.Value) (any, error) {
@@ -204,9 +226,10 @@ func cmdConsumerStop(_ *bridge.Package, c *consuming, _ []bridge.Value) (any, er
 	return nil, nil
 }
 
-// cmdConsumerClosed tells whether nothing comes any more, and all is given out.
+// cmdConsumerClosed tells whether nothing comes any more, and all is given out. Whoever is told of an error before the end
+// does not find it closed yet.
 func cmdConsumerClosed(_ *bridge.Package, c *consuming, _ []bridge.Value) (any, error) {
-	return c.next.ended != nil && len(c.next.ready) == 0, nil
+	return c.next.ended != nil && len(c.next.ready) == 0 && !c.ending, nil
 }
 
 // cmdConsumerPinned returns the ID of the pinned client of a group, empty for another.

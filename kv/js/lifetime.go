@@ -18,6 +18,10 @@ type lifetime struct {
 	sub     *wire.Sub   // nil where there is none
 	timer   *time.Timer // nil where none was ever set
 	leave   []func()    // what OnState and OnRefusal have returned
+
+	// telling is held while the owner is told of an error, so that the end is told last. Nobody has mu then, and who is told
+	// must not block.
+	telling sync.Mutex
 }
 
 // listenLocked follows the connection's status, and then begins to listen: a connection that ends behind the first is told, and on
@@ -72,8 +76,10 @@ type reading struct {
 	told   string             // the error of failed since the server has last shown itself; guarded by mu
 }
 
-// failOnce calls failed, unless the same error was told since the server last sent something.
+// failOnce calls failed, unless the same error was told since the server last sent something, or it has ended.
 func (r *reading) failOnce(e *fault.Error) {
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	r.mu.Lock()
 	again := r.stopped || r.told == e.Text
 	r.told = e.Text
@@ -86,16 +92,14 @@ func (r *reading) failOnce(e *fault.Error) {
 // end stops the reading for good, and tells why.
 func (r *reading) end(why *fault.Error) {
 	if r.stop() {
+		r.telling.Lock()
+		defer r.telling.Unlock()
 		r.ended(why)
 	}
 }
 
 // complete stops the reading when all has come that was to come.
-func (r *reading) complete() {
-	if r.stop() {
-		r.ended(nil)
-	}
-}
+func (r *reading) complete() { r.end(nil) }
 
 // Stop ends the reading: nothing that comes later is delivered. It may be called more than once.
 func (r *reading) Stop() { r.stop() }

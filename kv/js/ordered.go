@@ -594,9 +594,24 @@ func (c *OrderedConsumer) look() {
 	})
 }
 
+// fail tells Failed, unless the consumer has ended.
 func (c *OrderedConsumer) fail(e *fault.Error) {
-	if c.config.Failed != nil {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	stopped := c.stopped
+	c.mu.Unlock()
+	if !stopped && c.config.Failed != nil {
 		c.config.Failed(e)
+	}
+}
+
+// failLast tells Failed of the end.
+func (c *OrderedConsumer) failLast(why *fault.Error) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	if c.config.Failed != nil {
+		c.config.Failed(why)
 	}
 }
 
@@ -611,7 +626,7 @@ func (c *OrderedConsumer) end(why *fault.Error) {
 	if !created {
 		return // the caller of OrderedConsumer gets the error
 	}
-	c.fail(why)
+	c.failLast(why)
 	if c.config.Ended != nil {
 		c.config.Ended(why)
 	}
