@@ -13,6 +13,7 @@ import (
 	"natstcl/kv"
 	"natstcl/kv/dict"
 	"natstcl/kv/fault"
+	"natstcl/kv/wire"
 	"natstcl/tclbind/bridge"
 	"natstcl/tclbind/bridge/option"
 )
@@ -28,61 +29,6 @@ var putManyOptions = slices.Concat(option.Table{
 	{Name: "in_flight", Kind: option.Natural, Default: dict.Number("4000"), About: "how many writes may wait for their acknowledgement at a time, fewer where the values take more than 4 MiB; 0: the default"},
 	{Name: "progress", Kind: option.Prefix, Empty: true, About: "called as `cmd done total` now and then; after `return -code break` of it, or its error, no more writes are begun: ErrIncomplete, or ErrCanceled where none was made"},
 }, callOptions)
-
-// progress tells a script how far an operation is, as often as the script takes it.
-type progress struct {
-	p       *bridge.Package
-	prefix  bridge.Value // retained; nil for none
-	done    atomic.Int64
-	total   atomic.Int64
-	told    atomic.Bool // it is on its way to the script
-	stopped atomic.Bool
-	ended   bool
-}
-
-func newProgress(p *bridge.Package, o option.Values) *progress {
-	g := &progress{p: p}
-	if prefix, given := o.Get("progress").(bridge.Value); given {
-		g.prefix = prefix.Retain()
-	}
-	return g
-}
-
-// report is called by the core's goroutines.
-func (g *progress) report(done, total int) (goOn bool) {
-	g.done.Store(int64(done))
-	g.total.Store(int64(total))
-	if g.prefix != nil && !g.told.Swap(true) {
-		g.p.Post(g)
-	}
-	return !g.stopped.Load()
-}
-
-// Run tells the script.
-func (g *progress) Run(p *bridge.Package) {
-	if g.ended || g.stopped.Load() {
-		return
-	}
-	g.told.Store(false)
-	v, err := p.Host.Invoke(g.prefix, g.done.Load(), g.total.Load())
-	switch {
-	case err == nil:
-		v.Release()
-	case err == bridge.ErrBreak:
-		g.stopped.Store(true)
-	default:
-		g.stopped.Store(true)
-		p.Report(err)
-	}
-}
-
-// end lets go of the script's command; in the interpreter's thread.
-func (g *progress) end() {
-	if g.prefix != nil && !g.ended {
-		g.prefix.Release()
-	}
-	g.ended = true
-}
 
 // pairsOf reads a dict of keys and values, as they are to be stored.
 func (b *bucket) pairsOf(v bridge.Value) ([]kv.KeyValue, error) {
@@ -159,25 +105,52 @@ func many[T any](p *bridge.Package, b *bucket, table option.Table, args []bridge
 	if err != nil {
 		return nil, err
 	}
-	g := newProgress(p, o)
+	g := &progress{}
+	g.beginProgress(b.j.c, o)
+	report := func(done, total int) bool { return g.at(p, int64(done), int64(total)) }
 	id, err := b.callWith(p, o, func(core *kv.Bucket, o option.Values) (any, error) {
 		return beginCoded(p, b.coded, func(done func(T, error)) error {
-			return start(core, o, g.report, func(v T, err error) {
-				p.Post(progressEnd{g})
-				done(v, err)
-			})
+			return start(core, o, report, func(v T, err error) { g.endOperation(p, func() { done(v, err) }, wire.IsLate(err)) })
 		}, func(v T) (any, error) { return finish(v, g.stopped.Load()) })
 	}, func() { g.stopped.Store(true) })
 	if err != nil {
-		g.end()
+		g.release()
 	}
 	return id, err
 }
 
-// progressEnd is the last word of a progress, in the script's thread.
-type progressEnd struct{ *progress }
+// endOperation has done called behind the calls of the progress; at once where there is none. It is for any goroutine. A
+// deadline is late: it waits for a call that runs, and for none that is on its way.
+func (g *progress) endOperation(p *bridge.Package, done func(), late bool) {
+	end := &operationEnd{g, done, late}
+	switch {
+	case g.command == nil:
+		done()
+	case late:
+		p.PostUrgent(end)
+	default:
+		p.Post(end)
+	}
+}
 
-func (e progressEnd) Run(*bridge.Package) { e.end() }
+type operationEnd struct {
+	g    *progress
+	done func()
+	late bool
+}
+
+func (e *operationEnd) Run(*bridge.Package) {
+	if e.late && !e.g.running {
+		e.end()
+		return
+	}
+	e.g.whenTold(e.end)
+}
+
+func (e *operationEnd) end() {
+	e.g.release()
+	e.done()
+}
 
 // revisions is the result of writes: the new revisions in order. Where some have failed it is an
 // error that has all of it: which failed and why, and the revisions of the others.

@@ -20,7 +20,7 @@ var objectGetOptions = option.Table{
 // objectReader is an object that is being read. It lives until it is released.
 type objectReader struct {
 	bridge.Object
-	transferProgress
+	progress
 	hold
 	r       *object.Reader
 	pieces  [][]byte // taken, and not given to the script yet
@@ -37,7 +37,7 @@ type objectReader struct {
 
 func (r *objectReader) Release(*bridge.Package) {
 	r.r.Close()
-	r.transferProgress.release()
+	r.progress.release()
 	if r.notify != nil {
 		r.notify.Release()
 	}
@@ -76,24 +76,21 @@ func cmdObjectGet(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 		return nil, invalid("-channel and -callback are mutually exclusive")
 	}
 	r := &objectReader{}
-	r.c = s.j.c
+	// The progress may wait longer than the arguments are there.
+	r.beginProgress(s.j.c, o)
 	r.cancel = func(why error) { r.canceled(p, why) }
 	var callback any = ""
 	if v, ok := o.Get("callback").(bridge.Value); ok {
 		callback = v.Text()
 	}
-	// The progress may wait longer than the arguments are there.
-	if v, ok := o.Get("progress").(bridge.Value); ok {
-		r.command = v.Retain()
-	}
-	return bridge.BeginHolding(p, r.transferProgress.release, func(done func(*object.Reader, error)) error {
+	return bridge.BeginHolding(p, r.progress.release, func(done func(*object.Reader, error)) error {
 		return s.store.Get(args[0].Text(), func() { p.Post(&readerReady{r}) }, done)
 	}, func(core *object.Reader) (any, error) {
 		if !p.Alive(s) {
 			core.Close()
 			return nil, errTransferDestroyed()
 		}
-		r.r, r.total = core, int64(min(core.Info().Size, math.MaxInt64))
+		r.r = core
 		return []any{p.Add(r, s), o.Text("channel"), callback}, nil
 	}, (*object.Reader).Close)
 }
@@ -110,9 +107,7 @@ func (r *objectReader) fill(p *bridge.Package, least int) bool {
 			r.pieces = append(r.pieces, piece)
 			r.waiting += len(piece)
 			r.come += uint64(len(piece))
-			if r.command != nil {
-				r.at(p, r.come)
-			}
+			r.at(p, int64(r.come), int64(min(r.r.Info().Size, math.MaxInt64)))
 		}
 	}
 	return true
@@ -214,7 +209,7 @@ func (l *readLeft) Run(p *bridge.Package) {
 	}
 }
 
-// settle ends the wait of a script, if there is enough.
+// settle ends the wait of a script, if there is enough: behind the calls of a progress, which may cancel.
 func (r *objectReader) settle(p *bridge.Package) {
 	if r.done == nil || !r.fill(p, r.least) {
 		return
@@ -225,7 +220,7 @@ func (r *objectReader) settle(p *bridge.Package) {
 	if err != nil {
 		r.busy = false
 	}
-	done(data, err)
+	r.whenTold(func() { done(data, err) })
 }
 
 func bytesResult(data []byte) (any, error) {

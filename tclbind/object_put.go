@@ -29,9 +29,10 @@ var objectPutOptions = option.Table{
 // objectWriter is an object that is being put. It lives until its end is told.
 type objectWriter struct {
 	bridge.Object
-	transferProgress
+	progress
 	hold
 	name  string // of the object
+	total int64  // how many bytes it will have, -1 where nobody knows
 	w     *object.Writer
 	given bool          // the bytes were given at once, and do not come from a channel
 	data  bridge.Value  // the bytes that were given, or the next ones of the channel, retained; nil when all are handed on
@@ -47,7 +48,7 @@ type objectWriter struct {
 
 // A put that goes on when its object goes is given up: what is stored of it is removed.
 func (w *objectWriter) Release(*bridge.Package) {
-	w.transferProgress.release()
+	w.progress.release()
 	w.forget()
 	if w.over || w.w == nil {
 		return
@@ -72,7 +73,7 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 		return nil, invalid("Exactly one of -data and -channel must be given")
 	}
 	w := &objectWriter{name: args[0].Text()}
-	w.c, w.total = s.j.c, -1
+	w.total = -1
 	if o.Has("size") {
 		w.total = o.Int("size")
 	}
@@ -81,19 +82,17 @@ func cmdObjectPut(p *bridge.Package, s *objectStore, args []bridge.Value) (any, 
 		meta.Header = headerDict(header)
 	}
 	options := object.PutOptions{ChunkSize: small(o.Int("chunk_size")), Timeout: o.Duration("timeout")}
-	command, hasProgress := o.Get("progress").(bridge.Value)
-	if hasProgress {
-		options.Progress = func(stored uint64) bool { return w.at(p, stored) }
+	w.beginProgress(s.j.c, o)
+	if w.command != nil {
+		options.Progress = func(stored uint64) bool { return w.at(p, int64(stored), w.total) }
 	}
 	done := func(i *object.Info, err error) { p.Post(&putEnd{w, i, err}) }
 	options.Room = func() { p.Post(&putRoom{w}) }
 	if w.w, err = s.store.Put(meta, options, done); err != nil {
+		w.progress.release()
 		return nil, err
 	}
 	w.cancel = w.w.Abort
-	if hasProgress {
-		w.command = command.Retain()
-	}
 	if data, ok := o.Get("data").(bridge.Value); ok {
 		w.take(data)
 	}
@@ -150,7 +149,9 @@ type putEnd struct {
 	err  error
 }
 
-func (e *putEnd) Run(p *bridge.Package) {
+func (e *putEnd) Run(p *bridge.Package) { e.w.whenTold(func() { e.end(p) }) }
+
+func (e *putEnd) end(p *bridge.Package) {
 	w := e.w
 	if !p.Alive(w) {
 		return

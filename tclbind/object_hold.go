@@ -3,77 +3,17 @@
 package tclbind
 
 import (
-	"sync/atomic"
 	"time"
 
 	"natstcl/kv/fault"
 	"natstcl/tclbind/bridge"
 )
 
-// transferProgress tells a script how far a transfer has come, by a command that is called with the bytes so far and
-// those in all, -1 where nobody knows. A call may stand for several steps. The command cancels the transfer by
-// `return -code break`, and so does its error, which goes to interp bgerror.
-type transferProgress struct {
-	c       *connection
-	command bridge.Value // retained; nil for none
-	total   int64
-	now     atomic.Uint64
-	posted  atomic.Bool
-	ended   bool
-	stopped atomic.Bool
-	cancel  func(error) // ends the transfer at once; nil: at its next step
-}
-
-func (t *transferProgress) release() {
-	t.ended = true
-	if t.command != nil {
-		t.command.Release()
-		t.command = nil
-	}
-}
-
-// at may be called by any goroutine, while the progress lives. It is false where the script has canceled.
-func (t *transferProgress) at(p *bridge.Package, bytes uint64) (goOn bool) {
-	t.now.Store(bytes)
-	if !t.posted.Swap(true) {
-		p.Post(&progressCall{t})
-	}
-	return !t.stopped.Load()
-}
-
-type progressCall struct{ t *transferProgress }
-
-func (s *progressCall) Run(p *bridge.Package) {
-	t := s.t
-	t.posted.Store(false)
-	if t.ended || t.command == nil || t.stopped.Load() {
-		return
-	}
-	command := t.command.Retain() // the call may end the transfer
-	defer command.Release()
-	t.c.calling++
-	defer t.c.called(p)
-	v, err := p.Host.Invoke(command, t.now.Load(), t.total)
-	if err == nil {
-		v.Release()
-		return
-	}
-	t.stopped.Store(true)
-	if err != bridge.ErrBreak {
-		p.Report(err)
-	}
-	if t.cancel != nil && !t.ended {
-		t.cancel(errCanceled())
-	}
-}
-
 // errTransferDestroyed ends a transfer whose object is destroyed: a nats::object, or with all that came from it an
 // object_store, a jet_stream or a connection. A method that finds its object gone throws the same.
 func errTransferDestroyed() error {
 	return fault.New(fault.ConnectionClosed, "The object was destroyed")
 }
-
-func errCanceled() error { return fault.New(fault.Canceled, "") }
 
 // hold is a wait that a script ends itself, from an event of a channel, or that ends with the transfer.
 type hold struct{ done func(struct{}, error) }
