@@ -22,8 +22,8 @@ var sentinel = &option.Kind{Word: "list", Takes: "the word empty, or a command p
 // gathers tells whether a request is for several replies.
 func gathers(o option.Values) bool { return o.Has("max_msgs") || o.Has("stall") || o.Has("sentinel") }
 
-// gathering is one request for several replies. Its fields but for those under mu are not written once it is
-// sent.
+// gathering is one request for several replies. Its fields but for the turns and those under mu are not written once it
+// is sent.
 type gathering struct {
 	c       *connection
 	most    int           // 0: no limit
@@ -31,6 +31,7 @@ type gathering struct {
 	empty   bool          // an empty reply is the last one, and not counted
 	options option.Values // of the request
 	command bridge.Value  // tells whether a reply is the last one, retained; nil for none
+	turns   bridge.Turns  // of the replies and the end: the command may serve events
 
 	pending *wire.Pending
 	sent    chan struct{} // closed when pending is there
@@ -145,10 +146,11 @@ func (r *gathered) add(m *nats.Msg) {
 	}
 }
 
+// some is true where there is something for the script: replies, or a sentinel with nothing before it.
 func (r *gathered) some() bool {
 	r.g.mu.Lock()
 	defer r.g.mu.Unlock()
-	return len(r.come) > 0
+	return len(r.come) > 0 || r.over
 }
 
 // unlooked is the next reply that the script was not asked about, nil for none.
@@ -182,14 +184,33 @@ func (r *gathered) look(p *bridge.Package) bool {
 	return false
 }
 
-// lookAt has the script asked while the request is open.
-type lookAt struct{ *gathered }
+// lookAt is the turn of replies that have come: the script is asked about them.
+type lookAt struct {
+	*gathered
+	found bool // the sentinel
+}
 
-func (l lookAt) Run(p *bridge.Package) {
-	if l.look(p) {
+func (l *lookAt) Run(p *bridge.Package) { l.g.turns.Take(p, l) }
+
+func (l *lookAt) Prepare(p *bridge.Package) { l.found = l.look(p) }
+
+func (l *lookAt) Finish(*bridge.Package) {
+	if l.found {
 		l.g.complete()
 	}
 }
+
+// gatheredEnd is the turn of the end, which may have come before what was there in time.
+type gatheredEnd struct {
+	*gathered
+	done func()
+}
+
+func (e *gatheredEnd) Run(p *bridge.Package) { e.g.turns.Take(p, e) }
+
+func (e *gatheredEnd) Prepare(p *bridge.Package) { e.look(p) }
+
+func (e *gatheredEnd) Finish(*bridge.Package) { e.done() }
 
 // collect waits for several replies: complete, or as many as came before the timeout.
 func (c *connection) collect(p *bridge.Package, m *nats.Msg, timeout time.Duration, o option.Values) (any, error) {
@@ -201,18 +222,21 @@ func (c *connection) collect(p *bridge.Package, m *nats.Msg, timeout time.Durati
 				func(reply *nats.Msg, _ bool) {
 					r.add(reply)
 					if g.command != nil {
-						p.Post(lookAt{r})
+						p.Post(&lookAt{gathered: r})
 					}
 				},
 				func(_ *nats.Msg, err error) {
 					if wire.IsDeadline(err) && r.some() {
 						err = nil
 					}
-					done(struct{}{}, err)
+					if g.command == nil || err != nil {
+						done(struct{}{}, err)
+						return
+					}
+					p.Post(&gatheredEnd{r, func() { done(struct{}{}, nil) }})
 				})
 		},
 		func(struct{}) (any, error) {
-			r.look(p) // the end may have come before what was there in time
 			g.letGo()
 			list := make([]any, len(r.come))
 			for i, reply := range r.come {

@@ -223,13 +223,24 @@ func (a *answer) Run(p *bridge.Package) {
 			return ok && other.r == r
 		})
 	}
-	if r.ended {
+	if r.gathering == nil {
+		a.Finish(p)
 		return
 	}
-	if r.gathering != nil && a.m != nil && !a.timedOut && r.gathering.isSentinel(p, a.m) {
+	r.gathering.turns.Take(p, a)
+}
+
+// Prepare has the command of -sentinel look at the reply.
+func (a *answer) Prepare(p *bridge.Package) {
+	r := a.r
+	if !r.ended && a.m != nil && !a.timedOut && r.gathering.isSentinel(p, a.m) {
 		a.m, a.last, a.complete = nil, true, true
 	}
-	if r.ended { // the command of -sentinel has ended it
+}
+
+func (a *answer) Finish(p *bridge.Package) {
+	r := a.r
+	if r.ended { // the command of -sentinel may have done so
 		return
 	}
 	callback := r.callback.Retain()
