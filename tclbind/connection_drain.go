@@ -57,12 +57,12 @@ func cmdDrain(p *bridge.Package, c *connection, args []bridge.Value) (any, error
 				return err
 			}
 			c.draining = d
-			c.news.lines(p)
 		}
 		if own {
 			c.draining.within++
 		}
 		c.draining.wait(p, timeout, done)
+		c.news.lines(p) // a logger may serve events, and so see the end
 		return nil
 	})
 }

@@ -169,7 +169,7 @@ type consumerEnd struct {
 	why *fault.Error // nil: it has what it was to have
 }
 
-// Run ends the waits of next at once: a trace that has an earlier error told may be one who waits.
+// Run ends the waits of next at once: a trace on last_error that was called for an earlier error may wait there.
 func (d *consumerEnd) Run(p *bridge.Package) {
 	if d.why == nil {
 		d.c.next.end(fault.New(fault.ConsumerNotActive, "stopped"))

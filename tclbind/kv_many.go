@@ -109,9 +109,17 @@ func many[T any](p *bridge.Package, b *bucket, table option.Table, args []bridge
 	g.beginProgress(b.j.c, o)
 	report := func(done, total int) bool { return g.at(p, int64(done), int64(total)) }
 	id, err := b.callWith(p, o, func(core *kv.Bucket, o option.Values) (any, error) {
-		return beginCoded(p, b.coded, func(done func(T, error)) error {
+		coded := b.coded.retain()
+		letGo := func() { g.release(); coded.release() }
+		return bridge.BeginHolding(p, letGo, func(done func(T, error)) error {
 			return start(core, o, report, func(v T, err error) { g.endOperation(p, func() { done(v, err) }, wire.IsLate(err)) })
-		}, func(v T) (any, error) { return finish(v, g.stopped.Load()) })
+		}, func(v T) (any, error) {
+			result, err := finish(v, g.stopped.Load())
+			if err == nil {
+				coded.release()
+			}
+			return result, err
+		})
 	}, func() { g.stopped.Store(true) })
 	if err != nil {
 		g.release()
@@ -140,11 +148,14 @@ type operationEnd struct {
 }
 
 func (e *operationEnd) Run(*bridge.Package) {
-	if e.late && !e.g.running {
+	switch {
+	case !e.late:
+		e.g.whenTold(e.end)
+	case e.g.running:
+		e.g.late = append(e.g.late, e.end)
+	default:
 		e.end()
-		return
 	}
-	e.g.whenTold(e.end)
 }
 
 func (e *operationEnd) end() {

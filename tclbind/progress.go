@@ -29,6 +29,7 @@ type progress struct {
 	running bool
 	ended   bool
 	behind  []func() // called when no call is coming any more
+	late    []func() // called when the one that runs has returned
 }
 
 // steps are what a call tells.
@@ -101,8 +102,13 @@ func (s *progressCall) Run(p *bridge.Package) {
 	g.mu.Lock()
 	now := g.now
 	g.mu.Unlock()
-	if g.wanted() {
+	if g.wanted() && p.Alive(g.c) {
 		g.call(p, now)
+	}
+	late := g.late
+	g.late = nil
+	for _, end := range late {
+		end()
 	}
 	// Another call goes behind what has come meanwhile, so that the script's other events have their turn.
 	if g.told(now) && p.Post(s) {

@@ -51,7 +51,7 @@ type OrderedConfig struct {
 	// messages that are delivered from then on begin with that stream's first. It may be nil.
 	Renewed func()
 	// Failed is called with the reason of each new start, with the error of each start that
-	// failed, and with the reason of the end. It may be nil.
+	// failed, and with the reason of the end. It must not block. It may be nil.
 	Failed func(*fault.Error)
 	// Ended is called, after Failed, when no more messages will come. It may be nil.
 	Ended func(*fault.Error)

@@ -18,7 +18,7 @@ type PushConfig struct {
 	// Deliver gets each message, in the order in which they come, by a goroutine of the
 	// connection. It must not block; whoever has dealt with a message calls Taken.
 	Deliver func(*nats.Msg)
-	// Failed is called with an error that the consumer survives.
+	// Failed is called with an error that the consumer survives. It must not block.
 	Failed func(*fault.Error)
 	// Ended is called when the consumer ends by itself, and not by Stop or Drain, with the reason, which is
 	// nil if StopAfter messages have come.

@@ -348,6 +348,10 @@ func cmdNow(p *Package, args []Value) (any, error) {
 // is nothing to wait for.
 func cmdParked(p *Package, args []Value) (any, error) {
 	w, result, err := p.command(args[1], args[2:])
+	if err == nil && w != nil && w.end != nil { // the command has run a script that has served events
+		result, err = p.outcome(w)
+		w = nil
+	}
 	if err != nil {
 		return nil, err
 	}
