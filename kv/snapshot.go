@@ -154,13 +154,13 @@ func (b *Bucket) EachEntry(key string, o HistoryOptions, take func(Entry), done 
 	s := &snapshot{bucket: b, what: "history"}
 	var memory wire.Memory
 	s.take = func(m *wire.Lent, meta js.Metadata) {
+		if o.IgnoreDeletes && operationOf(m.Header) != Put {
+			return
+		}
 		m.OwnIn(&memory)
 		e := b.entryOf(&m.Msg, meta)
 		if o.MetaOnly {
 			e.Value = nil
-		}
-		if o.IgnoreDeletes && e.Operation != Put {
-			return
 		}
 		some = true
 		take(e)

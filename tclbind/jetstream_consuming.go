@@ -96,7 +96,7 @@ func (c *consuming) stop() {
 // The three that follow are called by the core's goroutines.
 func (c *consuming) delivered(m *nats.Msg) { c.source.Post(&consumedMessage{c, m}) }
 func (c *consuming) failed(e *fault.Error) { c.source.Post(&consumerTrouble{c, e}) }
-func (c *consuming) over(why *fault.Error) { c.source.Post(&consumerEnd{c, why}) }
+func (c *consuming) over(why *fault.Error) { c.source.Post(&consumerEnd{consumerTrouble{c, why}}) }
 
 // consumedMessage is one message on its way to the callback of a nats::consumer, or to its next.
 type consumedMessage struct {
@@ -164,30 +164,23 @@ func (f *consumerTrouble) Finish(p *bridge.Package) {
 }
 
 // consumerEnd is behind the last message of a consumer that has ended by itself. Whoever hears of the reason finds it closed.
-type consumerEnd struct {
-	c   *consuming
-	why *fault.Error // nil: it has what it was to have
-}
+type consumerEnd struct{ consumerTrouble } // e is nil where it has what it was to have
 
 // Run ends the waits of next at once: a trace on last_error that was called for an earlier error may wait there.
 func (d *consumerEnd) Run(p *bridge.Package) {
-	if d.why == nil {
+	if d.e == nil {
 		d.c.next.end(fault.New(fault.ConsumerNotActive, "stopped"))
 		return
 	}
-	d.c.next.end(d.why)
+	d.c.next.end(d.e)
 	d.c.ending = !d.c.stopped
 	d.c.turns.Take(p, d)
 }
 
 func (d *consumerEnd) Prepare(p *bridge.Package) {
 	d.c.ending = false
-	d.trouble().Prepare(p)
+	d.consumerTrouble.Prepare(p)
 }
-
-func (d *consumerEnd) Finish(p *bridge.Package) { d.trouble().Finish(p) }
-
-func (d *consumerEnd) trouble() *consumerTrouble { return &consumerTrouble{d.c, d.why} }
 
 // cmdConsumerNext returns the next message, or waits for it.
 func cmdConsumerNext(p *bridge.Package, c *consuming, args []bridge.Value) (any, error) {

@@ -127,7 +127,7 @@ func getEntry(p *bridge.Package, b *bucket, args []bridge.Value, finish func(*kv
 			return nil, errNoRevision()
 		}
 		read := kv.ReadOptions{Revision: uint64(wanted), Leader: o.Bool("leader"), Deleted: o.Bool("deleted")}
-		return beginCoded(p, b.coded, func(done func(kv.Entry, error)) error {
+		return beginCoded(p, b.coded, nil, func(done func(kv.Entry, error)) error {
 			return core.Read(key, read, func(e kv.Entry, err error) { done(e, named(err, key, name)) })
 		}, func(e kv.Entry) (any, error) {
 			if err := b.coded.decode(&e); err != nil {

@@ -109,13 +109,18 @@ func (c *coded) retain() *coded {
 }
 
 // beginCoded is bridge.Begin for an operation whose result has keys or values: the codec is held until then, as the
-// object may be destroyed meanwhile.
-func beginCoded[T any](p *bridge.Package, c *coded, start func(done func(T, error)) error, finish func(T) (any, error)) (any, error) {
+// object may be destroyed meanwhile. letGo is called as that of bridge.BeginHolding; nil: there is nothing more to let go of.
+func beginCoded[T any](p *bridge.Package, c *coded, letGo func(), start func(done func(T, error)) error, finish func(T) (any, error)) (any, error) {
 	if c == nil {
-		return bridge.Begin(p, start, finish)
+		return bridge.BeginHolding(p, letGo, start, finish)
 	}
 	c.retain()
-	return bridge.BeginHolding(p, c.release, start, func(v T) (any, error) {
+	return bridge.BeginHolding(p, func() {
+		if letGo != nil {
+			letGo()
+		}
+		c.release()
+	}, start, func(v T) (any, error) {
 		result, err := finish(v)
 		if err == nil {
 			c.release()

@@ -126,7 +126,7 @@ func (c *historyChunk) Prepare(p *bridge.Package) {
 	wanted := func() bool { return !h.over && h.failure == nil && !p.Closed() }
 	if h.coded != nil {
 		for i := 0; i < len(c.entries) && wanted(); i++ {
-			h.failure = p.Host.Keep(h.coded.decode(&c.entries[i]))
+			h.failure = p.Keep(h.coded.decode(&c.entries[i]))
 		}
 	}
 	if wanted() {

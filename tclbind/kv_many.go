@@ -109,17 +109,9 @@ func many[T any](p *bridge.Package, b *bucket, table option.Table, args []bridge
 	g.beginProgress(b.j.c, o)
 	report := func(done, total int) bool { return g.at(p, int64(done), int64(total)) }
 	id, err := b.callWith(p, o, func(core *kv.Bucket, o option.Values) (any, error) {
-		coded := b.coded.retain()
-		letGo := func() { g.release(); coded.release() }
-		return bridge.BeginHolding(p, letGo, func(done func(T, error)) error {
+		return beginCoded(p, b.coded, g.release, func(done func(T, error)) error {
 			return start(core, o, report, func(v T, err error) { g.endOperation(p, func() { done(v, err) }, wire.IsLate(err)) })
-		}, func(v T) (any, error) {
-			result, err := finish(v, g.stopped.Load())
-			if err == nil {
-				coded.release()
-			}
-			return result, err
-		})
+		}, func(v T) (any, error) { return finish(v, g.stopped.Load()) })
 	}, func() { g.stopped.Store(true) })
 	if err != nil {
 		g.release()
@@ -235,7 +227,7 @@ func cmdKeys(p *bridge.Package, b *bucket, args []bridge.Value) (any, error) {
 		return b.eachKey(p, o, filters, callback)
 	}
 	return b.callWith(p, o, func(core *kv.Bucket, _ option.Values) (any, error) {
-		return beginCoded(p, b.coded, func(done func([]string, error)) error { return core.KeysMatching(filters, done) }, func(stored []string) (any, error) {
+		return beginCoded(p, b.coded, nil, func(done func([]string, error)) error { return core.KeysMatching(filters, done) }, func(stored []string) (any, error) {
 			keys := b.coded.decodeKeys(stored)
 			if len(keys) == 0 {
 				return nil, b.kv.NoKeys() // the codec has made none of them

@@ -81,9 +81,16 @@ func wrongArgs(command, words string) error {
 	return &TclError{Code: []string{"TCL", "WRONGARGS"}, Text: `wrong # args: should be "` + strings.TrimSpace(command+" "+words) + `"`}
 }
 
-// KeptError is a ScriptError by itself. options are the interpreter's return options (return(3tcl)).
-func KeptError(err ScriptError, options Value) *TclError {
-	kept := &TclError{Code: []string{"NONE"}, Text: err.Text}
+// Keep makes of a ScriptError an error that can be thrown, and looked at, when the interpreter has done something else. It is
+// called before that. Other errors stay what they are.
+func (p *Package) Keep(err error) error {
+	scripts, ok := err.(ScriptError)
+	if !ok {
+		return err
+	}
+	kept := &TclError{Code: []string{"NONE"}, Text: scripts.Text}
+	options := p.Host.ErrorOptions()
+	defer options.Release()
 	list, _ := options.List()
 	for i := 0; i+1 < len(list); i += 2 {
 		switch list[i].Text() {
@@ -92,7 +99,7 @@ func KeptError(err ScriptError, options Value) *TclError {
 				kept.Code = code
 			}
 		case "-errorinfo":
-			kept.Info, _ = strings.CutPrefix(list[i+1].Text(), err.Text)
+			kept.Info, _ = strings.CutPrefix(list[i+1].Text(), scripts.Text)
 		}
 	}
 	return kept

@@ -50,9 +50,8 @@ type Host interface {
 	// which is retained. Errors: a ScriptError, whose errorInfo the interpreter holds until it does something else;
 	// ErrBreak.
 	Invoke(prefix Value, args ...any) (Value, error)
-	// Keep makes of a ScriptError an error that can be thrown, and looked at, when the interpreter has done something
-	// else. It is called before that. Other errors stay what they are.
-	Keep(err error) error
+	// ErrorOptions returns the return options (return(3tcl)) of the error that the interpreter holds, retained.
+	ErrorOptions() Value
 
 	// Call calls the command of a fully qualified name with an argument, as Callback does. It is
 	// false where there is no such command.

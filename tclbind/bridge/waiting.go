@@ -248,7 +248,7 @@ func (p *Package) tell(w *wait) {
 		return
 	}
 	result, err := p.outcome(w)
-	if err = p.Host.Keep(err); err != nil {
+	if err = p.Keep(err); err != nil {
 		w.owner.Call(p, callback, ErrorDict(p.extension.CodeOf(err), err.Error()), "")
 		return
 	}

@@ -321,15 +321,7 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 	return nil, bridge.ScriptError{Text: text}
 }
 
-func (h *host) Keep(err error) error {
-	scripts, ok := err.(bridge.ScriptError)
-	if !ok {
-		return err
-	}
-	options := value{C.natsErrorOptions(h.interp)}
-	defer options.Release()
-	return bridge.KeptError(scripts, options)
-}
+func (h *host) ErrorOptions() bridge.Value { return value{C.natsErrorOptions(h.interp)} }
 
 func (h *host) Call(name, argument string) bool {
 	w := h.encode([]string{name, argument})

@@ -279,14 +279,8 @@ func (h *host) Invoke(prefix bridge.Value, args ...any) (bridge.Value, error) {
 	return nil, bridge.ScriptError{Text: text}
 }
 
-func (h *host) Keep(err error) error {
-	scripts, ok := err.(bridge.ScriptError)
-	if !ok {
-		return err
-	}
-	options := valueOf(h.tls, lib.XTcl_GetReturnOptions(h.tls, h.interp, lib.TCL_ERROR)).Retain()
-	defer options.Release()
-	return bridge.KeptError(scripts, options)
+func (h *host) ErrorOptions() bridge.Value {
+	return valueOf(h.tls, lib.XTcl_GetReturnOptions(h.tls, h.interp, lib.TCL_ERROR)).Retain()
 }
 
 func (h *host) Call(name, argument string) bool {
