@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"natstcl/tclbind"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,30 +127,74 @@ func start(b *bench, c *benchCase, h *host) ([]float64, error) {
 	return []float64{milliseconds(least[0]), milliseconds(least[1] - least[0]), milliseconds(own)}, nil
 }
 
-// startEmpty is how many ms longer a shell takes where it loads a library of Go that does nothing: the least that any
-// package of Go costs.
-func startEmpty(b *bench, c *benchCase, h *host) ([]float64, error) {
-	dir := filepath.Join(b.fixture.dir, "empty")
-	library := filepath.Join(dir, "empty.so")
-	if _, err := os.Stat(library); err != nil {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, err
-		}
-		source := "package main\n\nimport \"C\"\n\n//export Empty_Init\nfunc Empty_Init(uintptr) int32 { return 0 }\n\nfunc main() {}\n"
-		if err := os.WriteFile(filepath.Join(dir, "empty.go"), []byte(source), 0o600); err != nil {
-			return nil, err
-		}
-		build := exec.CommandContext(b.ctx, "go", "build", "-buildmode=c-shared", "-ldflags", "-s -w", "-o", library, "empty.go")
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%w: %s", err, out)
-		}
-	}
-	least, err := b.leastStarts(h, c.n, "", "load {"+library+"} Empty\n")
+// startLibraries is how many ms longer a shell takes where it loads a library of Go that does nothing; one that does
+// nothing, and has nats.go and the server in it; and where it also reads the classes of the package. That is the least
+// that the package can take.
+func startLibraries(b *bench, c *benchCase, h *host) ([]float64, error) {
+	empty, err := b.library("empty", "")
 	if err != nil {
 		return nil, err
 	}
-	return []float64{milliseconds(least[1] - least[0])}, nil
+	full, err := b.library("full", fullLibrary)
+	if err != nil {
+		return nil, err
+	}
+	classes := "namespace eval " + tclbind.Nats.Namespace + " {}\n"
+	for _, name := range tclbind.Nats.Scripts {
+		text, err := fs.ReadFile(tclbind.Nats.Files, name)
+		if err != nil {
+			return nil, err
+		}
+		classes += string(text)
+	}
+	least, err := b.leastStarts(h, c.n, "", empty, full, full+classes)
+	if err != nil {
+		return nil, err
+	}
+	var longer []float64
+	for _, took := range least[1:] {
+		longer = append(longer, milliseconds(took-least[0]))
+	}
+	return longer, nil
+}
+
+// fullLibrary has the linker keep what the package is made of.
+const fullLibrary = `
+import (
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+//export Keep
+func Keep() {
+	if c, err := nats.Connect(""); err == nil {
+		c.JetStream()
+	}
+	server.NewServer(nil)
+}
+`
+
+// library builds a library of Go of which load calls a function that does nothing, and returns the command that loads it.
+func (b *bench) library(name, source string) (string, error) {
+	dir := filepath.Join(b.fixture.dir, name)
+	library := filepath.Join(dir, name+".so")
+	command := "load {" + library + "} Nothing\n"
+	if _, err := os.Stat(library); err == nil {
+		return command, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, name+".go")
+	source = "package main\n\nimport \"C\"\n" + source + "\n//export Nothing_Init\nfunc Nothing_Init(uintptr) int32 { return 0 }\n\nfunc main() {}\n"
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		return "", err
+	}
+	build := exec.CommandContext(b.ctx, "go", "build", "-buildmode=c-shared", "-ldflags", "-s -w", "-o", library, file)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return command, nil
 }
 
 // leastStarts are the least times of n starts with each script, in turn.
