@@ -4,7 +4,6 @@ package kv
 
 import (
 	"cmp"
-	"hash/maphash"
 	"strings"
 	"sync"
 	"time"
@@ -40,15 +39,14 @@ type initial struct {
 	over     bool
 
 	// What has come.
-	created bool              // the consumer is there
-	some    bool              // it is there, or something has come of it
-	seen    map[uint64]uint64 // the sequence number at which each subject came first, by the subject's hash
-	recent  []arrival         // what came last, and was not looked up there yet
-	all     []string          // the subjects, one that has come twice twice; nil: nobody wants them
-	again   bool              // a subject has come more than once, as far as it was looked up
-	last    uint64            // the sequence number of the last message that came
-	idle    bool              // the last message, or the start of the consumer, announced no more
-	silent  bool              // a heartbeat has shown that nothing more is to come
+	created bool     // the consumer is there
+	some    bool     // it is there, or something has come of it
+	seen    arrivals // counted as far as the stream went when it was asked; not where from is a revision: all of it counts there
+	all     []string // the subjects, one that has come twice twice; nil: nobody wants them
+	again   bool     // of the newest alone, when they are complete: a subject has come more than once
+	last    uint64   // the sequence number of the last message that came
+	idle    bool     // the last message, or the start of the consumer, announced no more
+	silent  bool     // a heartbeat has shown that nothing more is to come
 
 	// What the stream was asked.
 	question int    // the number of the last question
@@ -59,7 +57,6 @@ type initial struct {
 	vain     int    // how many questions in a row were asked without a message in between
 	settled  bool   // nothing was announced when it was asked, and nothing has come since
 	state    js.StreamState
-	found    uint64  // how many of its subjects have come, without those in recent
 	leading  bool    // the leader is asked for its last message of the keys
 	mute     bool    // the leader may not be asked for it
 	newestOf *uint64 // the sequence number of the leader's last message of the keys, 0: it has none; nil: it was not asked
@@ -69,9 +66,6 @@ type initial struct {
 // beyond it, to have read what was asked about has to do. Two thousand changes in a second make
 // one or two rounds.
 const mostRounds = 64
-
-// hashSeed is that of the process.
-var hashSeed = maphash.MakeSeed()
 
 // Where there are messages to come, there is memory for their keys beforehand: for mostExpected at most, and for mostGuessed
 // where the stream has not told yet how many keys it has.
@@ -88,7 +82,6 @@ func (b *Bucket) newInitial(mu sync.Locker, keys []string, policy string, from u
 	i := initial{
 		mu: mu, bucket: b, complete: complete,
 		newest: policy == "last_per_subject", none: policy == "new", from: from,
-		seen: map[uint64]uint64{},
 	}
 	if len(keys) != 1 || keys[0] != ">" || !b.whole {
 		for _, key := range keys {
@@ -226,15 +219,12 @@ func (i *initial) answered(state js.StreamState, err error) {
 		i.state = state
 	}
 	i.settled = i.idle && i.last == i.askedAt
-	// Each subject is looked up, for a server may answer after it has made the consumer: then one that is written
-	// anew comes twice from the part of the stream that was asked about.
-	i.lookUp()
-	i.found = 0
-	for _, first := range i.seen {
-		if first <= i.state.LastSeq {
-			i.found++
-		}
+	if !i.over && !i.none && i.from == 0 {
+		i.seen.expect(min(i.state.Subjects, mostExpected))
 	}
+	// The different ones are counted, for a server may answer after it has made the consumer: then one that is written
+	// anew comes twice from the part of the stream that was asked about.
+	i.seen.count(i.state.LastSeq)
 	i.check()
 }
 
@@ -249,12 +239,8 @@ func (i *initial) start(pending uint64) {
 		i.askAgain()
 	}
 	i.created, i.some, i.idle = true, true, pending == 0
-	if len(i.seen) == 0 {
-		expected := min(pending, mostGuessed)
-		if i.state.Subjects > 0 && i.from == 0 {
-			expected = min(pending, i.state.Subjects, mostExpected)
-		}
-		i.seen = make(map[uint64]uint64, expected) // a map that grows takes as much time again
+	if i.from == 0 && i.state.Subjects == 0 {
+		i.seen.expect(min(pending, mostGuessed))
 	}
 	i.check()
 }
@@ -269,45 +255,14 @@ func (i *initial) came(subject string, seq, pending uint64) {
 	if i.all != nil {
 		i.all = append(i.all, strings.Clone(subject)) // the payload would stay with it
 	}
-	// Of a million keys their hashes are a table that the collector need not look through. Two subjects of one hash, which
-	// hardly ever are, make it wait for a heartbeat.
-	i.recent = append(i.recent, arrival{maphash.String(hashSeed, subject), seq})
-	if len(i.recent) == mostRecent {
-		i.lookUp()
+	if i.from == 0 {
+		i.seen.add(subject, seq)
 	}
 	i.check()
 }
 
-// arrival is a message that has come: the hash of its subject, and its sequence number.
-type arrival struct{ hash, seq uint64 }
-
-// mostRecent is how many arrivals are looked up at once. The table of many keys is in no processor's cache, and what is
-// fetched for one key need not be waited for before the next: together each costs half.
-const mostRecent = 128
-
-// lookUp looks which of the recent arrivals are the first of their subjects.
-func (i *initial) lookUp() {
-	for _, a := range i.recent {
-		if _, known := i.seen[a.hash]; known {
-			i.again = true
-			continue
-		}
-		i.seen[a.hash] = a.seq
-		if a.seq <= i.state.LastSeq {
-			i.found++
-		}
-	}
-	i.recent = i.recent[:0]
-}
-
 // foundAll tells whether all subjects have come that the stream had when it was asked.
-func (i *initial) foundAll() bool {
-	if i.found+uint64(len(i.recent)) < i.state.Subjects {
-		return false
-	}
-	i.lookUp()
-	return i.found >= i.state.Subjects
-}
+func (i *initial) foundAll() bool { return i.seen.atLeast(i.state.Subjects) }
 
 // heartbeat is told of each that shows that nothing is outstanding.
 func (i *initial) heartbeat() {
@@ -404,7 +359,7 @@ func (i *initial) askLeader() {
 
 func (i *initial) end() {
 	i.over = true
-	i.lookUp()
+	i.again = i.newest && i.seen.repeated()
 	i.complete(i.silent)
-	i.seen, i.recent, i.all = nil, nil, nil
+	i.seen, i.all = arrivals{}, nil
 }

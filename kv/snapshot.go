@@ -191,9 +191,11 @@ func (b *Bucket) KeysMatching(filters []string, done func([]string, error)) erro
 	var changes []keyChange
 	var s *snapshot
 	s = b.eachKey(filters, func(c keyChange) { changes = append(changes, c) }, func(err error) {
-		keys := currentKeys(changes, s.initial.again)
-		if err == nil && len(keys) == 0 {
-			err = b.NoKeys()
+		var keys []string
+		if err == nil {
+			if keys = currentKeys(changes, s.initial.again); len(keys) == 0 {
+				err = b.NoKeys()
+			}
 		}
 		done(keys, err)
 	})
