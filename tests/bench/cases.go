@@ -78,11 +78,11 @@ var table = slices.Concat(
 	[]*benchCase{
 		window,
 		peak(1000), peak(10000), peak(100000), peak(bigSize),
-		{name: "load", group: "require", label: "start, over that of a bare shell", n: 5, run: startLibraries, tclOnly: true,
+		{name: "load", group: "require", label: "load, over a bare shell", n: 5, run: startLibraries, tclOnly: true,
 			needs: "a library", figures: []figure{
 				{label: "a library of Go that does nothing", unit: "ms", absolute: true},
-				{label: "one with nats.go and the server", unit: "ms", absolute: true},
-				{label: "that one, and the classes are read", unit: "ms", absolute: true}}},
+				{label: "a library of Go with nats.go and the server", unit: "ms", absolute: true},
+				{label: "a library of Go with nats.go and the server, and the classes read", unit: "ms", absolute: true}}},
 		{name: "require", group: "require", label: "start", n: 5, run: start, tclOnly: true, figures: []figure{
 			{label: "of a bare shell", unit: "ms"},
 			{label: "Tcl's search for a package, over that", unit: "ms", absolute: true},
