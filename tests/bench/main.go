@@ -113,7 +113,7 @@ func run(ctx context.Context, s settings) error {
 func (s settings) choose(all []*benchCase) ([]*benchCase, error) {
 	for _, name := range s.cases {
 		if !slices.ContainsFunc(all, func(c *benchCase) bool { return c.is(name) }) {
-			return nil, fmt.Errorf("no case is called %s; -list names them", name)
+			return nil, fmt.Errorf("no case is called %s: `make bench CASES=list` names them", name)
 		}
 	}
 	var chosen []*benchCase

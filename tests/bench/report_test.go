@@ -225,7 +225,7 @@ func TestCasesAreChosenByNameAndGroup(t *testing.T) {
 		}
 	}
 	_, err := settings{cases: []string{"nothing"}}.choose(table)
-	if err == nil || err.Error() != "no case is called nothing; -list names them" {
+	if err == nil || err.Error() != "no case is called nothing: `make bench CASES=list` names them" {
 		t.Errorf("error: %v", err)
 	}
 }

@@ -491,6 +491,7 @@ COMMAND(forgetCommand)
         Tcl_DoOneEvent(TCL_FILE_EVENTS);
     }
     subscriptions[id] = NULL;
+    turn(NULL, 0); /* the server learns that it has an end, though the event loop may not turn for a while */
     Tcl_SetObjResult(interp, s->list);
     for (i = 0; i < s->count; i++) {
         Tcl_DecrRefCount(s->words[i]);
