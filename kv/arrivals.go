@@ -45,8 +45,9 @@ const (
 	bitsEach = 8
 )
 
-// expect makes room for n messages: what grows takes as much time again.
+// expect makes room for n messages, as far as they are kept in the list: what grows takes as much time again.
 func (a *arrivals) expect(n uint64) {
+	n = min(n, mostListed)
 	if more := int(n) - len(a.list); a.first == nil && more > 0 {
 		a.list = slices.Grow(a.list, more)
 		a.room(n)

@@ -41,9 +41,8 @@ type initial struct {
 	// What has come.
 	created bool     // the consumer is there
 	some    bool     // it is there, or something has come of it
-	seen    arrivals // counted as far as the stream went when it was asked; not where from is a revision: all of it counts there
+	seen    arrivals // counted as far as the stream went when it was asked; nothing where counts is false
 	all     []string // the subjects, one that has come twice twice; nil: nobody wants them
-	again   bool     // of the newest alone, when they are complete: a subject has come more than once
 	last    uint64   // the sequence number of the last message that came
 	idle    bool     // the last message, or the start of the consumer, announced no more
 	silent  bool     // a heartbeat has shown that nothing more is to come
@@ -67,12 +66,8 @@ type initial struct {
 // one or two rounds.
 const mostRounds = 64
 
-// Where there are messages to come, there is memory for their keys beforehand: for mostExpected at most, and for mostGuessed
-// where the stream has not told yet how many keys it has.
-const (
-	mostExpected = 1 << 20
-	mostGuessed  = 1 << 16
-)
+// mostGuessed bounds the memory that there is for keys beforehand, where the stream has not told yet how many it has.
+const mostGuessed = 1 << 16
 
 // mostVain bounds the questions between two messages: then one of those is waited for, or a heartbeat.
 const mostVain = 3
@@ -218,9 +213,12 @@ func (i *initial) answered(state js.StreamState, err error) {
 	if err == nil {
 		i.state = state
 	}
+	if i.over {
+		return
+	}
 	i.settled = i.idle && i.last == i.askedAt
-	if !i.over && !i.none && i.from == 0 {
-		i.seen.expect(min(i.state.Subjects, mostExpected))
+	if i.counts() {
+		i.seen.expect(i.state.Subjects)
 	}
 	// The different ones are counted, for a server may answer after it has made the consumer: then one that is written
 	// anew comes twice from the part of the stream that was asked about.
@@ -239,7 +237,7 @@ func (i *initial) start(pending uint64) {
 		i.askAgain()
 	}
 	i.created, i.some, i.idle = true, true, pending == 0
-	if i.from == 0 && i.state.Subjects == 0 {
+	if i.counts() && i.state.Subjects == 0 {
 		i.seen.expect(min(pending, mostGuessed))
 	}
 	i.check()
@@ -255,11 +253,14 @@ func (i *initial) came(subject string, seq, pending uint64) {
 	if i.all != nil {
 		i.all = append(i.all, strings.Clone(subject)) // the payload would stay with it
 	}
-	if i.from == 0 {
+	if i.counts() {
 		i.seen.add(subject, seq)
 	}
 	i.check()
 }
+
+// counts tells whether so many subjects have to come as the stream has. From a revision on there is not one of each.
+func (i *initial) counts() bool { return i.from == 0 && !i.none }
 
 // foundAll tells whether all subjects have come that the stream had when it was asked.
 func (i *initial) foundAll() bool { return i.seen.atLeast(i.state.Subjects) }
@@ -359,7 +360,6 @@ func (i *initial) askLeader() {
 
 func (i *initial) end() {
 	i.over = true
-	i.again = i.newest && i.seen.repeated()
 	i.complete(i.silent)
 	i.seen, i.all = arrivals{}, nil
 }

@@ -193,7 +193,7 @@ func (b *Bucket) KeysMatching(filters []string, done func([]string, error)) erro
 	s = b.eachKey(filters, func(c keyChange) { changes = append(changes, c) }, func(err error) {
 		var keys []string
 		if err == nil {
-			if keys = currentKeys(changes, s.initial.again); len(keys) == 0 {
+			if keys = currentKeys(changes, s.initial.seen.repeated()); len(keys) == 0 {
 				err = b.NoKeys()
 			}
 		}

@@ -7,13 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"natstcl/tclbind"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"natstcl/tclbind"
 )
 
 // What is measured from outside of a process: its memory, the processors' time that it uses,

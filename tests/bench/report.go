@@ -307,9 +307,10 @@ func (r *report) writeMarkdown(out io.Writer) {
 	fmt.Fprint(out, "# Measured\n\nThis file is written by `make bench`, when it runs all cases.\n\n")
 	fmt.Fprintln(out, r.conditions())
 	fmt.Fprint(out, `
-The column native is the same program in Go. The server is a process of its own on the same machine. Each case runs in each host in turn, and a ratio is that of
-the times of one round: 1.00 is as fast as the same program in Go. A target is the most that C Tcl may have, and behind a
-stroke natsh; a ratio in bold is above it. In the chart a bar to the left of the line is a case that is faster than Go.
+The column native is the same program in Go. The server is a process of its own on the same machine. Each case runs in
+each host in turn, and a ratio is that of the times of one round: 1.00 is as fast as the same program in Go. A target is
+the most that C Tcl may have, and behind a stroke natsh; a ratio in bold is above it. In the chart a bar to the left of
+the line is a case that is faster than Go.
 
 ![Time of each case in proportion to the same program in Go](bench.svg)
 
